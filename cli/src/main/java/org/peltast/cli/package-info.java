@@ -1,0 +1,3 @@
+/** The peltast command. */
+@org.jspecify.annotations.NullMarked
+package org.peltast.cli;

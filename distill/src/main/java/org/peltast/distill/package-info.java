@@ -1,0 +1,3 @@
+/** Distillation: roles, the engine and its regularisers, methods, the trainer, checkpoints. */
+@org.jspecify.annotations.NullMarked
+package org.peltast.distill;
