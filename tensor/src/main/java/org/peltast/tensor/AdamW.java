@@ -1,0 +1,192 @@
+package org.peltast.tensor;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Dispatcher;
+import org.bytedeco.pytorch.GenericList;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.OperatorHandle;
+import org.bytedeco.pytorch.TensorList;
+import org.bytedeco.pytorch.Type;
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter, 2019), one fused native pass over all
+ * weights ({@code aten::_fused_adamw_}).
+ */
+public final class AdamW implements AutoCloseable {
+  /** Settings; the learning rate is given at each step. */
+  public record Settings(double beta1, double beta2, double eps, double weightDecay) {
+    /** β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no weight decay. */
+    public static Settings defaults() {
+      return new Settings(0.9, 0.999, 1e-8, 0);
+    }
+
+    /** Checks the ranges. */
+    public Settings {
+      if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1 && eps > 0 && weightDecay >= 0)) {
+        throw new TensorException(
+            "AdamW needs 0 ≤ β < 1, ε > 0 and weight decay ≥ 0; got β " + beta1 + ", " + beta2 + ", ε " + eps + ", decay " + weightDecay);
+      }
+    }
+  }
+
+  private static final String FIRST = "exp_avg.";
+  private static final String SECOND = "exp_avg_sq.";
+
+  private final Parameters parameters;
+  private final Settings settings;
+  private final Scope scope = Scope.detached();
+  private final List<Tensor> first = new ArrayList<>();
+  private final List<Tensor> second = new ArrayList<>();
+  private long steps;
+
+  /** An optimiser of these weights, with all moments zero. */
+  public AdamW(Parameters parameters, Settings settings) {
+    this.parameters = parameters;
+    this.settings = settings;
+    try (Scope s = Scope.open()) {
+      for (Parameter p : parameters.all()) {
+        first.add(scope.keep(Tensor.zeros(DType.FLOAT32, parameters.device(), p.value().shape())));
+        second.add(scope.keep(Tensor.zeros(DType.FLOAT32, parameters.device(), p.value().shape())));
+      }
+    }
+  }
+
+  /**
+   * One update from the weights' gradients, which stay as they are.
+   *
+   * @throws TensorException if the rate is negative or not finite; weights without a gradient are
+   *     left alone
+   */
+  public void step(double learningRate) {
+    if (!(learningRate >= 0) || Double.isInfinite(learningRate)) {
+      throw new TensorException("the learning rate must be finite and not negative, got " + learningRate);
+    }
+    steps++;
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off();
+        Lists weights = new Lists();
+        Lists grads = new Lists();
+        Lists m = new Lists();
+        Lists v = new Lists();
+        Lists none = new Lists();
+        Lists counts = new Lists()) {
+      List<Parameter> all = parameters.all();
+      for (int i = 0; i < all.size(); i++) {
+        Tensor w = all.get(i).value();
+        Tensor g = w.grad();
+        if (g == null) {
+          continue;
+        }
+        weights.add(w);
+        grads.add(g);
+        m.add(first.get(i));
+        v.add(second.get(i));
+        // The kernel takes the count of this step, one tensor for each weight.
+        counts.add(Tensor.full((double) steps, DType.FLOAT32, parameters.device()));
+      }
+      try (IValueVector stack = new IValueVector()) {
+        push(stack, weights.value(), grads.value(), m.value(), v.value(), none.value(), counts.value());
+        push(
+            stack,
+            new IValue(learningRate),
+            new IValue(settings.beta1()),
+            new IValue(settings.beta2()),
+            new IValue(settings.weightDecay()),
+            new IValue(settings.eps()),
+            new IValue(false),
+            new IValue(false),
+            new IValue(),
+            new IValue());
+        Dispatcher.singleton().callBoxed(Kernel.HANDLE, stack);
+      } catch (RuntimeException e) {
+        throw Tensor.failure("AdamW", e);
+      }
+    }
+    parameters.changed();
+  }
+
+  private static void push(IValueVector stack, IValue... values) {
+    for (IValue v : values) {
+      stack.push_back(v);
+      v.close();
+    }
+  }
+
+  /** Looked up once: the schema lives as long as the process. */
+  private static final class Kernel {
+    static final OperatorHandle HANDLE =
+        Dispatcher.singleton().findSchemaOrThrow("aten::_fused_adamw_", "");
+  }
+
+  /** A list of tensors for the dispatcher. */
+  private static final class Lists implements AutoCloseable {
+    final List<Tensor> tensors = new ArrayList<>();
+    private final GenericList list;
+
+    Lists() {
+      try (TensorList typed = new TensorList();
+          Type.TypePtr element = typed.elementType()) {
+        list = new GenericList(element);
+      }
+    }
+
+    void add(Tensor t) {
+      tensors.add(t);
+      try (IValue v = new IValue(t.raw())) {
+        list.push_back(v);
+      }
+    }
+
+    IValue value() {
+      return new IValue(list);
+    }
+
+    @Override
+    public void close() {
+      list.close();
+    }
+  }
+
+  /** The number of steps taken. */
+  public long steps() {
+    return steps;
+  }
+
+  /** The moments by name ({@code exp_avg.NAME}, {@code exp_avg_sq.NAME}): live, for checkpoints. */
+  public Map<String, Tensor> state() {
+    Map<String, Tensor> state = new LinkedHashMap<>();
+    List<Parameter> all = parameters.all();
+    for (int i = 0; i < all.size(); i++) {
+      state.put(FIRST + all.get(i).name(), first.get(i));
+      state.put(SECOND + all.get(i).name(), second.get(i));
+    }
+    return state;
+  }
+
+  /**
+   * Restores what {@link #state} and {@link #steps} gave.
+   *
+   * @throws TensorException if a moment is missing or misshapen
+   */
+  public void restore(Map<String, Tensor> state, long stepsTaken) {
+    try (Autograd off = Autograd.off()) {
+      for (Map.Entry<String, Tensor> e : state().entrySet()) {
+        Tensor saved = state.get(e.getKey());
+        if (saved == null) {
+          throw new TensorException("the optimiser's state lacks " + e.getKey());
+        }
+        e.getValue().copyFrom(saved);
+      }
+    }
+    steps = stepsTaken;
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

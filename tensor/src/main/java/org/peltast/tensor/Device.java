@@ -1,0 +1,48 @@
+package org.peltast.tensor;
+
+/** Where a tensor's memory lies: {@link #CPU}, or one GPU. */
+public record Device(Kind kind, int index) {
+  /** The kinds of device that libtorch's builds for the JVM know. */
+  public enum Kind {
+    CPU,
+    CUDA
+  }
+
+  /** The host's own memory and cores. */
+  public static final Device CPU = new Device(Kind.CPU, 0);
+
+  /** Checks that the index makes sense. */
+  public Device {
+    if (index < 0 || (kind == Kind.CPU && index != 0)) {
+      throw new TensorException("there is no device " + kind + ":" + index);
+    }
+  }
+
+  /** The GPU of that number, counted from 0. */
+  public static Device cuda(int index) {
+    return new Device(Kind.CUDA, index);
+  }
+
+  /**
+   * Reads "cpu", "cuda" or "cuda:1".
+   *
+   * @throws TensorException if the name is none of these
+   */
+  public static Device parse(String name) {
+    if (name.equals("cpu")) {
+      return CPU;
+    }
+    if (name.equals("cuda")) {
+      return cuda(0);
+    }
+    if (name.matches("cuda:\\d{1,3}")) {
+      return cuda(Integer.parseInt(name.substring(5)));
+    }
+    throw new TensorException("unknown device '" + name + "'; use cpu, cuda or cuda:N");
+  }
+
+  @Override
+  public String toString() {
+    return kind == Kind.CPU ? "cpu" : "cuda:" + index;
+  }
+}

@@ -1,0 +1,78 @@
+package org.peltast.tensor;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * An exponential moving average of a network's weights: {@code e ← d·e + (1 − d)·w}, with a warm-up
+ * {@code min(decay, (1 + n)/(10 + n))} so that early averages are not stuck at the beginning.
+ */
+public final class Ema implements AutoCloseable {
+  private final Parameters source;
+  private final double decay;
+  private final Scope scope = Scope.detached();
+  private final Map<String, Tensor> average = new LinkedHashMap<>();
+  private long updates;
+
+  /**
+   * Starts at the weights' present values.
+   *
+   * @throws TensorException unless 0 ≤ decay &lt; 1
+   */
+  public Ema(Parameters source, double decay) {
+    if (!(decay >= 0 && decay < 1)) {
+      throw new TensorException("the EMA's decay must be in [0, 1), got " + decay);
+    }
+    this.source = source;
+    this.decay = decay;
+    try (Scope s = Scope.open()) {
+      for (Parameter p : source.all()) {
+        average.put(p.name(), scope.keep(p.value().copy()));
+      }
+    }
+  }
+
+  /** Moves the average towards the weights. */
+  public void update() {
+    updates++;
+    double d = Math.min(decay, (1.0 + updates) / (10.0 + updates));
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      for (Parameter p : source.all()) {
+        Tensor a = average.get(p.name());
+        if (a != null) {
+          a.lerpInPlace(p.value().detach(), 1 - d);
+        }
+      }
+    }
+  }
+
+  /** The averages by name: live, not copies. */
+  public Map<String, Tensor> values() {
+    return average;
+  }
+
+  /** The number of updates taken. */
+  public long updates() {
+    return updates;
+  }
+
+  /** Restores what {@link #values} and {@link #updates} gave. */
+  public void restore(Map<String, Tensor> values, long updatesTaken) {
+    try (Autograd off = Autograd.off()) {
+      for (Map.Entry<String, Tensor> e : average.entrySet()) {
+        Tensor saved = values.get(e.getKey());
+        if (saved == null) {
+          throw new TensorException("the saved average lacks " + e.getKey());
+        }
+        e.getValue().copyFrom(saved);
+      }
+    }
+    updates = updatesTaken;
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}

@@ -1,0 +1,69 @@
+package org.peltast.tensor;
+
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.DeviceType;
+
+/** What the machine and its libtorch can do, and how many threads it may use. */
+public final class Engine {
+  private Engine() {}
+
+  /** libtorch's version. */
+  public static String version() {
+    // The presets' own version starts with libtorch's: "2.10.0-1.5.13".
+    try (java.io.InputStream in =
+        torch.class.getResourceAsStream("/META-INF/maven/org.bytedeco/pytorch/pom.properties")) {
+      java.util.Properties p = new java.util.Properties();
+      if (in != null) {
+        p.load(in);
+      }
+      return p.getProperty("version", "unknown");
+    } catch (java.io.IOException e) {
+      return "unknown";
+    }
+  }
+
+  /** Whether a GPU can be used: the GPU natives are on the class path and a driver answers. */
+  public static boolean hasCuda() {
+    return torch.cuda_is_available();
+  }
+
+  /** The number of threads that one operation may use. */
+  public static int threads() {
+    return torch.get_num_threads();
+  }
+
+  /**
+   * Sets the number of threads that one operation may use.
+   *
+   * @throws TensorException if it is not between 1 and 1024
+   */
+  public static void threads(int n) {
+    if (n < 1 || n > 1024) {
+      throw new TensorException("the number of threads must be between 1 and 1024, got " + n);
+    }
+    // Asked first: a thread that sets before it ever asked runs with the default all the same.
+    torch.get_num_threads();
+    torch.set_num_threads(n);
+  }
+
+  /** Whether the device multiplies bfloat16 matrices in hardware, so that it is worth using. */
+  public static boolean multipliesBfloat16(Device device) {
+    if (device.kind() == Device.Kind.CUDA) {
+      return hasCuda(); // every GPU that libtorch 2.10's natives run on has it
+    }
+    return CpuFlags.has("avx512_bf16") || CpuFlags.has("amx_bf16");
+  }
+
+  static void requireUsable(Device device) {
+    if (device.kind() == Device.Kind.CUDA
+        && (!torch.cuda_is_available() || device.index() >= torch.cuda_device_count())) {
+      throw new TensorException("there is no GPU " + device + " here; use cpu, or see `peltast doctor`");
+    }
+  }
+
+  static org.bytedeco.pytorch.Device raw(Device device) {
+    return device.kind() == Device.Kind.CUDA
+        ? new org.bytedeco.pytorch.Device(DeviceType.CUDA, (byte) device.index())
+        : new org.bytedeco.pytorch.Device(DeviceType.CPU);
+  }
+}

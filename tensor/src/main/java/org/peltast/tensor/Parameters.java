@@ -1,0 +1,240 @@
+package org.peltast.tensor;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The named weights of one network, in the order in which its layers declare them, under the names
+ * that its checkpoints use. Layers hold {@link Parameter}s; this owns their memory.
+ *
+ * <p>All weights are float32 on one device. {@link #precision} says in which dtype products are
+ * computed; a layer asks a parameter for its {@link Parameter#inProducts() value in that dtype}.
+ */
+public final class Parameters implements AutoCloseable {
+  private final Map<String, Parameter> byName;
+  private final String prefix;
+  private final Shared shared;
+
+  /** What all views of one network's parameters have in common. */
+  private static final class Shared {
+    final Scope scope = Scope.detached();
+    final Device device;
+    final Precision precision;
+    boolean trainable;
+    int version;
+
+    Shared(Device device, Precision precision) {
+      this.device = device;
+      this.precision = precision;
+    }
+  }
+
+  /** How a weight begins before it is trained or loaded. */
+  public sealed interface Init {
+    /** Every element the same. */
+    record Constant(double value) implements Init {}
+
+    /** Normal around 0. */
+    record Normal(double standardDeviation) implements Init {}
+
+    /** Uniform in [−bound, bound]. */
+    record Uniform(double bound) implements Init {}
+
+    /** Zeros. */
+    static Init zeros() {
+      return new Constant(0);
+    }
+
+    /** Ones. */
+    static Init ones() {
+      return new Constant(1);
+    }
+
+    /** Uniform with bound √(3 / fan-in): unit variance in, unit variance out. */
+    static Init fanIn(long fanIn) {
+      return new Uniform(Math.sqrt(3.0 / fanIn));
+    }
+  }
+
+  private Parameters(Map<String, Parameter> byName, String prefix, Shared shared) {
+    this.byName = byName;
+    this.prefix = prefix;
+    this.shared = shared;
+  }
+
+  /** An empty set on a device, for a network to fill. */
+  public static Parameters on(Device device, Precision precision) {
+    Engine.requireUsable(device);
+    return new Parameters(new LinkedHashMap<>(), "", new Shared(device, precision));
+  }
+
+  /** The same set seen from a sub-layer: names declared there are prefixed by {@code name} and a dot. */
+  public Parameters at(String name) {
+    return new Parameters(byName, prefix + name + ".", shared);
+  }
+
+  /**
+   * Declares a weight; its value is zero until {@link #initialise} or {@link #load}.
+   *
+   * @throws TensorException if the name is taken
+   */
+  public Parameter declare(String name, Init init, long... shape) {
+    String full = prefix + name;
+    if (byName.containsKey(full)) {
+      throw new TensorException("the parameter " + full + " is declared twice");
+    }
+    try (Scope s = Scope.open()) {
+      Tensor value = Tensor.zeros(DType.FLOAT32, shared.device, shape);
+      Parameter p = new Parameter(this, full, init, shared.scope.keep(value));
+      byName.put(full, p);
+      return p;
+    }
+  }
+
+  /** Gives every weight its initial value; each depends on the stream and its own name alone. */
+  public void initialise(Rng rng) {
+    try (Autograd off = Autograd.off()) {
+      for (Parameter p : byName.values()) {
+        try (Scope s = Scope.open()) {
+          Rng own = rng.fork(p.name());
+          long[] shape = p.value().shape();
+          Init init = p.init();
+          if (init instanceof Init.Constant c) {
+            p.value().copyFrom(Tensor.full(c.value(), DType.FLOAT32, Device.CPU, shape));
+          } else if (init instanceof Init.Normal n) {
+            p.value().copyFrom(own.normal(shape).mul(n.standardDeviation()));
+          } else if (init instanceof Init.Uniform u) {
+            p.value().copyFrom(own.uniform(-u.bound(), u.bound(), shape));
+          }
+        }
+      }
+    }
+    changed();
+  }
+
+  /**
+   * Copies values of the same names and shapes into the weights.
+   *
+   * @param values any floating dtype, on any device
+   * @throws TensorException naming the missing, unexpected or misshapen tensors; nothing is copied
+   *     then
+   */
+  public void load(Map<String, Tensor> values) {
+    TreeSet<String> missing = new TreeSet<>(byName.keySet());
+    missing.removeAll(values.keySet());
+    TreeSet<String> unexpected = new TreeSet<>(values.keySet());
+    unexpected.removeAll(byName.keySet());
+    if (!missing.isEmpty() || !unexpected.isEmpty()) {
+      throw new TensorException(
+          "the checkpoint does not fit the network:" + listed(" missing", missing) + listed(" unexpected", unexpected));
+    }
+    for (Parameter p : byName.values()) {
+      Tensor v = values.get(p.name());
+      if (v != null && !v.hasShape(p.value().shape())) {
+        throw new TensorException("the checkpoint's " + p.name() + " is " + v + ", the network needs " + p.value());
+      }
+      if (v != null && !v.dtype().isFloating()) {
+        throw new TensorException("the checkpoint's " + p.name() + " is " + v + ", not floating-point");
+      }
+    }
+    try (Autograd off = Autograd.off()) {
+      for (Parameter p : byName.values()) {
+        Tensor v = values.get(p.name());
+        if (v != null) {
+          p.value().copyFrom(v);
+        }
+      }
+    }
+    changed();
+  }
+
+  private static String listed(String what, java.util.Set<String> names) {
+    if (names.isEmpty()) {
+      return "";
+    }
+    List<String> some = new ArrayList<>(names).subList(0, Math.min(3, names.size()));
+    return what + " " + String.join(", ", some) + (names.size() > 3 ? " and " + (names.size() - 3) + " more" : "") + ";";
+  }
+
+  /** Copies another network's weights of the same names and shapes. */
+  public void copyFrom(Parameters other) {
+    load(other.values());
+  }
+
+  /** Asks for all weights' gradients, or no longer. */
+  public Parameters trainable(boolean wanted) {
+    shared.trainable = wanted;
+    for (Parameter p : byName.values()) {
+      p.value().requireGrad(wanted);
+    }
+    changed();
+    return this;
+  }
+
+  /** Whether the weights' gradients are asked for. */
+  public boolean isTrainable() {
+    return shared.trainable;
+  }
+
+  /** All parameters in order of declaration. */
+  public List<Parameter> all() {
+    return List.copyOf(byName.values());
+  }
+
+  /** The parameter of that full name, or null. */
+  public @Nullable Parameter find(String name) {
+    return byName.get(name);
+  }
+
+  /** The values by name, in order of declaration: the live weights, not copies. */
+  public Map<String, Tensor> values() {
+    Map<String, Tensor> m = new LinkedHashMap<>();
+    byName.forEach((n, p) -> m.put(n, p.value()));
+    return m;
+  }
+
+  /** The number of weights. */
+  public long count() {
+    return byName.values().stream().mapToLong(p -> p.value().count()).sum();
+  }
+
+  /** In which dtype products are computed. */
+  public Precision precision() {
+    return shared.precision;
+  }
+
+  /** Where the weights lie. */
+  public Device device() {
+    return shared.device;
+  }
+
+  /** Says that values were changed in place (by an optimiser, say), so that casts are made anew. */
+  public void changed() {
+    shared.version++;
+  }
+
+  int version() {
+    return shared.version;
+  }
+
+  Scope scope() {
+    return shared.scope;
+  }
+
+  /** Drops all gradients. */
+  public void clearGradients() {
+    for (Parameter p : byName.values()) {
+      p.value().clearGrad();
+    }
+  }
+
+  /** Frees the weights. */
+  @Override
+  public void close() {
+    shared.scope.close();
+  }
+}
