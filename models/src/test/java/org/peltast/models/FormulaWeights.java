@@ -17,8 +17,9 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * Weights given by a formula: what {@code oracles/README.md} calls "Formula".
  *
- * <p>Golden model folders hold {@code formula.json} in place of a weights file; {@link #materialise} turns a copy of such a
- * folder into an ordinary one, so that tests load it as they would load any checkpoint.
+ * <p>Golden model folders hold {@code formula.json} in place of a weights file; {@link
+ * #materialise} turns a copy of such a folder into an ordinary one, so that tests load it as they
+ * would load any checkpoint.
  */
 public final class FormulaWeights {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -26,8 +27,8 @@ public final class FormulaWeights {
   private FormulaWeights() {}
 
   /**
-   * The values of one parameter, row-major: FNV-1a of its name seeds SplitMix64, whose top 24 bits are spread over {@code mean ±
-   * scale}.
+   * The values of one parameter, row-major: FNV-1a of its name seeds SplitMix64, whose top 24 bits
+   * are spread over {@code mean ± scale}.
    */
   public static float[] values(String name, int count, double mean, double scale) {
     long hash = 0xCBF29CE484222325L;
@@ -47,8 +48,8 @@ public final class FormulaWeights {
   }
 
   /**
-   * Copies a model folder to {@code target}, writing {@code diffusion_pytorch_model.safetensors} (float32) where the original
-   * has {@code formula.json}.
+   * Copies a model folder to {@code target}, writing {@code diffusion_pytorch_model.safetensors}
+   * (float32) where the original has {@code formula.json}.
    *
    * @return {@code target}
    */
@@ -87,7 +88,8 @@ public final class FormulaWeights {
     }
     byte[] json = JSON.writeValueAsBytes(header);
     ByteBuffer bytes =
-        ByteBuffer.allocate(Math.toIntExact(8 + json.length + offset)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer.allocate(Math.toIntExact(8 + json.length + offset))
+            .order(ByteOrder.LITTLE_ENDIAN);
     bytes.putLong(json.length).put(json);
     for (var parameter : parameters.properties()) {
       JsonNode law = parameter.getValue();

@@ -28,7 +28,14 @@ public final class AdamW implements AutoCloseable {
     public Settings {
       if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1 && eps > 0 && weightDecay >= 0)) {
         throw new TensorException(
-            "AdamW needs 0 ≤ β < 1, ε > 0 and weight decay ≥ 0; got β " + beta1 + ", " + beta2 + ", ε " + eps + ", decay " + weightDecay);
+            "AdamW needs 0 ≤ β < 1, ε > 0 and weight decay ≥ 0; got β "
+                + beta1
+                + ", "
+                + beta2
+                + ", ε "
+                + eps
+                + ", decay "
+                + weightDecay);
       }
     }
   }
@@ -63,7 +70,8 @@ public final class AdamW implements AutoCloseable {
    */
   public void step(double learningRate) {
     if (!(learningRate >= 0) || Double.isInfinite(learningRate)) {
-      throw new TensorException("the learning rate must be finite and not negative, got " + learningRate);
+      throw new TensorException(
+          "the learning rate must be finite and not negative, got " + learningRate);
     }
     steps++;
     try (Scope s = Scope.open();
@@ -89,7 +97,14 @@ public final class AdamW implements AutoCloseable {
         counts.add(Tensor.full((double) steps, DType.FLOAT32, parameters.device()));
       }
       try (IValueVector stack = new IValueVector()) {
-        push(stack, weights.value(), grads.value(), m.value(), v.value(), none.value(), counts.value());
+        push(
+            stack,
+            weights.value(),
+            grads.value(),
+            m.value(),
+            v.value(),
+            none.value(),
+            counts.value());
         push(
             stack,
             new IValue(learningRate),

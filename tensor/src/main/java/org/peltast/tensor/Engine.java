@@ -57,7 +57,8 @@ public final class Engine {
   static void requireUsable(Device device) {
     if (device.kind() == Device.Kind.CUDA
         && (!torch.cuda_is_available() || device.index() >= torch.cuda_device_count())) {
-      throw new TensorException("there is no GPU " + device + " here; use cpu, or see `peltast doctor`");
+      throw new TensorException(
+          "there is no GPU " + device + " here; use cpu, or see `peltast doctor`");
     }
   }
 

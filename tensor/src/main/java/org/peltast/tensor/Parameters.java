@@ -72,7 +72,10 @@ public final class Parameters implements AutoCloseable {
     return new Parameters(new LinkedHashMap<>(), "", new Shared(device, precision));
   }
 
-  /** The same set seen from a sub-layer: names declared there are prefixed by {@code name} and a dot. */
+  /**
+   * The same set seen from a sub-layer: names declared there are prefixed by {@code name} and a
+   * dot.
+   */
   public Parameters at(String name) {
     return new Parameters(byName, prefix + name + ".", shared);
   }
@@ -130,15 +133,19 @@ public final class Parameters implements AutoCloseable {
     unexpected.removeAll(byName.keySet());
     if (!missing.isEmpty() || !unexpected.isEmpty()) {
       throw new TensorException(
-          "the checkpoint does not fit the network:" + listed(" missing", missing) + listed(" unexpected", unexpected));
+          "the checkpoint does not fit the network:"
+              + listed(" missing", missing)
+              + listed(" unexpected", unexpected));
     }
     for (Parameter p : byName.values()) {
       Tensor v = values.get(p.name());
       if (v != null && !v.hasShape(p.value().shape())) {
-        throw new TensorException("the checkpoint's " + p.name() + " is " + v + ", the network needs " + p.value());
+        throw new TensorException(
+            "the checkpoint's " + p.name() + " is " + v + ", the network needs " + p.value());
       }
       if (v != null && !v.dtype().isFloating()) {
-        throw new TensorException("the checkpoint's " + p.name() + " is " + v + ", not floating-point");
+        throw new TensorException(
+            "the checkpoint's " + p.name() + " is " + v + ", not floating-point");
       }
     }
     try (Autograd off = Autograd.off()) {
@@ -157,7 +164,11 @@ public final class Parameters implements AutoCloseable {
       return "";
     }
     List<String> some = new ArrayList<>(names).subList(0, Math.min(3, names.size()));
-    return what + " " + String.join(", ", some) + (names.size() > 3 ? " and " + (names.size() - 3) + " more" : "") + ";";
+    return what
+        + " "
+        + String.join(", ", some)
+        + (names.size() > 3 ? " and " + (names.size() - 3) + " more" : "")
+        + ";";
   }
 
   /** Copies another network's weights of the same names and shapes. */

@@ -36,7 +36,8 @@ public enum Precision {
       case "float32" -> FLOAT32;
       case "bf16" -> BF16;
       case "auto" -> auto(device);
-      default -> throw new TensorException("unknown precision '" + name + "'; use float32, bf16 or auto");
+      default ->
+          throw new TensorException("unknown precision '" + name + "'; use float32, bf16 or auto");
     };
   }
 }

@@ -45,14 +45,21 @@ public final class Rng {
   /** An independent stream, a function of this one's seed and path and of a number. */
   public Rng fork(long number) {
     int[] mixed = new int[4];
-    philox((int) number, (int) (number >>> 32), (int) stream, (int) (stream >>> 32) ^ 0x5bd1e995, key, mixed);
+    philox(
+        (int) number,
+        (int) (number >>> 32),
+        (int) stream,
+        (int) (stream >>> 32) ^ 0x5bd1e995,
+        key,
+        mixed);
     long newKey = (mixed[0] & 0xffffffffL) | ((long) mixed[1] << 32);
     long newStream = (mixed[2] & 0xffffffffL) | ((long) mixed[3] << 32);
     return new Rng(newKey, newStream);
   }
 
   /**
-   * What {@link #restore} needs to go on from here: key, stream, and the number of 32-bit words drawn.
+   * What {@link #restore} needs to go on from here: key, stream, and the number of 32-bit words
+   * drawn.
    */
   public long[] state() {
     return new long[] {key, stream, counter * 4 - (4 - used)};
@@ -171,7 +178,8 @@ public final class Rng {
 
   /** Float32 [shape] uniform in [low, high) on the CPU. */
   public Tensor uniform(double low, double high, long... shape) {
-    float[] values = new float[Shapes.requireArray("uniform", Shapes.requireValid("uniform", shape))];
+    float[] values =
+        new float[Shapes.requireArray("uniform", Shapes.requireValid("uniform", shape))];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) (low + (high - low) * uniform());
     }

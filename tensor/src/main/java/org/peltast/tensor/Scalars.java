@@ -11,7 +11,12 @@ final class Scalars {
       return new Scalar(value);
     }
     if (value != Math.rint(value)) {
-      throw new TensorException("the number " + value + " does not fit a tensor of " + dtype + "; convert the tensor with to(DType)");
+      throw new TensorException(
+          "the number "
+              + value
+              + " does not fit a tensor of "
+              + dtype
+              + "; convert the tensor with to(DType)");
     }
     return new Scalar((long) value);
   }

@@ -126,11 +126,13 @@ public final class Scope implements AutoCloseable {
     }
     if (thread != null) {
       if (thread != Thread.currentThread()) {
-        throw new IllegalStateException("a scope is closed by the thread that opened it, " + thread.getName());
+        throw new IllegalStateException(
+            "a scope is closed by the thread that opened it, " + thread.getName());
       }
       Deque<Scope> stack = STACK.get();
       if (stack.peek() != this) {
-        throw new IllegalStateException("a scope opened inside this one is still open: close it first");
+        throw new IllegalStateException(
+            "a scope opened inside this one is still open: close it first");
       }
       stack.pop();
     }

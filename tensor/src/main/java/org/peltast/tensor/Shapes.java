@@ -19,10 +19,12 @@ final class Shapes {
     long n = 1;
     for (long s : shape) {
       if (s < 0) {
-        throw new TensorException(name + ": the shape " + Arrays.toString(shape) + " has a negative size");
+        throw new TensorException(
+            name + ": the shape " + Arrays.toString(shape) + " has a negative size");
       }
       if (s != 0 && n > (Long.MAX_VALUE >> 4) / s) {
-        throw new TensorException(name + ": the shape " + Arrays.toString(shape) + " has too many elements");
+        throw new TensorException(
+            name + ": the shape " + Arrays.toString(shape) + " has too many elements");
       }
       n *= s;
     }
@@ -31,13 +33,15 @@ final class Shapes {
 
   static void requireCount(String name, long values, long[] shape) {
     if (requireValid(name, shape) != values) {
-      throw new TensorException(name + ": " + values + " values do not fill the shape " + Arrays.toString(shape));
+      throw new TensorException(
+          name + ": " + values + " values do not fill the shape " + Arrays.toString(shape));
     }
   }
 
   static int requireArray(String name, long count) {
     if (count > Integer.MAX_VALUE / 8) {
-      throw new TensorException(name + ": " + count + " elements are too many for an array; narrow the tensor first");
+      throw new TensorException(
+          name + ": " + count + " elements are too many for an array; narrow the tensor first");
     }
     return (int) count;
   }
@@ -45,7 +49,8 @@ final class Shapes {
   static int dim(String name, int dim, int rank) {
     int d = dim < 0 ? dim + rank : dim;
     if (d < 0 || d >= rank) {
-      throw new TensorException(name + ": there is no dimension " + dim + " in a tensor of rank " + rank);
+      throw new TensorException(
+          name + ": there is no dimension " + dim + " in a tensor of rank " + rank);
     }
     return d;
   }
@@ -69,7 +74,8 @@ final class Shapes {
 
   static long[] permutation(int rank, int... order) {
     if (order.length != rank) {
-      throw new TensorException("permute: " + Arrays.toString(order) + " does not name all " + rank + " dimensions");
+      throw new TensorException(
+          "permute: " + Arrays.toString(order) + " does not name all " + rank + " dimensions");
     }
     return rank == 0 ? new long[0] : dims("permute", rank, order);
   }
@@ -89,7 +95,12 @@ final class Shapes {
       long y = i <= b.length ? b[b.length - i] : 1;
       if (x != y && x != 1 && y != 1) {
         throw new TensorException(
-            name + ": the shapes " + Arrays.toString(a) + " and " + Arrays.toString(b) + " do not broadcast");
+            name
+                + ": the shapes "
+                + Arrays.toString(a)
+                + " and "
+                + Arrays.toString(b)
+                + " do not broadcast");
       }
       out[out.length - i] = x == 1 ? y : x;
     }
@@ -99,7 +110,11 @@ final class Shapes {
   static void requireMatmul(long[] a, long[] b) {
     if (a.length < 2 || b.length < 2 || a[a.length - 1] != b[b.length - 2]) {
       throw new TensorException(
-          "matmul: " + Arrays.toString(a) + " and " + Arrays.toString(b) + " do not fit as matrices");
+          "matmul: "
+              + Arrays.toString(a)
+              + " and "
+              + Arrays.toString(b)
+              + " do not fit as matrices");
     }
     broadcast("matmul", Arrays.copyOf(a, a.length - 2), Arrays.copyOf(b, b.length - 2));
   }
@@ -119,11 +134,13 @@ final class Shapes {
     long[] full = wanted.clone();
     if (open >= 0) {
       if (known == 0 || count % known != 0) {
-        throw new TensorException(name + ": " + count + " elements do not divide into " + Arrays.toString(wanted));
+        throw new TensorException(
+            name + ": " + count + " elements do not divide into " + Arrays.toString(wanted));
       }
       full[open] = count / known;
     } else if (known != count) {
-      throw new TensorException(name + ": " + count + " elements do not fill " + Arrays.toString(wanted));
+      throw new TensorException(
+          name + ": " + count + " elements do not fill " + Arrays.toString(wanted));
     }
     return full;
   }
@@ -140,7 +157,8 @@ final class Shapes {
       fits = full[at] >= 0 && (s == full[at] || s == 1);
     }
     if (!fits) {
-      throw new TensorException("expand: " + Arrays.toString(shape) + " does not expand to " + Arrays.toString(wanted));
+      throw new TensorException(
+          "expand: " + Arrays.toString(shape) + " does not expand to " + Arrays.toString(wanted));
     }
     requireValid("expand", full);
     return full;
@@ -153,7 +171,12 @@ final class Shapes {
     }
     if (!same) {
       throw new TensorException(
-          name + ": the shapes " + Arrays.toString(a) + " and " + Arrays.toString(b) + " do not fit");
+          name
+              + ": the shapes "
+              + Arrays.toString(a)
+              + " and "
+              + Arrays.toString(b)
+              + " do not fit");
     }
   }
 }

@@ -20,15 +20,15 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An n-dimensional array in native memory, with the operations that diffusion models need as methods
- * that read left to right, and reverse-mode differentiation.
+ * An n-dimensional array in native memory, with the operations that diffusion models need as
+ * methods that read left to right, and reverse-mode differentiation.
  *
  * <p>A tensor belongs to a {@link Scope} and is unusable once that is closed. Shapes, dtypes and
- * devices are checked here, before libtorch is called; every misuse is a {@link TensorException} (or
- * an {@link IllegalStateException} for a tensor whose scope is closed), never an abort.
+ * devices are checked here, before libtorch is called; every misuse is a {@link TensorException}
+ * (or an {@link IllegalStateException} for a tensor whose scope is closed), never an abort.
  *
- * <p>Binary operations broadcast their shapes as NumPy does; both sides must have the same dtype and
- * device. Dimensions may be counted from the end: −1 is the last.
+ * <p>Binary operations broadcast their shapes as NumPy does; both sides must have the same dtype
+ * and device. Dimensions may be counted from the end: −1 is the last.
  */
 public final class Tensor {
   private final org.bytedeco.pytorch.Tensor raw;
@@ -110,18 +110,19 @@ public final class Tensor {
   static TensorException failure(String name, RuntimeException e) {
     String message = String.valueOf(e.getMessage());
     int end = message.indexOf('\n');
-    return new TensorException(name + " failed: " + (end < 0 ? message : message.substring(0, end)), e);
+    return new TensorException(
+        name + " failed: " + (end < 0 ? message : message.substring(0, end)), e);
   }
 
-  private Tensor unary(String name, java.util.function.Function<org.bytedeco.pytorch.Tensor, org.bytedeco.pytorch.Tensor> f) {
+  private Tensor unary(
+      String name,
+      java.util.function.Function<org.bytedeco.pytorch.Tensor, org.bytedeco.pytorch.Tensor> f) {
     org.bytedeco.pytorch.Tensor r = raw();
     return op(name, () -> f.apply(r));
   }
 
   private Tensor binary(
-      String name,
-      Tensor other,
-      java.util.function.BinaryOperator<org.bytedeco.pytorch.Tensor> f) {
+      String name, Tensor other, java.util.function.BinaryOperator<org.bytedeco.pytorch.Tensor> f) {
     requireSameKind(name, other);
     Shapes.broadcast(name, shape, other.shape);
     org.bytedeco.pytorch.Tensor a = raw();
@@ -132,7 +133,9 @@ public final class Tensor {
   private Tensor scalar(
       String name,
       double value,
-      java.util.function.BiFunction<org.bytedeco.pytorch.Tensor, Scalar, org.bytedeco.pytorch.Tensor> f) {
+      java.util.function.BiFunction<
+              org.bytedeco.pytorch.Tensor, Scalar, org.bytedeco.pytorch.Tensor>
+          f) {
     org.bytedeco.pytorch.Tensor r = raw();
     return op(
         name,
@@ -146,11 +149,21 @@ public final class Tensor {
   private void requireSameKind(String name, Tensor other) {
     if (other.dtype != dtype) {
       throw new TensorException(
-          name + " of " + this + " and " + other + ": the dtypes differ; convert one with to(DType)");
+          name
+              + " of "
+              + this
+              + " and "
+              + other
+              + ": the dtypes differ; convert one with to(DType)");
     }
     if (!other.device.equals(device)) {
       throw new TensorException(
-          name + " of " + this + " and " + other + ": the devices differ; move one with to(Device)");
+          name
+              + " of "
+              + this
+              + " and "
+              + other
+              + ": the devices differ; move one with to(Device)");
     }
   }
 
@@ -216,7 +229,8 @@ public final class Tensor {
   /** A float32 tensor on the CPU with a copy of these values, row-major. */
   public static Tensor of(float[] values, long... shape) {
     Shapes.requireCount("of", values.length, shape);
-    ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(values.length, 4)).order(ByteOrder.nativeOrder());
+    ByteBuffer bytes =
+        ByteBuffer.allocate(Math.multiplyExact(values.length, 4)).order(ByteOrder.nativeOrder());
     bytes.asFloatBuffer().put(values);
     return of(bytes, DType.FLOAT32, shape);
   }
@@ -224,7 +238,8 @@ public final class Tensor {
   /** A float64 tensor on the CPU with a copy of these values, row-major. */
   public static Tensor of(double[] values, long... shape) {
     Shapes.requireCount("of", values.length, shape);
-    ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(values.length, 8)).order(ByteOrder.nativeOrder());
+    ByteBuffer bytes =
+        ByteBuffer.allocate(Math.multiplyExact(values.length, 8)).order(ByteOrder.nativeOrder());
     bytes.asDoubleBuffer().put(values);
     return of(bytes, DType.FLOAT64, shape);
   }
@@ -232,7 +247,8 @@ public final class Tensor {
   /** An int64 tensor on the CPU with a copy of these values, row-major. */
   public static Tensor of(long[] values, long... shape) {
     Shapes.requireCount("of", values.length, shape);
-    ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(values.length, 8)).order(ByteOrder.nativeOrder());
+    ByteBuffer bytes =
+        ByteBuffer.allocate(Math.multiplyExact(values.length, 8)).order(ByteOrder.nativeOrder());
     bytes.asLongBuffer().put(values);
     return of(bytes, DType.INT64, shape);
   }
@@ -246,7 +262,14 @@ public final class Tensor {
     long count = Shapes.requireValid("of", shape);
     if (bytes.remaining() != count * dtype.bytes()) {
       throw new TensorException(
-          "of: " + Arrays.toString(shape) + " " + dtype + " takes " + count * dtype.bytes() + " bytes, got " + bytes.remaining());
+          "of: "
+              + Arrays.toString(shape)
+              + " "
+              + dtype
+              + " takes "
+              + count * dtype.bytes()
+              + " bytes, got "
+              + bytes.remaining());
     }
     Tensor t = zeros(dtype, Device.CPU, shape);
     if (count > 0) {
@@ -371,7 +394,8 @@ public final class Tensor {
     }
     long size = count() * dtype.bytes();
     if (size > Integer.MAX_VALUE) {
-      throw new TensorException("bytes can view at most 2 GiB, " + this + " has " + size + " bytes; narrow it first");
+      throw new TensorException(
+          "bytes can view at most 2 GiB, " + this + " has " + size + " bytes; narrow it first");
     }
     if (size == 0) {
       return ByteBuffer.allocate(0).order(ByteOrder.nativeOrder());
@@ -385,11 +409,15 @@ public final class Tensor {
   /** Whether every element is finite; waits for the device. */
   public boolean allFinite() {
     try (Scope s = Scope.open()) {
-      return unary("allFinite", r -> {
-            try (org.bytedeco.pytorch.Tensor f = r.isfinite()) {
-              return f.all();
-            }
-          }).item() != 0;
+      return unary(
+                  "allFinite",
+                  r -> {
+                    try (org.bytedeco.pytorch.Tensor f = r.isfinite()) {
+                      return f.all();
+                    }
+                  })
+              .item()
+          != 0;
     }
   }
 
@@ -410,7 +438,8 @@ public final class Tensor {
       return this;
     }
     if (wanted == DType.COMPLEX64 || dtype == DType.COMPLEX64) {
-      throw new TensorException("to(DType) does not convert complex tensors: use asComplex and asReal");
+      throw new TensorException(
+          "to(DType) does not convert complex tensors: use asComplex and asReal");
     }
     return unary("to", r -> r.to(wanted.raw()));
   }
@@ -728,7 +757,8 @@ public final class Tensor {
     return op2("matmul", other, (a, b) -> a.matmul(b));
   }
 
-  private Tensor op2(String name, Tensor other, java.util.function.BinaryOperator<org.bytedeco.pytorch.Tensor> f) {
+  private Tensor op2(
+      String name, Tensor other, java.util.function.BinaryOperator<org.bytedeco.pytorch.Tensor> f) {
     org.bytedeco.pytorch.Tensor a = raw();
     org.bytedeco.pytorch.Tensor b = other.raw();
     return op(name, () -> f.apply(a, b));
@@ -743,7 +773,12 @@ public final class Tensor {
     requireSameKind("linear", weight);
     requireFloating("linear");
     if (weight.rank() != 2 || rank() == 0 || shape[rank() - 1] != weight.shape[1]) {
-      throw new TensorException("linear of " + this + " by weight " + weight + ": the last dimension must be the weight's second");
+      throw new TensorException(
+          "linear of "
+              + this
+              + " by weight "
+              + weight
+              + ": the last dimension must be the weight's second");
     }
     if (bias == null) {
       return op2("linear", weight, (a, w) -> torch.linear(a, w));
@@ -765,8 +800,11 @@ public final class Tensor {
 
   /** Eigenvalues of symmetric matrices [..., n, n], ascending: [..., n]. */
   public Tensor symmetricEigenvalues() {
-    if (rank() < 2 || shape[rank() - 1] != shape[rank() - 2] || (dtype != DType.FLOAT32 && dtype != DType.FLOAT64)) {
-      throw new TensorException("symmetricEigenvalues needs float32 or float64 square matrices, got " + this);
+    if (rank() < 2
+        || shape[rank() - 1] != shape[rank() - 2]
+        || (dtype != DType.FLOAT32 && dtype != DType.FLOAT64)) {
+      throw new TensorException(
+          "symmetricEigenvalues needs float32 or float64 square matrices, got " + this);
     }
     return unary("symmetricEigenvalues", r -> torch.linalg_eigvalsh(r));
   }
@@ -828,7 +866,16 @@ public final class Tensor {
     int d = Shapes.dim("narrow", dim, shape.length);
     if (start < 0 || length < 0 || start > shape[d] - length) {
       throw new TensorException(
-          "narrow: [" + start + ", " + start + " + " + length + ") is outside dimension " + dim + " of " + this);
+          "narrow: ["
+              + start
+              + ", "
+              + start
+              + " + "
+              + length
+              + ") is outside dimension "
+              + dim
+              + " of "
+              + this);
     }
     return unary("narrow", r -> r.narrow(d, start, length));
   }
@@ -837,7 +884,8 @@ public final class Tensor {
   public Tensor select(int dim, long index) {
     int d = Shapes.dim("select", dim, shape.length);
     if (index < 0 || index >= shape[d]) {
-      throw new TensorException("select: index " + index + " is outside dimension " + dim + " of " + this);
+      throw new TensorException(
+          "select: index " + index + " is outside dimension " + dim + " of " + this);
     }
     return unary("select", r -> r.select(d, index));
   }
@@ -849,12 +897,14 @@ public final class Tensor {
       throw new TensorException("indexSelect needs int64 indices [n], got " + indices);
     }
     if (!indices.device.equals(device)) {
-      throw new TensorException("indexSelect: the indices lie on " + indices.device + ", the tensor on " + device);
+      throw new TensorException(
+          "indexSelect: the indices lie on " + indices.device + ", the tensor on " + device);
     }
     if (indices.device.equals(Device.CPU)) {
       for (long i : indices.toLongs()) {
         if (i < 0 || i >= shape[d]) {
-          throw new TensorException("indexSelect: index " + i + " is outside dimension " + dim + " of " + this);
+          throw new TensorException(
+              "indexSelect: index " + i + " is outside dimension " + dim + " of " + this);
         }
       }
     }
@@ -865,7 +915,14 @@ public final class Tensor {
   public List<Tensor> chunk(int parts, int dim) {
     int d = Shapes.dim("chunk", dim, shape.length);
     if (parts < 1 || shape[d] % parts != 0) {
-      throw new TensorException("chunk: dimension " + dim + " of " + this + " does not split into " + parts + " equal parts");
+      throw new TensorException(
+          "chunk: dimension "
+              + dim
+              + " of "
+              + this
+              + " does not split into "
+              + parts
+              + " equal parts");
     }
     long n = shape[d] / parts;
     Tensor[] out = new Tensor[parts];
@@ -998,9 +1055,19 @@ public final class Tensor {
     requireFloating("groupNorm");
     requireSameKind("groupNorm", weight);
     requireSameKind("groupNorm", bias);
-    if (rank() < 2 || groups < 1 || shape[1] % groups != 0 || !weight.hasShape(shape[1]) || !bias.hasShape(shape[1])) {
+    if (rank() < 2
+        || groups < 1
+        || shape[1] % groups != 0
+        || !weight.hasShape(shape[1])
+        || !bias.hasShape(shape[1])) {
       throw new TensorException(
-          "groupNorm of " + this + " in " + groups + " groups with weight " + weight + ": the channels do not fit");
+          "groupNorm of "
+              + this
+              + " in "
+              + groups
+              + " groups with weight "
+              + weight
+              + ": the channels do not fit");
     }
     org.bytedeco.pytorch.Tensor w = weight.raw();
     org.bytedeco.pytorch.Tensor b = bias.raw();
@@ -1022,16 +1089,31 @@ public final class Tensor {
   public Tensor conv2d(Tensor weight, @Nullable Tensor bias, int stride, int padding) {
     requireFloating("conv2d");
     requireSameKind("conv2d", weight);
-    if (rank() != 4 || weight.rank() != 4 || shape[1] != weight.shape[1] || stride < 1 || padding < 0) {
-      throw new TensorException("conv2d of " + this + " by " + weight + " (stride " + stride + ", padding " + padding + "): the shapes do not fit");
+    if (rank() != 4
+        || weight.rank() != 4
+        || shape[1] != weight.shape[1]
+        || stride < 1
+        || padding < 0) {
+      throw new TensorException(
+          "conv2d of "
+              + this
+              + " by "
+              + weight
+              + " (stride "
+              + stride
+              + ", padding "
+              + padding
+              + "): the shapes do not fit");
     }
     if (shape[2] + 2L * padding < weight.shape[2] || shape[3] + 2L * padding < weight.shape[3]) {
-      throw new TensorException("conv2d: the kernel " + weight + " is larger than the padded image " + this);
+      throw new TensorException(
+          "conv2d: the kernel " + weight + " is larger than the padded image " + this);
     }
     if (bias != null) {
       requireSameKind("conv2d", bias);
       if (!bias.hasShape(weight.shape[0])) {
-        throw new TensorException("conv2d: the bias " + bias + " does not fit the weight " + weight);
+        throw new TensorException(
+            "conv2d: the bias " + bias + " does not fit the weight " + weight);
       }
     }
     org.bytedeco.pytorch.@Nullable Tensor b = bias == null ? null : bias.raw();
@@ -1041,7 +1123,13 @@ public final class Tensor {
         (x, w) -> {
           try (TensorOptional o = b == null ? new TensorOptional() : new TensorOptional(b)) {
             return torch.conv2d(
-                x, w, o, new long[] {stride, stride}, new long[] {padding, padding}, new long[] {1, 1}, 1);
+                x,
+                w,
+                o,
+                new long[] {stride, stride},
+                new long[] {padding, padding},
+                new long[] {1, 1},
+                1);
           }
         });
   }
@@ -1050,7 +1138,8 @@ public final class Tensor {
   public Tensor upsampleNearest(long height, long width) {
     requireFloating("upsampleNearest");
     if (rank() != 4 || height < 1 || width < 1 || count() == 0) {
-      throw new TensorException("upsampleNearest of " + this + " to " + height + " × " + width + " is not possible");
+      throw new TensorException(
+          "upsampleNearest of " + this + " to " + height + " × " + width + " is not possible");
     }
     return unary("upsampleNearest", r -> torch.upsample_nearest2d(r, height, width));
   }
@@ -1068,7 +1157,11 @@ public final class Tensor {
   public Tensor crossEntropy(Tensor classes) {
     requireFloating("crossEntropy");
     if (rank() != 2 || classes.dtype != DType.INT64 || !classes.hasShape(shape[0])) {
-      throw new TensorException("crossEntropy needs logits [N, C] and int64 classes [N], got " + this + " and " + classes);
+      throw new TensorException(
+          "crossEntropy needs logits [N, C] and int64 classes [N], got "
+              + this
+              + " and "
+              + classes);
     }
     for (long c : classes.toLongs()) {
       if (c < 0 || c >= shape[1]) {
@@ -1102,7 +1195,8 @@ public final class Tensor {
       requireFloating("requireGrad");
     }
     if (!raw().is_leaf()) {
-      throw new TensorException("requireGrad: " + this + " was computed from other tensors; detach it first");
+      throw new TensorException(
+          "requireGrad: " + this + " was computed from other tensors; detach it first");
     }
     raw().set_requires_grad(wanted);
     return this;
@@ -1135,11 +1229,13 @@ public final class Tensor {
   public void backward(Tensor cotangent) {
     requireSameKind("backward", cotangent);
     if (!Arrays.equals(shape, cotangent.shape)) {
-      throw new TensorException("backward of " + this + ": the cotangent " + cotangent + " has another shape");
+      throw new TensorException(
+          "backward of " + this + ": the cotangent " + cotangent + " has another shape");
     }
     requireGraph("backward");
     try (BoolOptional none = new BoolOptional();
-        org.bytedeco.pytorch.TensorArrayRefOptional all = new org.bytedeco.pytorch.TensorArrayRefOptional()) {
+        org.bytedeco.pytorch.TensorArrayRefOptional all =
+            new org.bytedeco.pytorch.TensorArrayRefOptional()) {
       raw().backward(cotangent.raw(), none, false, all);
     } catch (RuntimeException e) {
       throw failure("backward", e);
@@ -1148,7 +1244,8 @@ public final class Tensor {
 
   private void requireGraph(String name) {
     if (!raw().requires_grad()) {
-      throw new TensorException(name + ": nothing that made " + this + " asks for a gradient; see requireGrad");
+      throw new TensorException(
+          name + ": nothing that made " + this + " asks for a gradient; see requireGrad");
     }
   }
 
@@ -1175,7 +1272,11 @@ public final class Tensor {
   // In-place operations return the very Java object they were called on: it must not be closed.
   private Tensor inPlace(String name, Runnable body) {
     if (raw().requires_grad() && Autograd.isOn()) {
-      throw new TensorException(name + " would change " + this + ", which gradients flow through: do it inside Autograd.off()");
+      throw new TensorException(
+          name
+              + " would change "
+              + this
+              + ", which gradients flow through: do it inside Autograd.off()");
     }
     try {
       body.run();
@@ -1225,5 +1326,4 @@ public final class Tensor {
   public Tensor zeroInPlace() {
     return inPlace("zeroInPlace", () -> raw().zero_());
   }
-
 }

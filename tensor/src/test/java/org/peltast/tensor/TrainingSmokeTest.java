@@ -1,12 +1,14 @@
 package org.peltast.tensor;
 
 import static org.assertj.core.api.Assertions.*;
+
 import org.junit.jupiter.api.Test;
 
 class TrainingSmokeTest {
   @Test
   void trains() {
-    try (Scope s = Scope.open(); Parameters p = Parameters.on(Device.CPU, Precision.BF16)) {
+    try (Scope s = Scope.open();
+        Parameters p = Parameters.on(Device.CPU, Precision.BF16)) {
       System.out.println(Engine.version() + " threads " + Engine.threads());
       Linear l = new Linear(p, 8, 4, true);
       p.initialise(Rng.of(1));
@@ -28,7 +30,9 @@ class TrainingSmokeTest {
       }
       System.out.println(firstLoss + " -> " + last);
       assertThat(last).isLessThan(firstLoss * 0.9);
-      try (Scope t = Scope.open()) { Rng.of(1).normal(3,4).asComplex().mul(Rng.of(1).normal(3,4).asComplex()).asReal(); }
+      try (Scope t = Scope.open()) {
+        Rng.of(1).normal(3, 4).asComplex().mul(Rng.of(1).normal(3, 4).asComplex()).asReal();
+      }
     }
   }
 }
