@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,6 +34,14 @@ def torch_origin():
     return f"torch {torch.__version__.split('+')[0]}"
 
 
+def with_metadata(data, metadata):
+    """The safetensors bytes with this metadata, in this order: the library's own order changes from run to run."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps({"__metadata__": metadata} | json.loads(data[8 : 8 + length]), separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
+
+
 def write(path, component, operation, tolerance, inputs, outputs, origin, **metadata):
     """Writes one golden file; every metadata value becomes a string, None values are dropped."""
     path = Path(path)
@@ -47,7 +55,8 @@ def write(path, component, operation, tolerance, inputs, outputs, origin, **meta
                 raise ValueError(f"{path}: {name} is all zero: a golden that proves nothing")
     tensors = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
     meta = {"component": component, "operation": operation, "tolerance": tolerance, "origin": origin} | metadata
-    save_file(tensors, path, {k: v if isinstance(v, str) else json.dumps(v) for k, v in meta.items() if v is not None})
+    meta = {k: v if isinstance(v, str) else json.dumps(v) for k, v in sorted(meta.items()) if v is not None}
+    path.write_bytes(with_metadata(save(tensors), meta))
     print(f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}  {path.stat().st_size / 1024:.0f} KiB")
 
 

@@ -31,7 +31,7 @@ MODELS = {
     "latent32": dict(
         config=dict(all_patch_size=[1], all_f_patch_size=[1], in_channels=32, dim=24, n_layers=1, n_refiner_layers=2,
                     n_heads=2, n_kv_heads=2, cap_feat_dim=384, axes_dims=[4, 4, 4], axes_lens=[1536, 512, 512]),
-        captions=[1, 33], image=(2, 8, 8), gradients=10000,
+        captions=[1, 33], image=(2, 8, 8), gradients=2400,
     ),
     # Wider than 256: the modulation's input stays at 256.
     "wide": dict(
