@@ -136,7 +136,6 @@ SAMPLES = {
     "sample-guidance1": dict(steps=4, guidance_scale=1.0),
     "sample-normalised": dict(steps=5, guidance_scale=5.0, cfg_normalization=0.9),
     "sample-truncated": dict(steps=5, guidance_scale=4.0, cfg_truncation=0.4),
-    "sample-shift6": dict(steps=4, guidance_scale=2.5, shift=6.0),
 }
 
 
@@ -149,8 +148,6 @@ def pipeline_goldens(pipe, folder):
     negative = [torch.randn(n, dim, generator=random) for n in (6, 6)]
     pipe.set_progress_bar_config(disable=True)
     for name, spec in SAMPLES.items():
-        shift = spec.get("shift", SCHEDULER["shift"])
-        pipe.scheduler = FlowMatchEulerDiscreteScheduler(**(SCHEDULER | dict(shift=shift)))
         guided = spec["guidance_scale"] > 0
         arguments = dict(
             height=height, width=width, num_inference_steps=spec["steps"], guidance_scale=spec["guidance_scale"],
@@ -166,7 +163,7 @@ def pipeline_goldens(pipe, folder):
         if guided:
             values, mask = padded(negative)
             inputs |= dict(negative_prompt_embeds=values, negative_prompt_attention_mask=mask)
-        meta = {k: spec[k] for k in ("steps", "guidance_scale", "cfg_normalization", "cfg_truncation", "shift") if k in spec}
+        meta = {k: spec[k] for k in ("steps", "guidance_scale", "cfg_normalization", "cfg_truncation") if k in spec}
         golden.write(folder / f"{name}.safetensors", "pipeline", "sample", "1e-3", inputs,
                      outputs, golden.origin(), height=height, width=width, dtype="float32", **meta)
 
