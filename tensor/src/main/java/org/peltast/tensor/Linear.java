@@ -7,15 +7,20 @@ public final class Linear {
   private final Parameter weight; // [out, in]
   private final @Nullable Parameter bias; // [out]
 
-  /** Declares {@code weight} [out, in] and, if wanted, {@code bias} [out]. */
+  /** Declares {@code weight} [out, in] and, if wanted, {@code bias} [out] of zeros. */
   public Linear(Parameters parameters, long in, long out, boolean bias) {
-    this(parameters, in, out, bias, Parameters.Init.fanIn(in));
+    this(parameters, in, out, Parameters.Init.fanIn(in), bias ? Parameters.Init.zeros() : null);
   }
 
-  /** Like the other constructor, with the weight's own initialisation. */
-  public Linear(Parameters parameters, long in, long out, boolean bias, Parameters.Init init) {
-    this.weight = parameters.declare("weight", init, out, in);
-    this.bias = bias ? parameters.declare("bias", Parameters.Init.zeros(), out) : null;
+  /** Declares {@code weight} and, unless its initialisation is null, {@code bias}. */
+  public Linear(
+      Parameters parameters,
+      long in,
+      long out,
+      Parameters.Init weight,
+      Parameters.@Nullable Init bias) {
+    this.weight = parameters.declare("weight", weight, out, in);
+    this.bias = bias == null ? null : parameters.declare("bias", bias, out);
   }
 
   /**
@@ -27,6 +32,11 @@ public final class Linear {
   public Tensor forward(Tensor x) {
     Tensor w = weight.inProducts();
     return x.to(w.dtype()).linear(w, bias == null ? null : bias.inProducts());
+  }
+
+  /** Applies the layer in float32 whatever the network's products are: for what is small. */
+  public Tensor forwardFloat32(Tensor x) {
+    return x.to(DType.FLOAT32).linear(weight.value(), bias == null ? null : bias.value());
   }
 
   /** The weight [out, in]. */

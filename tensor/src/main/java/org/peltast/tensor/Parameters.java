@@ -38,6 +38,14 @@ public final class Parameters implements AutoCloseable {
     /** Every element the same. */
     record Constant(double value) implements Init {}
 
+    /** Equal parts along the first dimension, each filled with its own number. */
+    record Parts(List<Double> values) implements Init {
+      /** Copies the numbers. */
+      public Parts {
+        values = List.copyOf(values);
+      }
+    }
+
     /** Normal around 0. */
     record Normal(double standardDeviation) implements Init {}
 
@@ -108,6 +116,13 @@ public final class Parameters implements AutoCloseable {
           Init init = p.init();
           if (init instanceof Init.Constant c) {
             p.value().copyFrom(Tensor.full(c.value(), DType.FLOAT32, Device.CPU, shape));
+          } else if (init instanceof Init.Parts parts) {
+            List<Tensor> slices = p.value().detach().chunk(parts.values().size(), 0);
+            for (int i = 0; i < slices.size(); i++) {
+              Tensor slice = slices.get(i);
+              slice.copyFrom(
+                  Tensor.full(parts.values().get(i), DType.FLOAT32, Device.CPU, slice.shape()));
+            }
           } else if (init instanceof Init.Normal n) {
             p.value().copyFrom(own.normal(shape).mul(n.standardDeviation()));
           } else if (init instanceof Init.Uniform u) {

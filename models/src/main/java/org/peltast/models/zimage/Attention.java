@@ -1,0 +1,74 @@
+package org.peltast.models.zimage;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Linear;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.RmsNorm;
+import org.peltast.tensor.Tensor;
+
+/** Multi-head self-attention with normalised, rotated queries and keys. */
+final class Attention {
+  private final int heads;
+  private final int headDim;
+  private final Linear toQ; // [dim, dim]
+  private final Linear toK; // [dim, dim]
+  private final Linear toV; // [dim, dim]
+  private final Linear toOut; // [dim, dim]
+  private final @Nullable RmsNorm normQ; // [headDim]
+  private final @Nullable RmsNorm normK; // [headDim]
+
+  Attention(Parameters p, ZImageConfig config) {
+    int dim = config.dim();
+    heads = config.heads();
+    headDim = config.headDim();
+    normQ = config.qkNorm() ? new RmsNorm(p.at("norm_q"), headDim, ZImageConfig.QK_NORM_EPS) : null;
+    normK = config.qkNorm() ? new RmsNorm(p.at("norm_k"), headDim, ZImageConfig.QK_NORM_EPS) : null;
+    toQ = new Linear(p.at("to_q"), dim, dim, false);
+    toK = new Linear(p.at("to_k"), dim, dim, false);
+    toV = new Linear(p.at("to_v"), dim, dim, false);
+    toOut = new Linear(p.at("to_out").at("0"), dim, dim, false);
+  }
+
+  /**
+   * Attends within each item.
+   *
+   * @param x [B, S, dim]
+   * @param rope complex64 [S, 1, headDim / 2] or [B, S, 1, headDim / 2]
+   * @param mask float32 [B, 1, 1, S], 0 or −∞ to add to the scores; null where every key counts
+   * @return [B, S, dim] in the product dtype
+   */
+  Tensor forward(Tensor x, Tensor rope, @Nullable Tensor mask) {
+    long b = x.size(0);
+    long s = x.size(1);
+    DType products = toQ.weight().inProducts().dtype();
+    // One product for all three projections: [3·dim, dim].
+    Tensor projections =
+        Tensor.cat(
+            List.of(
+                toQ.weight().inProducts(), toK.weight().inProducts(), toV.weight().inProducts()),
+            0);
+    Tensor qkv = x.to(products).linear(projections, null).reshape(b, s, 3, heads, headDim);
+    // The scores' 1/√headDim goes into the queries, where it costs nothing.
+    double scale = 1 / Math.sqrt(headDim);
+    Tensor q = rotated(qkv.select(2, 0), normQ, scale, rope).to(products).transpose(1, 2);
+    Tensor k = rotated(qkv.select(2, 1), normK, 1, rope).to(products).transpose(1, 2);
+    Tensor v = qkv.select(2, 2).transpose(1, 2); // [B, H, S, headDim], as q and k
+    Tensor scores = q.matmul(k.transpose(2, 3)); // [B, H, S, S]
+    if (mask != null) {
+      scores = scores.add(mask.to(products));
+    }
+    Tensor out = scores.softmax(-1).matmul(v).transpose(1, 2).reshape(b, s, heads * (long) headDim);
+    return toOut.forward(out);
+  }
+
+  /** Normalised, scaled and turned: float32 [B, S, H, headDim]. */
+  private static Tensor rotated(Tensor x, @Nullable RmsNorm norm, double scale, Tensor rope) {
+    Tensor n =
+        norm == null
+            ? x.to(DType.FLOAT32).mul(scale)
+            : norm.normalise(x, scale == 1 ? norm.weight() : norm.weight().mul(scale));
+    return n.asComplex().mul(rope).asReal();
+  }
+}

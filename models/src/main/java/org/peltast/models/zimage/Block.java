@@ -1,0 +1,82 @@
+package org.peltast.models.zimage;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Linear;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.RmsNorm;
+import org.peltast.tensor.Tensor;
+
+/**
+ * One transformer block with "sandwich" norms, before and after each sub-layer, and, where time
+ * matters, a scale before and a tanh gate after:
+ *
+ * <pre>
+ *   x ← x + tanh(g₁) ⊙ norm₂(attention(norm₁(x) ⊙ (1 + s₁)))
+ *   x ← x + tanh(g₂) ⊙ norm₄(feedForward(norm₃(x) ⊙ (1 + s₂)))
+ * </pre>
+ */
+final class Block {
+  /** Where the gates begin in a network trained from nothing: open enough to learn through. */
+  private static final double GATE_BIAS = 0.3;
+
+  private final Attention attention;
+  private final FeedForward feedForward;
+  private final RmsNorm attentionNorm1;
+  private final RmsNorm attentionNorm2;
+  private final RmsNorm ffnNorm1;
+  private final RmsNorm ffnNorm2;
+  private final @Nullable Linear modulation; // [4·dim, modulationDim]
+
+  Block(Parameters p, ZImageConfig config, boolean modulated) {
+    int dim = config.dim();
+    attention = new Attention(p.at("attention"), config);
+    feedForward = new FeedForward(p.at("feed_forward"), dim, config.feedForwardDim());
+    attentionNorm1 = new RmsNorm(p.at("attention_norm1"), dim, config.normEps());
+    ffnNorm1 = new RmsNorm(p.at("ffn_norm1"), dim, config.normEps());
+    attentionNorm2 = new RmsNorm(p.at("attention_norm2"), dim, config.normEps());
+    ffnNorm2 = new RmsNorm(p.at("ffn_norm2"), dim, config.normEps());
+    modulation =
+        modulated
+            ? new Linear(
+                p.at("adaLN_modulation").at("0"),
+                config.modulationDim(),
+                4L * dim,
+                Parameters.Init.zeros(),
+                new Parameters.Init.Parts(List.of(0.0, GATE_BIAS, 0.0, GATE_BIAS)))
+            : null;
+  }
+
+  /**
+   * Applies the block.
+   *
+   * @param x [B, S, dim] float32
+   * @param time [B, modulationDim] float32, for modulated blocks
+   * @param rope see {@link Attention#forward}
+   * @param mask see {@link Attention#forward}
+   * @return [B, S, dim] float32
+   */
+  Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask) {
+    // A norm's weight and the factor after it are one small tensor, so each is one pass over x.
+    Tensor before1 = attentionNorm1.weight(); // [dim], or [B, 1, dim] once modulated
+    Tensor after1 = attentionNorm2.weight();
+    Tensor before2 = ffnNorm1.weight();
+    Tensor after2 = ffnNorm2.weight();
+    if (modulation != null) {
+      if (time == null) {
+        throw new IllegalArgumentException("a modulated block needs the time's embedding");
+      }
+      List<Tensor> m =
+          modulation.forwardFloat32(time).unsqueeze(1).chunk(4, -1); // [B, 1, dim] each
+      before1 = before1.mul(m.get(0).add(1));
+      after1 = after1.mul(m.get(1).tanh());
+      before2 = before2.mul(m.get(2).add(1));
+      after2 = after2.mul(m.get(3).tanh());
+    }
+    Tensor attended = attention.forward(attentionNorm1.normalise(x, before1), rope, mask);
+    Tensor h = x.add(attentionNorm2.normalise(attended, after1));
+    Tensor fed = feedForward.forward(ffnNorm1.normalise(h, before2));
+    return h.add(ffnNorm2.normalise(fed, after2)).to(DType.FLOAT32);
+  }
+}

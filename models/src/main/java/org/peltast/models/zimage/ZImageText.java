@@ -1,0 +1,62 @@
+package org.peltast.models.zimage;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.peltast.diffusion.Network;
+import org.peltast.models.ModelException;
+import org.peltast.tensor.Tensor;
+
+/**
+ * Captions after the context refiner.
+ *
+ * @param features [B, N, dim] float32, zero beyond each caption's own rows
+ * @param rows each caption's rows, a multiple of 32; the largest is N
+ */
+record ZImageText(Tensor features, List<Integer> rows) implements Network.Text {
+  ZImageText {
+    rows = List.copyOf(rows);
+  }
+
+  static ZImageText of(Network.Text text) {
+    if (text instanceof ZImageText z) {
+      return z;
+    }
+    throw new ModelException("this text was read by another kind of network than Z-Image");
+  }
+
+  @Override
+  public int batch() {
+    return rows.size();
+  }
+
+  @Override
+  public Network.Text followedBy(Network.Text other) {
+    ZImageText next = of(other);
+    long longest = Math.max(features.size(1), next.features.size(1));
+    List<Integer> all = new ArrayList<>(rows);
+    all.addAll(next.rows);
+    return new ZImageText(
+        Tensor.cat(List.of(padded(features, longest), padded(next.features, longest)), 0), all);
+  }
+
+  @Override
+  public Network.Text select(int... indices) {
+    long[] places = new long[indices.length];
+    List<Integer> chosen = new ArrayList<>();
+    for (int i = 0; i < indices.length; i++) {
+      places[i] = indices[i];
+      chosen.add(rows.get(indices[i]));
+    }
+    Tensor at = Tensor.of(places, places.length).to(features.device());
+    return new ZImageText(features.indexSelect(0, at), chosen);
+  }
+
+  /** [B, n, dim] with rows of zeros added up to the given number. */
+  static Tensor padded(Tensor x, long rows) {
+    long missing = rows - x.size(1);
+    return missing == 0
+        ? x
+        : Tensor.cat(
+            List.of(x, Tensor.zeros(x.dtype(), x.device(), x.size(0), missing, x.size(2))), 1);
+  }
+}
