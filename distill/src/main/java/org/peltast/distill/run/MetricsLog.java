@@ -49,7 +49,7 @@ public final class MetricsLog implements AutoCloseable {
   private final FileChannel channel;
   private long last;
 
-  private MetricsLog(Path file, FileChannel channel, long last) {
+  MetricsLog(Path file, FileChannel channel, long last) {
     this.file = file;
     this.channel = channel;
     this.last = last;
