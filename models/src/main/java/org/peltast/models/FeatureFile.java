@@ -1,0 +1,185 @@
+package org.peltast.models;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Token features on disk: one file an encoder, to which records are appended.
+ *
+ * <pre>
+ * file:   "PLTF" | int version | int width | records
+ * record: int length of the prompt | int tokens | prompt, UTF-8 | tokens·width floats | int CRC-32C
+ * </pre>
+ *
+ * <p>All little-endian. The prompt itself is the key, so there is nothing to collide; a record
+ * whose checksum is wrong counts as absent; a record torn by a kill is cut off when the file is
+ * opened next. One process appends; others that open the file meanwhile only read.
+ */
+final class FeatureFile implements AutoCloseable {
+  private static final int MAGIC = 0x46544c50; // "PLTF"
+  private static final int VERSION = 1;
+  private static final int HEADER = 12;
+  private static final int MAX_PROMPT = 1 << 24;
+
+  private final FileChannel channel;
+  private final int width;
+  private final boolean writable;
+  private final Map<String, Long> index = new HashMap<>();
+  private long end = HEADER;
+
+  private FeatureFile(FileChannel channel, int width, boolean writable) {
+    this.channel = channel;
+    this.width = width;
+    this.writable = writable;
+  }
+
+  static FeatureFile open(Path file, int width, int maxTokens) throws IOException {
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder != null) {
+      Files.createDirectories(folder);
+    }
+    FileChannel channel =
+        FileChannel.open(
+            file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    try {
+      FeatureFile features = new FeatureFile(channel, width, lock(channel));
+      features.scan(maxTokens);
+      return features;
+    } catch (IOException | RuntimeException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private static boolean lock(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock() != null;
+    } catch (OverlappingFileLockException e) {
+      return false;
+    }
+  }
+
+  /** Finds the records, and cuts off what is not one. */
+  private void scan(int maxTokens) throws IOException {
+    long size = channel.size();
+    boolean ours = size >= HEADER;
+    if (ours) {
+      ByteBuffer header = read(0, HEADER);
+      ours = header.getInt() == MAGIC && header.getInt() == VERSION && header.getInt() == width;
+    }
+    if (!ours) {
+      if (writable) {
+        channel.truncate(0);
+        write(buffer(HEADER).putInt(MAGIC).putInt(VERSION).putInt(width).flip(), 0);
+      }
+      return;
+    }
+    while (end + 8 <= size) {
+      ByteBuffer lengths = read(end, 8);
+      int promptBytes = lengths.getInt();
+      int tokens = lengths.getInt();
+      if (promptBytes < 0 || promptBytes > MAX_PROMPT || tokens < 1 || tokens > maxTokens) {
+        break;
+      }
+      long next = end + recordBytes(promptBytes, tokens);
+      if (next > size) {
+        break;
+      }
+      ByteBuffer prompt = read(end + 8, promptBytes);
+      index.put(StandardCharsets.UTF_8.decode(prompt).toString(), end);
+      end = next;
+    }
+    if (writable) {
+      channel.truncate(end);
+    }
+  }
+
+  private long recordBytes(int promptBytes, int tokens) {
+    return 8L + promptBytes + 4L * tokens * width + 4;
+  }
+
+  int size() {
+    return index.size();
+  }
+
+  /** The features of a prompt; null if they are not here, or damaged. */
+  @Nullable TokenFeatures get(String prompt) throws IOException {
+    Long offset = index.get(prompt);
+    if (offset == null) {
+      return null;
+    }
+    ByteBuffer lengths = read(offset, 8);
+    int promptBytes = lengths.getInt();
+    int tokens = lengths.getInt();
+    ByteBuffer record = read(offset, (int) recordBytes(promptBytes, tokens));
+    if (record.getInt(record.limit() - 4) != checksum(record, record.limit() - 4)) {
+      index.remove(prompt);
+      return null;
+    }
+    float[] values = new float[tokens * width];
+    record.position(8 + promptBytes);
+    record.asFloatBuffer().get(values);
+    return new TokenFeatures(values, tokens, width);
+  }
+
+  /** Appends, unless it is here already or another process has the file. */
+  void put(String prompt, TokenFeatures features) throws IOException {
+    byte[] text = prompt.getBytes(StandardCharsets.UTF_8);
+    // A prompt that UTF-8 cannot hold (half a surrogate pair) would come back as another one.
+    boolean faithful = new String(text, StandardCharsets.UTF_8).equals(prompt);
+    if (!writable || !faithful || text.length > MAX_PROMPT || index.containsKey(prompt)) {
+      return;
+    }
+    ByteBuffer record = buffer((int) recordBytes(text.length, features.tokens()));
+    record.putInt(text.length).putInt(features.tokens()).put(text);
+    features.putInto(record.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer());
+    record.putInt(record.limit() - 4, checksum(record, record.limit() - 4)).position(0);
+    long start = end;
+    write(record, start);
+    index.put(prompt, start);
+    end = start + record.limit();
+  }
+
+  private static int checksum(ByteBuffer record, int length) {
+    CRC32C crc = new CRC32C();
+    crc.update(record.duplicate().position(0).limit(length));
+    return (int) crc.getValue();
+  }
+
+  private static ByteBuffer buffer(int bytes) {
+    return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  private ByteBuffer read(long position, int bytes) throws IOException {
+    ByteBuffer buffer = buffer(bytes);
+    while (buffer.hasRemaining()) {
+      if (channel.read(buffer, position + buffer.position()) < 0) {
+        throw new EOFException("the file has become shorter");
+      }
+    }
+    return buffer.flip();
+  }
+
+  private void write(ByteBuffer bytes, long position) throws IOException {
+    while (bytes.hasRemaining()) {
+      channel.write(bytes, position + bytes.position());
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}

@@ -1,0 +1,153 @@
+package org.peltast.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CachedTextEncoderTest {
+  private static final int WIDTH = 4;
+
+  @TempDir Path folder;
+
+  /** Features that tell which prompt they are of; counts its calls. */
+  private static final class Letters implements TextEncoder {
+    final List<String> asked = new ArrayList<>();
+    boolean closed;
+
+    @Override
+    public String id() {
+      return "letters";
+    }
+
+    @Override
+    public int width() {
+      return WIDTH;
+    }
+
+    @Override
+    public int maxTokens() {
+      return 8;
+    }
+
+    @Override
+    public List<TokenFeatures> encode(List<String> prompts) {
+      asked.addAll(prompts);
+      return prompts.stream().map(Letters::features).toList();
+    }
+
+    static TokenFeatures features(String prompt) {
+      int tokens = Math.min(8, prompt.length() + 1);
+      float[] values = new float[tokens * WIDTH];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = prompt.hashCode() * 1e-3f + i;
+      }
+      return new TokenFeatures(values, tokens, WIDTH);
+    }
+
+    @Override
+    public void close() {
+      closed = true;
+    }
+  }
+
+  private final Letters letters = new Letters();
+  private final List<String> prompts =
+      List.of("a cat", "", "a dog", "a cat", "猫 😀", "\ud83d", "?");
+
+  private static List<TokenFeatures> expected(List<String> prompts) {
+    return prompts.stream().map(Letters::features).toList();
+  }
+
+  @Test
+  void eachPromptIsEncodedOnce() {
+    CachedTextEncoder cached = CachedTextEncoder.inMemory(letters, 1 << 20);
+    assertThat(cached.encode(prompts)).isEqualTo(expected(prompts));
+    assertThat(cached.encode(prompts)).isEqualTo(expected(prompts));
+    assertThat(letters.asked).containsExactly("a cat", "", "a dog", "猫 😀", "\ud83d", "?");
+    assertThat(cached.encodedCount()).isEqualTo(6);
+    assertThat(cached.id()).isEqualTo("letters");
+    assertThat(cached.width()).isEqualTo(WIDTH);
+    assertThat(cached.maxTokens()).isEqualTo(8);
+    cached.close();
+    assertThat(letters.closed).isTrue();
+  }
+
+  @Test
+  void memoryForgetsTheLeastRecentlyUsed() {
+    CachedTextEncoder cached =
+        CachedTextEncoder.inMemory(letters, 2 * (2 * 3 + 4 * 4 * WIDTH)); // two of three letters
+    for (String prompt : List.of("one", "two", "one", "six", "one", "two")) {
+      assertThat(cached.encode(prompt)).isEqualTo(Letters.features(prompt));
+    }
+    assertThat(letters.asked).containsExactly("one", "two", "six", "two");
+    CachedTextEncoder none = CachedTextEncoder.inMemory(new Letters(), 0);
+    assertThat(none.encode(prompts)).isEqualTo(expected(prompts));
+  }
+
+  @Test
+  void theFileServesTheNextProcess() {
+    try (CachedTextEncoder first = CachedTextEncoder.onDisk(letters, folder, 0)) {
+      assertThat(first.encode(prompts)).isEqualTo(expected(prompts));
+    }
+    Letters fresh = new Letters();
+    try (CachedTextEncoder second = CachedTextEncoder.onDisk(fresh, folder, 0)) {
+      assertThat(second.encode(prompts)).isEqualTo(expected(prompts));
+    }
+    assertThat(fresh.asked).containsExactly("\ud83d"); // UTF-8 has no form for half a pair
+  }
+
+  @Test
+  void aSecondUserOfTheFileReadsAndDoesNotWrite() throws Exception {
+    try (CachedTextEncoder first = CachedTextEncoder.onDisk(letters, folder, 0)) {
+      first.encode("a cat");
+      long size = Files.size(folder.resolve("letters.features"));
+      Letters other = new Letters();
+      try (CachedTextEncoder second = CachedTextEncoder.onDisk(other, folder, 0)) {
+        assertThat(second.encode(prompts)).isEqualTo(expected(prompts));
+        assertThat(other.asked).doesNotContain("a cat");
+      }
+      assertThat(Files.size(folder.resolve("letters.features"))).isEqualTo(size);
+    }
+  }
+
+  /** Cut at any byte, or any byte changed: the answers stay right, and the file mends itself. */
+  @Test
+  void aDamagedFileCostsTimeOnly() throws Exception {
+    List<String> three = List.of("a cat", "", "a dog");
+    try (CachedTextEncoder first = CachedTextEncoder.onDisk(letters, folder, 0)) {
+      first.encode(three);
+    }
+    Path file = folder.resolve("letters.features");
+    byte[] whole = Files.readAllBytes(file);
+    for (int i = 0; i < whole.length; i++) {
+      byte[] flipped = whole.clone();
+      flipped[i] ^= (byte) (1 << (i % 8));
+      for (byte[] damaged : List.of(flipped, Arrays.copyOf(whole, i))) {
+        Files.write(file, damaged);
+        for (int round = 0; round < 2; round++) {
+          Letters fresh = new Letters();
+          try (CachedTextEncoder cached = CachedTextEncoder.onDisk(fresh, folder, 1 << 20)) {
+            assertThat(cached.encode(three)).isEqualTo(expected(three));
+          }
+          if (round == 1) {
+            assertThat(fresh.asked).isEmpty();
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void aFileThatCannotBeOpenedIsDoneWithout() throws Exception {
+    Path file = Files.writeString(folder.resolve("file"), "");
+    try (CachedTextEncoder cached = CachedTextEncoder.onDisk(letters, file, 1 << 20)) {
+      assertThat(cached.encode(prompts)).isEqualTo(expected(prompts));
+    }
+  }
+}
