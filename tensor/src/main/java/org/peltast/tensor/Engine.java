@@ -46,12 +46,14 @@ public final class Engine {
     torch.set_num_threads(n);
   }
 
-  /** Whether the device multiplies bfloat16 matrices in hardware, so that it is worth using. */
-  public static boolean multipliesBfloat16(Device device) {
-    if (device.kind() == Device.Kind.CUDA) {
-      return hasCuda(); // every GPU that libtorch 2.10's natives run on has it
-    }
-    return CpuFlags.has("avx512_bf16") || CpuFlags.has("amx_bf16");
+  /**
+   * Whether bfloat16 products are worth using on the device. A GPU's always are. A CPU's are
+   * measured, once a process, on the product of a small network's linear layer: having the
+   * instructions does not make them faster (AVX-512's take twice the time of float32's on
+   * processors whose fast path is AMX, if a virtual machine hides that).
+   */
+  public static boolean prefersBfloat16(Device device) {
+    return device.kind() == Device.Kind.CUDA ? hasCuda() : Bfloat16Products.FASTER;
   }
 
   static void requireUsable(Device device) {

@@ -21,9 +21,9 @@ public enum Precision {
     return products;
   }
 
-  /** {@link #BF16} where the CPU (or GPU) multiplies it in hardware, otherwise {@link #FLOAT32}. */
+  /** {@link #BF16} where its products are faster, otherwise {@link #FLOAT32}. */
   public static Precision auto(Device device) {
-    return Engine.multipliesBfloat16(device) ? BF16 : FLOAT32;
+    return Engine.prefersBfloat16(device) ? BF16 : FLOAT32;
   }
 
   /**

@@ -1,0 +1,125 @@
+package org.peltast.distill;
+
+import java.util.Arrays;
+import java.util.List;
+import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.Denoiser;
+import org.peltast.diffusion.Network;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Tensor;
+
+/**
+ * Trains a many-step teacher from data: the network learns the path's target at logit-normal times
+ * (Esser et al., 2024), with a share of captions replaced by the empty one so that it can be
+ * guided.
+ */
+public final class FlowMatching implements Method {
+  /**
+   * What may be set.
+   *
+   * @param emptyCaptions the share of captions replaced by the empty one
+   * @param timeMean mean of the normal number whose logistic function is the pre-shift time
+   * @param timeDeviation its standard deviation
+   */
+  public record Settings(double emptyCaptions, double timeMean, double timeDeviation) {
+    /** 10 % empty captions, logit-normal (0, 1). */
+    public static Settings defaults() {
+      return new Settings(0.1, 0, 1);
+    }
+
+    /** Checks the ranges. */
+    public Settings {
+      if (!(emptyCaptions >= 0
+          && emptyCaptions <= 1
+          && timeDeviation > 0
+          && Math.abs(timeMean) < 100)) {
+        throw new IllegalArgumentException(
+            "emptyCaptions must be in [0, 1] and timeDeviation positive");
+      }
+    }
+  }
+
+  private final Denoiser denoiser;
+  private final Role teacher;
+  private final Settings settings;
+
+  /** Trains the role's network, which must be the denoiser's. */
+  public FlowMatching(Denoiser denoiser, Role teacher, Settings settings) {
+    this.denoiser = denoiser;
+    this.teacher = teacher;
+    this.settings = settings;
+  }
+
+  @Override
+  public List<Role> roles() {
+    return List.of(teacher);
+  }
+
+  @Override
+  public Denoiser generator() {
+    return denoiser;
+  }
+
+  @Override
+  public Figures update(Progress progress, Batch batch, Rng rng) {
+    Tensor clean = batch.clean();
+    if (clean == null) {
+      throw new IllegalArgumentException(
+          "a teacher is trained on captioned images; this data has captions alone");
+    }
+    Tensor noise = rng.fork("noise").normal(clean.shape()).to(clean.device());
+    Tensor t = times(batch.size(), rng.fork("time")).to(clean.device());
+    Network network = denoiser.network();
+    Network.Text text = network.read(dropped(batch, rng.fork("empty")));
+    Tensor xt = denoiser.path().mix(clean, noise, t);
+    Tensor target = denoiser.path().target(network.prediction(), clean, noise, t);
+    Tensor loss = network.forward(xt, t, text).sub(target).square().mean();
+    double value = DivergedException.require("teacher's loss", loss.item());
+    loss.backward();
+    return new Figures()
+        .put("loss", value)
+        .putAll(teacher.name(), teacher.step(progress.update(), progress.updates()));
+  }
+
+  /** Post-shift times [B]. */
+  private Tensor times(int n, Rng rng) {
+    float[] t = new float[n];
+    for (int i = 0; i < n; i++) {
+      double z = settings.timeMean() + settings.timeDeviation() * rng.normal();
+      t[i] = (float) denoiser.shift().apply(1 / (1 + StrictMath.exp(-z)));
+    }
+    return Tensor.of(t, n);
+  }
+
+  /** The batch's captions, some replaced by the empty one. */
+  private Condition dropped(Batch batch, Rng rng) {
+    int n = batch.size();
+    float[] keep = new float[n];
+    Integer[] lengths = new Integer[n];
+    for (int i = 0; i < n; i++) {
+      boolean drop = rng.uniform() < settings.emptyCaptions();
+      keep[i] = drop ? 0 : 1;
+      lengths[i] = (drop ? batch.empty() : batch.condition()).lengths().get(i);
+    }
+    Tensor features = batch.condition().features();
+    Tensor empty = batch.empty().features();
+    Tensor kept = Tensor.of(keep, n, 1, 1).to(features.device()).to(DType.FLOAT32);
+    long rows = Math.max(features.size(1), empty.size(1));
+    Tensor mixed = padded(features, rows).mul(kept).add(padded(empty, rows).mul(kept.neg().add(1)));
+    return new Condition(mixed, Arrays.asList(lengths));
+  }
+
+  private static Tensor padded(Tensor x, long rows) {
+    long missing = rows - x.size(1);
+    return missing == 0
+        ? x
+        : Tensor.cat(
+            List.of(x, Tensor.zeros(x.dtype(), x.device(), x.size(0), missing, x.size(2))), 1);
+  }
+
+  @Override
+  public void close() {
+    teacher.close();
+  }
+}
