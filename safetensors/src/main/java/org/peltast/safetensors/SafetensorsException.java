@@ -1,0 +1,44 @@
+package org.peltast.safetensors;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file that cannot be read or written. The message is one sentence fit for a user: it names the
+ * file, the tensor where there is one, the reason, and what to do.
+ */
+public final class SafetensorsException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private final transient Path file;
+  private final @Nullable String tensor;
+
+  SafetensorsException(Path file, @Nullable String tensor, String reason, String mend) {
+    this(file, tensor, reason, mend, null);
+  }
+
+  SafetensorsException(
+      Path file, @Nullable String tensor, String reason, String mend, @Nullable Throwable cause) {
+    super(
+        Text.printable(file.toString())
+            + ": "
+            + (tensor == null ? "" : "tensor " + Text.quoted(tensor) + ": ")
+            + reason
+            + "; "
+            + mend,
+        cause);
+    this.file = file;
+    this.tensor = tensor;
+  }
+
+  /** The file or folder at fault. */
+  public Path file() {
+    return file;
+  }
+
+  /** The tensor at fault, if it is one tensor's fault. */
+  public Optional<String> tensor() {
+    return Optional.ofNullable(tensor);
+  }
+}
