@@ -1,0 +1,10 @@
+package org.peltast.cli;
+
+/** A mistake in how a command was called; the message is one sentence that names the mend. */
+final class CommandException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  CommandException(String message) {
+    super(message);
+  }
+}

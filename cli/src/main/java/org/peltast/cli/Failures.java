@@ -1,0 +1,119 @@
+package org.peltast.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.DiffusionException;
+import org.peltast.distill.DivergedException;
+import org.peltast.distill.run.RunException;
+import org.peltast.evaluate.EvaluationException;
+import org.peltast.models.ModelException;
+import org.peltast.tensor.TensorException;
+import picocli.CommandLine;
+
+/**
+ * Turns what went wrong into one sentence on standard error and an exit code. A mistake that the
+ * user can mend never shows a stack trace; a defect's trace goes to a file.
+ */
+final class Failures implements CommandLine.IExecutionExceptionHandler {
+  /** What a failure comes to. */
+  record Verdict(int exitCode, String sentence) {}
+
+  @Override
+  public int handleExecutionException(
+      Exception failure, CommandLine command, CommandLine.ParseResult arguments) {
+    return report(failure, command.getErr());
+  }
+
+  /** Prints the sentence; for a defect writes the trace and names the file. */
+  static int report(Throwable failure, PrintWriter err) {
+    Verdict verdict = judge(failure);
+    if (verdict == null) {
+      err.println("peltast: " + defect(failure));
+      err.flush();
+      return ExitCode.DEFECT;
+    }
+    err.println("peltast: " + verdict.sentence());
+    err.flush();
+    return verdict.exitCode();
+  }
+
+  /** The verdict on a foreseen failure; null if it is a defect. */
+  static @Nullable Verdict judge(Throwable failure) {
+    if (failure instanceof CommandException
+        || failure instanceof RunException
+        || failure instanceof ModelException
+        || failure instanceof EvaluationException
+        || failure instanceof DiffusionException
+        || failure instanceof TensorException) {
+      return new Verdict(ExitCode.USAGE, sentence(failure));
+    }
+    if (failure instanceof DivergedException) {
+      return new Verdict(ExitCode.FAILED, sentence(failure));
+    }
+    if (failure instanceof UncheckedIOException unchecked) {
+      IOException cause = unchecked.getCause();
+      return judge(cause == null ? new IOException(unchecked.getMessage()) : cause);
+    }
+    if (failure instanceof NoSuchFileException e) {
+      return new Verdict(ExitCode.USAGE, e.getFile() + " does not exist.");
+    }
+    if (failure instanceof AccessDeniedException e) {
+      return new Verdict(
+          ExitCode.USAGE,
+          "this user may not read or write " + e.getFile() + "; change its permissions.");
+    }
+    if (failure instanceof NotDirectoryException || failure instanceof FileAlreadyExistsException) {
+      return new Verdict(
+          ExitCode.USAGE,
+          ((FileSystemException) failure).getFile()
+              + " is in the way: a file where a folder is wanted.");
+    }
+    if (failure instanceof IOException) {
+      return new Verdict(ExitCode.FAILED, sentence(failure));
+    }
+    if (failure instanceof OutOfMemoryError) {
+      return new Verdict(
+          ExitCode.FAILED,
+          "out of memory (%s); give the Java heap more, as in PELTAST_JAVA_OPTS=-Xmx4g, or use smaller batches."
+              .formatted(failure.getMessage()));
+    }
+    if (failure instanceof UnsatisfiedLinkError) {
+      return new Verdict(
+          ExitCode.FAILED,
+          "libtorch's natives cannot be loaded (%s); `peltast doctor` shows platform and cache."
+              .formatted(failure.getMessage()));
+    }
+    return null;
+  }
+
+  /** The message as a sentence: with an end, and never empty. */
+  private static String sentence(Throwable failure) {
+    String message = failure.getMessage();
+    String text =
+        message == null || message.isBlank() ? failure.getClass().getSimpleName() : message.strip();
+    return text.matches("(?s).*[.!?]") ? text : text + ".";
+  }
+
+  private static String defect(Throwable failure) {
+    String what = failure.getClass().getSimpleName() + ": " + failure.getMessage();
+    try {
+      Path log = Files.createTempFile("peltast-", ".log");
+      try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(log))) {
+        failure.printStackTrace(out);
+      }
+      return "internal error (%s); this is a defect, please report it with %s."
+          .formatted(what, log);
+    } catch (IOException unwritable) {
+      return "internal error (%s); this is a defect, and no log could be written.".formatted(what);
+    }
+  }
+}

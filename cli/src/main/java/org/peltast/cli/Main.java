@@ -1,0 +1,75 @@
+package org.peltast.cli;
+
+import java.io.PrintWriter;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The {@code peltast} command. */
+@Command(
+    name = "peltast",
+    mixinStandardHelpOptions = true,
+    scope = ScopeType.INHERIT,
+    versionProvider = Version.class,
+    synopsisSubcommandLabel = "COMMAND",
+    usageHelpAutoWidth = true,
+    sortOptions = false,
+    description =
+        "Distils slow, guided text-to-image diffusion models into generators of 1 to 8 steps.",
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "1:the work was begun and failed (diverged run, full disk, a difference found)",
+      "2:wrong options or wrong input",
+      "70:a defect of Peltast; the trace is in the file that was named",
+      "130:interrupted; what was done is saved"
+    })
+public final class Main implements Runnable {
+  @Spec private CommandSpec spec;
+
+  /** Created by picocli. */
+  @SuppressWarnings("NullAway.Init") // picocli injects `spec` before it calls anything here
+  Main() {}
+
+  /** Runs the command and ends the JVM with its exit code. */
+  public static void main(String... arguments) {
+    CommandLine command = commandLine();
+    int code;
+    try {
+      code = command.execute(arguments);
+    } catch (Error failure) { // picocli hands only exceptions to the handler
+      code = Failures.report(failure, command.getErr());
+    }
+    System.out.flush();
+    System.exit(code);
+  }
+
+  /** The whole tree of commands. */
+  static CommandLine commandLine() {
+    return new CommandLine(new Main())
+        .setExecutionExceptionHandler(new Failures())
+        .setParameterExceptionHandler(Main::usageMistake)
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setAbbreviatedOptionsAllowed(false);
+  }
+
+  /** One sentence, and where help is; not the whole usage, which would hide the sentence. */
+  private static int usageMistake(ParameterException mistake, String[] arguments) {
+    CommandLine command = mistake.getCommandLine();
+    PrintWriter err = command.getErr();
+    String message = String.valueOf(mistake.getMessage());
+    err.println("peltast: " + (message.endsWith(".") ? message : message + "."));
+    CommandLine.UnmatchedArgumentException.printSuggestions(mistake, err);
+    err.println("See '" + command.getCommandSpec().qualifiedName() + " --help'.");
+    err.flush();
+    return ExitCode.USAGE;
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "a command is missing");
+  }
+}
