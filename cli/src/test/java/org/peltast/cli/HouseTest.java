@@ -1,0 +1,150 @@
+package org.peltast.cli;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchCondition;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The house's order: imports run downwards only, and libtorch is seen by one room. */
+class HouseTest {
+  private static final String ROOT = "org.peltast.";
+
+  /** Each room and what it may use directly or through others; the ground floor first. */
+  private static final Map<String, Set<String>> ROOMS = new LinkedHashMap<>();
+
+  static {
+    ROOMS.put("safetensors", Set.of());
+    ROOMS.put("tensor", Set.of("safetensors"));
+    ROOMS.put("diffusion", Set.of("safetensors", "tensor"));
+    ROOMS.put("models", Set.of("safetensors", "tensor", "diffusion"));
+    ROOMS.put("data", Set.of("safetensors", "tensor"));
+    ROOMS.put("distill", Set.of("safetensors", "tensor", "diffusion"));
+    ROOMS.put("evaluate", Set.of("safetensors", "tensor", "diffusion", "models", "data"));
+    ROOMS.put(
+        "cli",
+        Set.of("safetensors", "tensor", "diffusion", "models", "data", "distill", "evaluate"));
+  }
+
+  private static JavaClasses house = new ClassFileImporter().importClasses();
+
+  @BeforeAll
+  static void read() {
+    house =
+        new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("org.peltast");
+  }
+
+  static Set<String> rooms() {
+    return ROOMS.keySet();
+  }
+
+  @Test
+  void everyRoomIsHereAndNamed() {
+    Set<String> found =
+        house.stream()
+            .map(c -> c.getPackageName().substring(ROOT.length()).split("\\.")[0])
+            .collect(Collectors.toCollection(TreeSet::new));
+    assertThat(found).isEqualTo(new TreeSet<>(ROOMS.keySet()));
+  }
+
+  @ParameterizedTest
+  @MethodSource("rooms")
+  void importsRunDownwardsOnly(String room) {
+    Set<String> allowed = ROOMS.get(room);
+    DescribedPredicate<JavaClass> forbidden =
+        DescribedPredicate.describe(
+            "are in a room that " + room + " may not use",
+            c ->
+                c.getPackageName().startsWith(ROOT)
+                    && !c.getPackageName().startsWith(ROOT + room)
+                    && allowed.stream().noneMatch(a -> in(c, a)));
+    noClasses()
+        .that()
+        .resideInAPackage(ROOT + room + "..")
+        .should()
+        .dependOnClassesThat(forbidden)
+        .check(house);
+  }
+
+  @Test
+  void onlyTensorSeesLibtorch() {
+    noClasses()
+        .that(DescribedPredicate.not(resideInAPackage("org.peltast.tensor..")))
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.bytedeco..")
+        .check(house);
+  }
+
+  @Test
+  void libtorchIsNotInTensorsPublicSurface() {
+    classes()
+        .that()
+        .resideInAPackage("org.peltast.tensor..")
+        .and()
+        .arePublic()
+        .should(HAVE_NO_PUBLIC_LIBTORCH)
+        .check(house);
+  }
+
+  @Test
+  void packagesHaveNoCycles() {
+    slices().matching("org.peltast.(**)").should().beFreeOfCycles().check(house);
+  }
+
+  @Test
+  void nothingPrintsButTheCommand() {
+    noClasses()
+        .that(DescribedPredicate.not(resideInAPackage("org.peltast.cli..")))
+        .should()
+        .accessField(System.class, "out")
+        .orShould()
+        .callMethod(System.class, "exit", int.class)
+        .orShould()
+        .callMethod(Throwable.class, "printStackTrace")
+        .check(house);
+  }
+
+  private static boolean in(JavaClass c, String room) {
+    return c.getPackageName().equals(ROOT + room)
+        || c.getPackageName().startsWith(ROOT + room + ".");
+  }
+
+  private static final ArchCondition<JavaClass> HAVE_NO_PUBLIC_LIBTORCH =
+      new ArchCondition<>("show no libtorch type in a public method or constructor") {
+        @Override
+        public void check(JavaClass type, ConditionEvents events) {
+          type.getCodeUnits().stream()
+              .filter(
+                  unit ->
+                      unit.getModifiers()
+                          .contains(com.tngtech.archunit.core.domain.JavaModifier.PUBLIC))
+              .filter(
+                  unit ->
+                      unit.getRawReturnType().getPackageName().startsWith("org.bytedeco")
+                          || unit.getRawParameterTypes().stream()
+                              .anyMatch(p -> p.getPackageName().startsWith("org.bytedeco")))
+              .forEach(unit -> events.add(SimpleConditionEvent.violated(unit, unit.getFullName())));
+        }
+      };
+}
