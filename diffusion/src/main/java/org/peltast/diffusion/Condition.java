@@ -28,6 +28,11 @@ public record Condition(Tensor features, List<Integer> lengths) {
     lengths = List.copyOf(lengths);
   }
 
+  /** The captions [from, from + count). */
+  public Condition narrow(int from, int count) {
+    return new Condition(features.narrow(0, from, count), lengths.subList(from, from + count));
+  }
+
   /** The number of captions. */
   public int batch() {
     return lengths.size();

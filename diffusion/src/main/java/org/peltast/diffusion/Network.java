@@ -22,6 +22,9 @@ public interface Network {
     /** This text's captions followed by another's, read by the same network. */
     Text followedBy(Text other);
 
+    /** The same text, through which no gradient flows. */
+    Text detached();
+
     /** The captions at these places, which may repeat. */
     Text select(int... indices);
   }

@@ -13,6 +13,12 @@ public final class Figures {
     return this;
   }
 
+  /** Adds to a number, which begins at 0: for what is summed over the parts of a batch. */
+  public Figures add(String name, double value) {
+    values.merge(name, value, Double::sum);
+    return this;
+  }
+
   /** Notes all of another's numbers under a prefix and a dot. */
   public Figures putAll(String prefix, Figures other) {
     other.values.forEach((n, v) -> values.put(prefix + "." + n, v));

@@ -7,6 +7,7 @@ import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -21,11 +22,13 @@ public final class FlowMatching implements Method {
    * @param emptyCaptions the share of captions replaced by the empty one
    * @param timeMean mean of the normal number whose logistic function is the pre-shift time
    * @param timeDeviation its standard deviation
+   * @param microBatches in how many parts a batch is computed, with the same result
    */
-  public record Settings(double emptyCaptions, double timeMean, double timeDeviation) {
+  public record Settings(
+      double emptyCaptions, double timeMean, double timeDeviation, int microBatches) {
     /** 10 % empty captions, logit-normal (0, 1). */
     public static Settings defaults() {
-      return new Settings(0.1, 0, 1);
+      return new Settings(0.1, 0, 1, 1);
     }
 
     /** Checks the ranges. */
@@ -33,7 +36,8 @@ public final class FlowMatching implements Method {
       if (!(emptyCaptions >= 0
           && emptyCaptions <= 1
           && timeDeviation > 0
-          && Math.abs(timeMean) < 100)) {
+          && Math.abs(timeMean) < 100
+          && microBatches >= 1)) {
         throw new IllegalArgumentException(
             "emptyCaptions must be in [0, 1] and timeDeviation positive");
       }
@@ -63,33 +67,36 @@ public final class FlowMatching implements Method {
 
   @Override
   public Figures update(Progress progress, Batch batch, Rng rng) {
-    Tensor clean = batch.clean();
+    Figures figures = new Figures();
+    for (Batch part : batch.parts(settings.microBatches())) {
+      try (Scope scope = Scope.open()) {
+        Tensor loss = loss(part, rng).mul((double) part.size() / batch.size());
+        figures.add("loss", DivergedException.require("teacher's loss", loss.item()));
+        loss.backward();
+      }
+    }
+    return figures.putAll(teacher.name(), teacher.step(progress.update(), progress.updates()));
+  }
+
+  private Tensor loss(Batch part, Rng rng) {
+    Tensor clean = part.clean();
     if (clean == null) {
       throw new IllegalArgumentException(
           "a teacher is trained on captioned images; this data has captions alone");
     }
-    Tensor noise = rng.fork("noise").normal(clean.shape()).to(clean.device());
-    Tensor t = times(batch.size(), rng.fork("time")).to(clean.device());
+    Tensor noise = part.noise(rng.fork("noise"));
+    Tensor t = part.numbers(rng.fork("time"), this::time);
     Network network = denoiser.network();
-    Network.Text text = network.read(dropped(batch, rng.fork("empty")));
+    Network.Text text = network.read(dropped(part, rng.fork("empty")));
     Tensor xt = denoiser.path().mix(clean, noise, t);
     Tensor target = denoiser.path().target(network.prediction(), clean, noise, t);
-    Tensor loss = network.forward(xt, t, text).sub(target).square().mean();
-    double value = DivergedException.require("teacher's loss", loss.item());
-    loss.backward();
-    return new Figures()
-        .put("loss", value)
-        .putAll(teacher.name(), teacher.step(progress.update(), progress.updates()));
+    return network.forward(xt, t, text).sub(target).square().mean();
   }
 
-  /** Post-shift times [B]. */
-  private Tensor times(int n, Rng rng) {
-    float[] t = new float[n];
-    for (int i = 0; i < n; i++) {
-      double z = settings.timeMean() + settings.timeDeviation() * rng.normal();
-      t[i] = (float) denoiser.shift().apply(1 / (1 + StrictMath.exp(-z)));
-    }
-    return Tensor.of(t, n);
+  /** A logit-normal time, shifted. */
+  private double time(Rng rng) {
+    double z = settings.timeMean() + settings.timeDeviation() * rng.normal();
+    return denoiser.shift().apply(1 / (1 + StrictMath.exp(-z)));
   }
 
   /** The batch's captions, some replaced by the empty one. */
@@ -98,7 +105,7 @@ public final class FlowMatching implements Method {
     float[] keep = new float[n];
     Integer[] lengths = new Integer[n];
     for (int i = 0; i < n; i++) {
-      boolean drop = rng.uniform() < settings.emptyCaptions();
+      boolean drop = rng.fork(batch.first() + i).uniform() < settings.emptyCaptions();
       keep[i] = drop ? 0 : 1;
       lengths[i] = (drop ? batch.empty() : batch.condition()).lengths().get(i);
     }

@@ -40,6 +40,11 @@ record ZImageText(Tensor features, List<Integer> rows) implements Network.Text {
   }
 
   @Override
+  public Network.Text detached() {
+    return new ZImageText(features.detach(), rows);
+  }
+
+  @Override
   public Network.Text select(int... indices) {
     long[] places = new long[indices.length];
     List<Integer> chosen = new ArrayList<>();

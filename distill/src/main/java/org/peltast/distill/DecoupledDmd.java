@@ -1,0 +1,298 @@
+package org.peltast.distill;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.Denoiser;
+import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.Network;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/**
+ * Decoupled distribution matching distillation, equation 8 in x₀ space:
+ *
+ * <pre>
+ *   Δ = w_CA · (α − 1)(x₀_real(x_τCA|c) − x₀_real(x_τCA|∅)) / n_CA
+ *     + w_DM · (x₀_real(x_τDM|c) − x₀_fake(x_τDM|c)) / n_DM
+ *   loss = ½ ‖x̂ − stopgrad(x̂ + Δ)‖²
+ * </pre>
+ *
+ * with (τ_CA, ε_CA) and (τ_DM, ε_DM) drawn by a {@link Renoising} schedule, n by a {@link
+ * Normaliser}, and x̂ the generator's prediction at a step reached by {@link Rollout}. The second
+ * line is the {@link Regulariser}'s, which may be another one.
+ */
+public final class DecoupledDmd implements Method {
+  /**
+   * What may be set.
+   *
+   * @param grid the generator's steps
+   * @param guidance the teacher's α
+   * @param renoising the schedule of τ
+   * @param normaliser what directions are divided by
+   * @param engineWeight w_CA; 0 switches the engine off and its evaluations with it
+   * @param regulariserWeight w_DM; 0 switches the regulariser off and its evaluations with it
+   * @param freshRollouts whether the regulariser learns from new images, or from the update's own
+   * @param microBatches in how many parts a batch is computed, with the same result
+   */
+  public record Settings(
+      StepGrid grid,
+      Guidance guidance,
+      Renoising renoising,
+      Normaliser normaliser,
+      double engineWeight,
+      double regulariserWeight,
+      boolean freshRollouts,
+      int microBatches) {
+    /** Checks the ranges. */
+    public Settings {
+      if (!(engineWeight >= 0 && regulariserWeight >= 0) || engineWeight + regulariserWeight == 0) {
+        throw new IllegalArgumentException(
+            "the weights of engine and regulariser must not be negative, and not both 0");
+      }
+      if (microBatches < 1) {
+        throw new IllegalArgumentException("a batch is computed in at least one part");
+      }
+    }
+  }
+
+  private final Settings settings;
+  private final Denoiser teacher;
+  private final Denoiser student;
+  private final Role role;
+  private final Regulariser regulariser;
+  private final Rollout rollout;
+
+  /**
+   * Distils.
+   *
+   * @param teacher frozen
+   * @param student starts as a copy of the teacher; its network is the role's
+   */
+  public DecoupledDmd(
+      Settings settings, Denoiser teacher, Denoiser student, Role role, Regulariser regulariser) {
+    this.settings = settings;
+    this.teacher = teacher;
+    this.student = student;
+    this.role = role;
+    this.regulariser = regulariser;
+    this.rollout = new Rollout(settings.grid());
+  }
+
+  @Override
+  public List<Role> roles() {
+    List<Role> all = new ArrayList<>();
+    all.add(role);
+    all.addAll(regulariser.roles());
+    return all;
+  }
+
+  @Override
+  public Denoiser generator() {
+    return student;
+  }
+
+  @Override
+  public Figures update(Progress progress, Batch batch, Rng rng) {
+    Figures figures = new Figures();
+    List<Batch> parts = batch.parts(settings.microBatches());
+    try (Scope scope = Scope.open()) {
+      long begin = System.nanoTime();
+      Rng own = rng.fork("generator");
+      int step = rollout.draw(own);
+      List<Tensor> images = new ArrayList<>();
+      for (Batch part : parts) {
+        images.add(Scope.compute(() -> accumulate(part, share(part, batch), step, own, figures)));
+      }
+      figures
+          .put("step", step)
+          .putAll(role.name(), role.step(progress.update(), progress.updates()));
+      figures.put("secondsGenerator", (System.nanoTime() - begin) / 1e9);
+
+      begin = System.nanoTime();
+      if (settings.regulariserWeight() > 0) {
+        for (int i = 0; i < regulariser.updates(); i++) {
+          Figures learnt = learn(progress, batch, parts, images, rng.fork("regulariser").fork(i));
+          if (i == regulariser.updates() - 1) {
+            learnt.values().forEach(figures::put);
+          }
+        }
+      }
+      figures.put("secondsRegulariser", (System.nanoTime() - begin) / 1e9);
+    }
+    return figures;
+  }
+
+  private static double share(Batch part, Batch whole) {
+    return (double) part.size() / whole.size();
+  }
+
+  /**
+   * Steps 2 to 6 for a part of the batch: rollout, prediction, draws, directions, gradients.
+   *
+   * @return the generator's images, detached
+   */
+  private Tensor accumulate(Batch part, double share, int step, Rng rng, Figures figures) {
+    Network.Text text = student.network().read(part.condition());
+    Rollout.Start start = rollout.walk(student, text.detached(), part, step, rng.fork("rollout"));
+    Tensor images = student.clean(start.xt(), start.time(), text);
+    Tensor seen = images.detach();
+
+    Renoising.Draws draws =
+        settings.renoising().draw(start.preShift(), part, teacher.shift(), rng.fork("renoising"));
+    Questions questions = new Questions(teacher, seen);
+    Texts texts = read(part);
+    CfgAugmentation engine =
+        settings.engineWeight() > 0
+            ? new CfgAugmentation(
+                settings.guidance(), questions, draws.engine(), texts.caption(), texts.empty())
+            : null;
+    Regulariser.Pull pull =
+        settings.regulariserWeight() > 0
+            ? regulariser.begin(
+                questions,
+                new Regulariser.View(images, seen, draws.regulariser(), part, texts.caption()))
+            : null;
+    questions.answer();
+
+    Tensor loss = loss(images, seen, engine, pull, share, figures).mul(share);
+    figures.add("loss", DivergedException.require("generator's loss", loss.item()));
+    loss.backward();
+    describe(seen, engine == null ? null : engine.guided(), share, figures);
+    return seen;
+  }
+
+  /** The captions as the frozen teacher reads them. */
+  private record Texts(Network.Text caption, Network.Text empty) {}
+
+  private Texts read(Batch part) {
+    try (Autograd off = Autograd.off()) {
+      return new Texts(
+          teacher.network().read(part.condition()), teacher.network().read(part.empty()));
+    }
+  }
+
+  private Tensor loss(
+      Tensor images,
+      Tensor seen,
+      @Nullable CfgAugmentation engine,
+      Regulariser.@Nullable Pull pull,
+      double share,
+      Figures figures) {
+    Tensor push;
+    try (Autograd off = Autograd.off()) {
+      Tensor ca = engine == null ? null : engine.direction();
+      Tensor dm = pull == null ? null : pull.direction();
+      Tensor own = pull == null ? null : pull.anchor();
+      Tensor byEngine = engine == null ? null : Normaliser.residual(seen, engine.guided());
+      Tensor byRegulariser = own == null ? null : Normaliser.residual(seen, own);
+      // Without an engine there is no guided prediction: distribution matching has its own
+      // residual.
+      Tensor shared = byEngine == null ? byRegulariser : byEngine;
+      Tensor forDm = settings.normaliser() == Normaliser.PER_TERM ? byRegulariser : shared;
+      note(ca, dm, shared, share, figures);
+      push =
+          sum(
+              weighted(ca, byEngine, settings.engineWeight()),
+              weighted(dm, forDm, settings.regulariserWeight()),
+              seen);
+    }
+    Tensor total = images.sub(seen.add(push)).square().mean().mul(0.5);
+    Tensor extra = pull == null ? null : pull.loss();
+    return extra == null ? total : total.addScaled(extra, settings.regulariserWeight());
+  }
+
+  private @Nullable Tensor weighted(
+      @Nullable Tensor direction, @Nullable Tensor residual, double weight) {
+    if (direction == null) {
+      return null;
+    }
+    Tensor divided =
+        residual == null || settings.normaliser() == Normaliser.NONE
+            ? direction
+            : Normaliser.divide(direction, residual);
+    return weight == 1 ? divided : divided.mul(weight);
+  }
+
+  private static Tensor sum(@Nullable Tensor a, @Nullable Tensor b, Tensor like) {
+    if (a == null) {
+      return b == null ? like.mul(0) : b;
+    }
+    return b == null ? a : a.add(b);
+  }
+
+  /**
+   * ‖CA‖ and ‖DM‖ (root mean square), their cosine, and the normaliser, averaged over the batch.
+   */
+  private static void note(
+      @Nullable Tensor ca,
+      @Nullable Tensor dm,
+      @Nullable Tensor normaliser,
+      double share,
+      Figures figures) {
+    if (ca != null) {
+      figures.add("ca", share * ca.square().mean().sqrt().item());
+    }
+    if (dm != null) {
+      figures.add("dm", share * dm.square().mean().sqrt().item());
+    }
+    if (ca != null && dm != null) {
+      Tensor a = ca.flatten(1, -1);
+      Tensor b = dm.flatten(1, -1);
+      Tensor norms = a.norm(false, 1).mul(b.norm(false, 1)).add(1e-12);
+      figures.add("cosine", share * a.mul(b).sum(false, 1).div(norms).mean().item());
+    }
+    if (normaliser != null) {
+      figures.add("normaliser", share * normaliser.mean().item());
+    }
+  }
+
+  /** The latents' per-image mean and variance, the generator's and the teacher's. */
+  private static void describe(
+      Tensor seen, @Nullable Tensor guided, double share, Figures figures) {
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      figures.add("mean", share * seen.mean().item());
+      figures.add("variance", share * seen.variance(false, 1, 2, 3).mean().item());
+      if (guided != null) {
+        figures.add("teacherMean", share * guided.mean().item());
+        figures.add("teacherVariance", share * guided.variance(false, 1, 2, 3).mean().item());
+      }
+    }
+  }
+
+  /** Step 7: one update of the regulariser's own, on fresh images or the generator update's. */
+  private Figures learn(
+      Progress progress, Batch batch, List<Batch> parts, List<Tensor> images, Rng rng) {
+    Figures figures = new Figures();
+    int step = rollout.draw(rng);
+    for (int i = 0; i < parts.size(); i++) {
+      Batch part = parts.get(i);
+      try (Scope scope = Scope.open()) {
+        Tensor shown = settings.freshRollouts() ? generate(part, step, rng) : images.get(i);
+        regulariser.learn(shown, part, share(part, batch), rng.fork("learning"), figures);
+      }
+    }
+    regulariser.step(progress, figures);
+    return figures;
+  }
+
+  /** Images from the generator as it is now, without gradient. */
+  private Tensor generate(Batch part, int step, Rng rng) {
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      Network.Text text = student.network().read(part.condition());
+      Rollout.Start start = rollout.walk(student, text, part, step, rng.fork("images"));
+      return scope.release(student.clean(start.xt(), start.time(), text));
+    }
+  }
+
+  @Override
+  public void close() {
+    role.close();
+    regulariser.close();
+  }
+}
