@@ -1,0 +1,57 @@
+package org.peltast.models;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.peltast.diffusion.Condition;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Tensor;
+
+/** Turns prompts into what networks are conditioned on. */
+public final class Captions {
+  private final TextEncoder encoder;
+  private final Device device;
+
+  /** Captions read by an encoder, for networks on a device. */
+  public Captions(TextEncoder encoder, Device device) {
+    this.encoder = encoder;
+    this.device = device;
+  }
+
+  /**
+   * The prompts' features [B, L, D] float32 with L the longest prompt's tokens, zero beyond each
+   * prompt's own.
+   */
+  public Condition of(List<String> prompts) {
+    return padded(encoder.encode(prompts));
+  }
+
+  /** The empty prompt, so many times. */
+  public Condition empty(int count) {
+    return padded(Collections.nCopies(count, encoder.encode("")));
+  }
+
+  private Condition padded(List<TokenFeatures> features) {
+    int longest = features.stream().mapToInt(TokenFeatures::tokens).max().orElse(0);
+    if (longest == 0) {
+      throw new ModelException("there must be at least one prompt");
+    }
+    int width = encoder.width();
+    ByteBuffer bytes =
+        ByteBuffer.allocateDirect(features.size() * longest * width * Float.BYTES)
+            .order(ByteOrder.nativeOrder());
+    FloatBuffer values = bytes.asFloatBuffer();
+    List<Integer> lengths = new ArrayList<>();
+    for (int i = 0; i < features.size(); i++) {
+      values.position(i * longest * width);
+      features.get(i).putInto(values);
+      lengths.add(features.get(i).tokens());
+    }
+    return new Condition(
+        Tensor.of(bytes, DType.FLOAT32, features.size(), longest, width).to(device), lengths);
+  }
+}
