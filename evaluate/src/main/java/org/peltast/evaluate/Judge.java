@@ -124,7 +124,7 @@ public final class Judge implements AutoCloseable {
    *
    * @param images [n, 3, k·s, k·s], any floating dtype; clamped to [0, 1]; larger ones (k &gt; 1)
    *     are reduced by averaging k × k pixels
-   * @throws EvaluationException if the shape does not fit or a pixel is not finite
+   * @throws EvaluationException if the shape does not fit or a pixel is NaN
    */
   public Sight see(Tensor images) {
     int s = config.imageSize();
