@@ -16,6 +16,7 @@ import org.peltast.distill.DivergedException;
 import org.peltast.distill.run.RunException;
 import org.peltast.evaluate.EvaluationException;
 import org.peltast.models.ModelException;
+import org.peltast.safetensors.SafetensorsException;
 import org.peltast.tensor.TensorException;
 import picocli.CommandLine;
 
@@ -53,7 +54,8 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
         || failure instanceof ModelException
         || failure instanceof EvaluationException
         || failure instanceof DiffusionException
-        || failure instanceof TensorException) {
+        || failure instanceof TensorException
+        || failure instanceof SafetensorsException) {
       return new Verdict(ExitCode.USAGE, sentence(failure));
     }
     if (failure instanceof DivergedException) {
