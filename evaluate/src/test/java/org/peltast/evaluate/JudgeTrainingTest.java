@@ -7,14 +7,30 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Engine;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 class JudgeTrainingTest {
   private static final Shapes.Words WORDS = new Shapes.Words(24);
+  private static int threads;
+
+  /** One thread: the networks are tiny, and threads that wait for each other cost more. */
+  @BeforeAll
+  static void oneThread() {
+    threads = Engine.threads();
+    Engine.threads(1);
+  }
+
+  @AfterAll
+  static void allThreads() {
+    Engine.threads(threads);
+  }
 
   static Tensor images(JudgePictures pictures, int... chosen) {
     int s = Shapes.SIZE;
