@@ -10,6 +10,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -190,13 +191,29 @@ public final class Tensor {
   }
 
   private static Tensor fill(String name, double value, DType dtype, Device device, long... shape) {
-    Shapes.requireValid(name, shape);
+    long count = Shapes.requireValid(name, shape);
+    if (device.kind() == Device.Kind.CPU) {
+      Memory.require(name, count, dtype);
+    }
     return op(
         name,
         () -> {
           try (TensorOptions o = options(dtype, device);
               Scalar s = Scalars.of(dtype, value)) {
             return torch.full(shape, s, o);
+          }
+        });
+  }
+
+  /** A tensor on the CPU whose elements are whatever lay in its memory: to be overwritten. */
+  static Tensor uninitialised(String name, DType dtype, long... shape) {
+    Memory.require(name, Shapes.requireValid(name, shape), dtype);
+    return op(
+        name,
+        () -> {
+          try (TensorOptions o = options(dtype, Device.CPU);
+              MemoryFormatOptional any = new MemoryFormatOptional()) {
+            return torch.empty(shape, o, any);
           }
         });
   }
@@ -271,7 +288,7 @@ public final class Tensor {
               + " bytes, got "
               + bytes.remaining());
     }
-    Tensor t = zeros(dtype, Device.CPU, shape);
+    Tensor t = uninitialised("of", dtype, shape);
     if (count > 0) {
       t.buffer().put(bytes.duplicate());
     }
@@ -389,20 +406,25 @@ public final class Tensor {
   }
 
   private ByteBuffer buffer() {
-    if (device.kind() != Device.Kind.CPU || !raw().is_contiguous()) {
-      throw new TensorException("bytes needs a contiguous tensor on the CPU, got " + this);
-    }
     long size = count() * dtype.bytes();
     if (size > Integer.MAX_VALUE) {
       throw new TensorException(
           "bytes can view at most 2 GiB, " + this + " has " + size + " bytes; narrow it first");
     }
-    if (size == 0) {
+    return buffer(0, (int) size);
+  }
+
+  /** A view of some bytes of a contiguous CPU tensor of any size, counted from its beginning. */
+  ByteBuffer buffer(long from, int length) {
+    if (device.kind() != Device.Kind.CPU || !raw().is_contiguous()) {
+      throw new TensorException("bytes needs a contiguous tensor on the CPU, got " + this);
+    }
+    if (length == 0) {
       return ByteBuffer.allocate(0).order(ByteOrder.nativeOrder());
     }
     try (Pointer p = raw().data_ptr();
         BytePointer b = new BytePointer(p)) {
-      return b.position(0).capacity(size).asByteBuffer().order(ByteOrder.nativeOrder());
+      return b.position(from).limit(from + length).asByteBuffer().order(ByteOrder.nativeOrder());
     }
   }
 

@@ -1,121 +1,214 @@
 package org.peltast.tensor;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
+import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
+import org.peltast.safetensors.Checkpoint;
+import org.peltast.safetensors.SafetensorsType;
+import org.peltast.safetensors.SafetensorsWriter;
+import org.peltast.safetensors.TensorData;
+import org.peltast.safetensors.TensorInfo;
 
-/** Interim, until it reads through the safetensors room. */
+/**
+ * Tensors from and to safetensors files. Values go between the file and native memory by the piece:
+ * no tensor is ever whole on the Java heap, and none need fit there.
+ *
+ * <p>Mistakes in files are told by {@link org.peltast.safetensors.SafetensorsException}.
+ */
 public final class TensorFiles {
+  /** Bytes that are copied, or cast, at once. */
+  private static final int PIECE = 16 << 20;
+
   private TensorFiles() {}
 
-  private static JsonNode header(FileChannel c, long[] start) throws IOException {
-    ByteBuffer n = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-    c.read(n, 0);
-    int len = (int) n.getLong(0);
-    ByteBuffer h = ByteBuffer.allocate(len);
-    c.read(h, 8);
-    start[0] = 8L + len;
-    return JsonMapper.builder().build().readTree(new String(h.array(), StandardCharsets.UTF_8));
-  }
-
-  /** Interim, until it reads through the safetensors room. */
-  public static Map<String, String> metadata(Path file) {
-    try (FileChannel c = FileChannel.open(file)) {
-      Map<String, String> m = new LinkedHashMap<>();
-      JsonNode h = header(c, new long[1]).get("__metadata__");
-      if (h != null) {
-        for (String k : h.propertyNames()) {
-          m.put(k, h.get(k).asString());
-        }
-      }
-      return m;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  /**
+   * Reads every tensor of a checkpoint into the current scope, on the CPU, in the file's order.
+   *
+   * @param path a safetensors file, the index of a sharded checkpoint, or a folder with one of them
+   * @throws TensorException if a tensor has a type that cannot be computed with
+   */
+  public static Map<String, Tensor> read(Path path) {
+    try (Checkpoint checkpoint = Checkpoint.open(path)) {
+      return read(checkpoint);
     }
   }
 
-  /** Interim, until it reads through the safetensors room. */
-  public static Map<String, Tensor> read(Path file) {
-    try (FileChannel c = FileChannel.open(file)) {
-      long[] start = new long[1];
-      JsonNode h = header(c, start);
-      Map<String, Tensor> m = new LinkedHashMap<>();
-      for (String k : h.propertyNames()) {
-        if (k.equals("__metadata__")) {
-          continue;
-        }
-        JsonNode t = h.get(k);
-        DType d =
-            switch (t.get("dtype").asString()) {
-              case "F32" -> DType.FLOAT32;
-              case "BF16" -> DType.BFLOAT16;
-              case "F16" -> DType.FLOAT16;
-              case "I64" -> DType.INT64;
-              case "F64" -> DType.FLOAT64;
-              default -> throw new TensorException("dtype " + t);
-            };
-        long[] shape = new long[t.get("shape").size()];
-        for (int i = 0; i < shape.length; i++) {
-          shape[i] = t.get("shape").get(i).asLong();
-        }
-        long a = t.get("data_offsets").get(0).asLong();
-        long b = t.get("data_offsets").get(1).asLong();
-        ByteBuffer data = c.map(FileChannel.MapMode.READ_ONLY, start[0] + a, b - a);
-        m.put(k, Tensor.of(data, d, shape));
-      }
-      return m;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  /** Reads every tensor of an open checkpoint into the current scope, on the CPU. */
+  public static Map<String, Tensor> read(Checkpoint checkpoint) {
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    for (String name : checkpoint.tensors().keySet()) {
+      tensors.put(name, read(checkpoint, name));
+    }
+    return tensors;
+  }
+
+  /** Reads one tensor of an open checkpoint into the current scope, on the CPU. */
+  public static Tensor read(Checkpoint checkpoint, String name) {
+    TensorInfo info = checkpoint.require(name);
+    Tensor tensor = Tensor.uninitialised(name, typeOf(checkpoint, info), info.dimensions());
+    long bytes = info.byteSize();
+    for (long at = 0; at < bytes; at += PIECE) {
+      checkpoint.read(name, at, tensor.buffer(at, (int) Math.min(PIECE, bytes - at)));
+    }
+    return tensor;
+  }
+
+  private static DType typeOf(Checkpoint checkpoint, TensorInfo info) {
+    DType type = DType.of(info.type());
+    if (type == null) {
+      throw new TensorException(
+          checkpoint.path()
+              + ": tensor "
+              + info.name()
+              + " is "
+              + info.type()
+              + ", which cannot be computed with; convert the file to F32, F16 or BF16");
+    }
+    return type;
+  }
+
+  /** The text entries beside the tensors: {@code __metadata__}. */
+  public static Map<String, String> metadata(Path path) {
+    try (Checkpoint checkpoint = Checkpoint.open(path)) {
+      return checkpoint.metadata();
     }
   }
 
-  /** Interim, until it reads through the safetensors room. */
+  /**
+   * Writes tensors, each in its own dtype, to one file: wholly or not at all.
+   *
+   * @param file replaced if it exists; its folder must exist
+   * @param tensors on any device
+   * @param metadata text entries, written in the map's order
+   */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata) {
-    try (FileChannel c =
-        FileChannel.open(
-            file,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.WRITE,
-            StandardOpenOption.TRUNCATE_EXISTING)) {
-      Map<String, Object> h = new LinkedHashMap<>();
-      h.put("__metadata__", metadata);
-      long at = 0;
+    write(file, tensors, metadata, null);
+  }
+
+  /**
+   * Like {@link #write(Path, Map, Map)}, with every floating-point tensor cast to one dtype.
+   *
+   * @param floats {@code BFLOAT16} for export at half the size, say; null leaves each as it is
+   */
+  public static void write(
+      Path file,
+      Map<String, Tensor> tensors,
+      Map<String, String> metadata,
+      @Nullable DType floats) {
+    try (Pieces pieces = new Pieces()) {
+      SafetensorsWriter.write(file, metadata, pieces.of(tensors, floats));
+    }
+  }
+
+  /**
+   * Writes tensors as a checkpoint of shards beside an index, or as one file if all fits.
+   *
+   * @param file where the checkpoint would be if it were one file; ends with {@code .safetensors}
+   * @param floats the dtype that floating-point tensors are cast to, or null
+   * @param maxShardBytes bytes of tensors in a shard, at least 1
+   * @return the file, or the index
+   */
+  public static Path writeSharded(
+      Path file,
+      Map<String, Tensor> tensors,
+      Map<String, String> metadata,
+      @Nullable DType floats,
+      long maxShardBytes) {
+    if (maxShardBytes < 1 || !file.toString().endsWith(".safetensors")) {
+      throw new TensorException(
+          "a sharded checkpoint is named NAME.safetensors and its shards hold at least one byte;"
+              + " got "
+              + file
+              + " and "
+              + maxShardBytes);
+    }
+    try (Pieces pieces = new Pieces()) {
+      return SafetensorsWriter.writeSharded(
+          file, metadata, pieces.of(tensors, floats), maxShardBytes);
+    }
+  }
+
+  /** Hands tensors to the writer piece by piece; owns what one piece and one tensor take. */
+  private static final class Pieces implements AutoCloseable {
+    private Scope tensorScope = Scope.detached();
+    private Scope pieceScope = Scope.detached();
+
+    List<TensorData> of(Map<String, Tensor> tensors, @Nullable DType floats) {
+      List<TensorData> all = new ArrayList<>();
       for (Map.Entry<String, Tensor> e : tensors.entrySet()) {
         Tensor t = e.getValue();
-        long n = t.count() * t.dtype().bytes();
-        h.put(
-            e.getKey(),
-            Map.of("dtype", "F32", "shape", t.shape(), "data_offsets", new long[] {at, at + n}));
-        at += n;
+        DType type = floats != null && t.dtype().isFloating() ? floats : t.dtype();
+        TensorInfo info = info(e.getKey(), stored(e.getKey(), type), t);
+        all.add(new TensorData(info, () -> new Walk(t, type)));
       }
-      byte[] json = JsonMapper.builder().build().writeValueAsBytes(h);
-      int pad = (8 - json.length % 8) % 8;
-      ByteBuffer head = ByteBuffer.allocate(8 + json.length + pad).order(ByteOrder.LITTLE_ENDIAN);
-      head.putLong(json.length + pad).put(json);
-      while (head.hasRemaining()) {
-        head.put((byte) ' ');
+      return all;
+    }
+
+    private static TensorInfo info(String name, SafetensorsType type, Tensor t) {
+      try {
+        return TensorInfo.of(name, type, t.shape());
+      } catch (IllegalArgumentException e) {
+        throw new TensorException("the tensor " + name + " cannot be written: " + e.getMessage());
       }
-      head.flip();
-      c.write(head);
-      for (Tensor t : tensors.values()) {
-        try (Scope s = Scope.open()) {
-          ByteBuffer b = t.detach().contiguous().bytes();
-          while (b.hasRemaining()) {
-            c.write(b);
-          }
+    }
+
+    private static SafetensorsType stored(String name, DType type) {
+      SafetensorsType stored = type.stored();
+      if (stored == null) {
+        throw new TensorException(
+            "the tensor " + name + " is complex, which files do not hold; write asReal()");
+      }
+      return stored;
+    }
+
+    @Override
+    public void close() {
+      pieceScope.close();
+      tensorScope.close();
+    }
+
+    /** The bytes of one tensor, row-major, of {@link #PIECE} elements at most each. */
+    private final class Walk implements Iterator<ByteBuffer> {
+      private final Tensor flat; // [count]
+      private final DType type;
+      private long at;
+
+      Walk(Tensor t, DType type) {
+        tensorScope.close();
+        tensorScope = Scope.detached();
+        try (Scope s = Scope.open();
+            Autograd off = Autograd.off()) {
+          flat = tensorScope.keep(t.detach().reshape(t.count()));
+        }
+        this.type = type;
+      }
+
+      @Override
+      public boolean hasNext() {
+        return at < flat.count();
+      }
+
+      @Override
+      public ByteBuffer next() {
+        if (!hasNext()) {
+          throw new NoSuchElementException();
+        }
+        pieceScope.close();
+        pieceScope = Scope.detached();
+        long n = Math.min(PIECE / 8, flat.count() - at);
+        try (Scope s = Scope.open();
+            Autograd off = Autograd.off()) {
+          Tensor piece = flat.narrow(0, at, n).to(type).to(Device.CPU).contiguous();
+          at += n;
+          return pieceScope.keep(piece).bytes();
         }
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }
