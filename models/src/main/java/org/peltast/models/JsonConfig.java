@@ -1,0 +1,186 @@
+package org.peltast.models;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** One JSON object of a model folder, read key by key; every mistake names file and key. */
+final class JsonConfig {
+  static final JsonMapper JSON =
+      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+
+  private final Path file;
+  private final ObjectNode root;
+
+  private JsonConfig(Path file, ObjectNode root) {
+    this.file = file;
+    this.root = root;
+  }
+
+  static JsonConfig read(Path file) {
+    try {
+      if (JSON.readTree(Files.readAllBytes(file)) instanceof ObjectNode object) {
+        return new JsonConfig(file, object);
+      }
+      throw new ModelException(file + " must hold one JSON object");
+    } catch (NoSuchFileException e) {
+      throw new ModelException(file + " is missing from the model folder: fetch or write it again");
+    } catch (IOException e) {
+      throw new ModelException(file + " cannot be read (" + e.getMessage() + ")", e);
+    } catch (JacksonException e) {
+      throw new ModelException(
+          file + " is not valid JSON (" + e.getOriginalMessage() + "): fetch or write it again", e);
+    }
+  }
+
+  /** Writes indented JSON with a final newline. */
+  static void write(Path file, ObjectNode root) throws IOException {
+    Files.writeString(
+        file, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root).strip() + "\n");
+  }
+
+  Path file() {
+    return file;
+  }
+
+  boolean has(String key) {
+    return !root.path(key).isMissingNode() && !root.path(key).isNull();
+  }
+
+  /** Refuses keys that are not among those known. */
+  void requireOnly(List<String> known) {
+    for (String key : root.propertyNames()) {
+      if (!known.contains(key)) {
+        throw new ModelException(
+            file + ": unknown key " + key + "; the known ones are " + String.join(", ", known));
+      }
+    }
+  }
+
+  String string(String key) {
+    return value(key, null, JsonNode::isString, JsonNode::stringValue, "a text");
+  }
+
+  String string(String key, String otherwise) {
+    return value(key, otherwise, JsonNode::isString, JsonNode::stringValue, "a text");
+  }
+
+  int integer(String key, @Nullable Integer otherwise) {
+    return value(
+        key,
+        otherwise,
+        n -> n.isIntegralNumber() && n.canConvertToInt(),
+        JsonNode::intValue,
+        "a whole number");
+  }
+
+  double number(String key, @Nullable Double otherwise) {
+    return value(key, otherwise, JsonConfig::isFinite, JsonNode::doubleValue, "a number");
+  }
+
+  boolean bool(String key, boolean otherwise) {
+    return value(key, otherwise, JsonNode::isBoolean, JsonNode::booleanValue, "true or false");
+  }
+
+  List<Integer> integers(String key, @Nullable List<Integer> otherwise) {
+    return value(
+        key,
+        otherwise,
+        n -> all(n, m -> m.isIntegralNumber() && m.canConvertToInt()),
+        n -> list(n, JsonNode::intValue),
+        "a list of whole numbers");
+  }
+
+  List<Double> numbers(String key, @Nullable List<Double> otherwise) {
+    return value(
+        key,
+        otherwise,
+        n -> all(n, JsonConfig::isFinite),
+        n -> list(n, JsonNode::doubleValue),
+        "a list of numbers");
+  }
+
+  /** The texts of a list, null for its nulls; empty if the key is absent. */
+  List<@Nullable String> strings(String key) {
+    return value(
+        key,
+        List.<@Nullable String>of(),
+        n -> all(n, m -> m.isString() || m.isNull()),
+        n -> {
+          List<@Nullable String> out = new ArrayList<>();
+          for (JsonNode m : n) {
+            out.add(m.isNull() ? null : m.stringValue());
+          }
+          return out;
+        },
+        "a list of texts");
+  }
+
+  /** The object under a key, empty if absent. */
+  ObjectNode object(String key) {
+    return value(
+        key, JSON.createObjectNode(), JsonNode::isObject, n -> (ObjectNode) n, "an object");
+  }
+
+  private static boolean isFinite(JsonNode n) {
+    return n.isNumber() && Double.isFinite(n.doubleValue());
+  }
+
+  private static boolean all(JsonNode n, Predicate<JsonNode> good) {
+    if (!n.isArray()) {
+      return false;
+    }
+    for (JsonNode m : n) {
+      if (!good.test(m)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static <T> List<T> list(JsonNode n, Function<JsonNode, T> get) {
+    List<T> out = new ArrayList<>();
+    for (JsonNode m : n) {
+      out.add(get.apply(m));
+    }
+    return out;
+  }
+
+  private <T> T value(
+      String key,
+      @Nullable T otherwise,
+      Predicate<JsonNode> good,
+      Function<JsonNode, T> get,
+      String wanted) {
+    if (!has(key)) {
+      if (otherwise == null) {
+        throw new ModelException(file + " lacks the key " + key + ", " + wanted);
+      }
+      return otherwise;
+    }
+    JsonNode n = root.path(key);
+    if (!good.test(n)) {
+      String text = n.toString();
+      throw new ModelException(
+          file
+              + ": "
+              + key
+              + " must be "
+              + wanted
+              + ", but is "
+              + (text.length() > 80 ? text.substring(0, 80) + "…" : text));
+    }
+    return get.apply(n);
+  }
+}
