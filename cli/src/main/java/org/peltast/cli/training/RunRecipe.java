@@ -1,0 +1,28 @@
+package org.peltast.cli.training;
+
+import java.time.Duration;
+import org.peltast.distill.Trainer;
+
+/**
+ * The loop.
+ *
+ * @param updates after which the run is finished
+ * @param batch captions an update
+ * @param checkpointEvery the longest time that a kill may cost
+ * @param keepCheckpoints how many are kept
+ * @param looksEvery updates between sample grids; 0 for none
+ */
+public record RunRecipe(
+    long updates, int batch, Duration checkpointEvery, int keepCheckpoints, int looksEvery) {
+  /** Checks the ranges. */
+  public RunRecipe {
+    if (batch < 1 || batch > 65_536 || looksEvery < 0) {
+      throw new IllegalArgumentException(
+          "batch must be from 1 to 65536 and looksEvery not negative");
+    }
+  }
+
+  Trainer.Settings settings(long seed) {
+    return new Trainer.Settings(updates, checkpointEvery, keepCheckpoints, seed);
+  }
+}

@@ -1,0 +1,178 @@
+package org.peltast.cli.training;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.peltast.data.CacheFolder;
+import org.peltast.data.CaptionedImages;
+import org.peltast.data.EmojiCorpus;
+import org.peltast.diffusion.Denoiser;
+import org.peltast.diffusion.EulerOde;
+import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.diffusion.TimeShift;
+import org.peltast.distill.Figures;
+import org.peltast.distill.FlowMatching;
+import org.peltast.distill.Observer;
+import org.peltast.distill.Role;
+import org.peltast.distill.Trainer;
+import org.peltast.distill.run.Progress;
+import org.peltast.distill.run.RunFolder;
+import org.peltast.models.CachedTextEncoder;
+import org.peltast.models.Captions;
+import org.peltast.models.Codec;
+import org.peltast.models.MiniLmEncoder;
+import org.peltast.models.Normalisation;
+import org.peltast.models.NormalisedCodec;
+import org.peltast.models.PixelCodec;
+import org.peltast.models.Taef2Codec;
+import org.peltast.models.TextEncoder;
+import org.peltast.models.zimage.ZImageConfig;
+import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/** Trains a many-step teacher from nothing. */
+public final class TeacherTraining {
+  private static final long TEXT_MEMORY = 600L << 20;
+  private static final int LOOKS = 24;
+
+  private TeacherTraining() {}
+
+  /** Runs or goes on with a training in an open run folder. */
+  public static Trainer.End run(
+      TeacherRecipe recipe, RunFolder folder, Progress progress, BooleanSupplier interrupted) {
+    Device device = Device.CPU;
+    Path cache = CacheFolder.standard();
+    EmojiCorpus corpus =
+        EmojiCorpus.open(
+            EmojiCorpus.Options.ofSize(recipe.data().size())
+                .withConcepts(recipe.data().limit())
+                .withPreparation((what, done, total) -> progress.step(done, total, Map.of())));
+    CaptionedImages images = corpus.train();
+    try (TextEncoder text =
+            CachedTextEncoder.inMemory(new MiniLmEncoder(), TEXT_MEMORY);
+        Codec raw = codec(recipe.model().codec(), device);
+        LatentCorpus latents = LatentCorpus.of(images, raw, cache, progress)) {
+      Normalisation normalisation = measure(latents, raw.channels());
+      Codec codec = new NormalisedCodec(raw, normalisation);
+      ZImageConfig config = recipe.model().config(codec.channels(), text.width());
+      Precision precision = Precision.parse(recipe.precision(), device);
+      Captions captions = new Captions(text, device);
+      try (ZImageTransformer network =
+              new ZImageTransformer(config, Parameters.on(device, precision));
+          ZImageTransformer average =
+              new ZImageTransformer(config, Parameters.on(device, precision))) {
+        network.parameters().initialise(Rng.of(recipe.seed()).fork("weights"));
+        Denoiser denoiser =
+            new Denoiser(network, new RectifiedFlow(), new TimeShift(recipe.model().shift()));
+        Role role = new Role("teacher", network, recipe.teacher().settings());
+        int edge = recipe.data().size() / codec.factor();
+        List<Integer> latent = List.of(codec.channels(), edge, edge);
+        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow())) {
+          Observer looks =
+              (done, updates, figures) -> {
+                int every = recipe.run().looksEvery();
+                if (every > 0 && (done % every == 0 || done == updates)) {
+                  look(recipe, corpus, captions, codec, denoiser.with(average), role, latent, folder, done);
+                }
+                return Observer.Verdict.GO_ON;
+              };
+          Trainer trainer =
+              new Trainer(
+                  recipe.run().settings(recipe.seed()),
+                  method,
+                  new CorpusBatches(
+                      images,
+                      captions,
+                      recipe.run().batch(),
+                      recipe.seed(),
+                      latent,
+                      latents,
+                      normalisation,
+                      device),
+                  folder,
+                  List.of(shown(progress), looks),
+                  interrupted);
+          return trainer.run(trainer.resume());
+        }
+      }
+    }
+  }
+
+  static Observer shown(Progress progress) {
+    return (long done, long updates, Figures figures) -> {
+      progress.step(done, updates, figures.values());
+      return Observer.Verdict.GO_ON;
+    };
+  }
+
+  static Codec codec(String name, Device device) {
+    return switch (name) {
+      case "taef2" -> Taef2Codec.builtIn(device);
+      case "pixels" -> new PixelCodec();
+      default ->
+          throw new IllegalArgumentException(
+              "unknown codec '" + name + "'; use taef2 or pixels");
+    };
+  }
+
+  private static Normalisation measure(LatentCorpus latents, int channels) {
+    Normalisation.Measure measure = new Normalisation.Measure(channels);
+    long n = latents.all().size(0);
+    for (long from = 0; from < n; from += 1024) {
+      try (Scope scope = Scope.open()) {
+        measure.add(latents.all().narrow(0, from, Math.min(1024, n - from)));
+      }
+    }
+    return measure.result();
+  }
+
+  /** Guided pictures of held-out prompts from the averaged weights, the same noise at every look. */
+  private static void look(
+      TeacherRecipe recipe,
+      EmojiCorpus corpus,
+      Captions captions,
+      Codec codec,
+      Denoiser average,
+      Role role,
+      List<Integer> latent,
+      RunFolder folder,
+      long done) {
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      average.network().parameters().load(role.ema().values());
+      CaptionedImages heldOut = corpus.heldOut();
+      List<Integer> order = corpus.evaluationOrder(Math.min(LOOKS, heldOut.size()));
+      List<String> prompts = new ArrayList<>();
+      order.forEach(i -> prompts.add(heldOut.captions(i).get(0)));
+      Tensor start =
+          Rng.of(recipe.seed())
+              .fork("looks")
+              .normal(prompts.size(), latent.get(0), latent.get(1), latent.get(2));
+      Tensor z =
+          new EulerOde()
+              .sample(
+                  average,
+                  StepGrid.uniform(20),
+                  new Guidance(3),
+                  start,
+                  average.network().read(captions.of(prompts)),
+                  average.network().read(captions.empty(prompts.size())),
+                  k -> start,
+                  null);
+      Tensor real =
+          LatentCorpus.pixels(heldOut, order.stream().mapToInt(Integer::intValue).toArray());
+      byte[] png = Looks.grid(List.of(codec.decode(z), real), 12);
+      Looks.write(folder.samples().resolve("%07d.png".formatted(done)), png);
+    }
+  }
+}
