@@ -12,7 +12,9 @@ import org.peltast.models.Normalisation;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Tensor;
 
-/** Batches of a collection's captions, with its normalised latents for methods that learn from data. */
+/**
+ * Batches of a collection's captions, with its normalised latents for methods that learn from data.
+ */
 final class CorpusBatches implements BatchSource {
   private final CaptionedImages images;
   private final Captions captions;

@@ -15,8 +15,8 @@ import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
 
 /**
- * All pictures of a collection as a codec's latents, raw (not normalised): encoded once and kept in a
- * cache under the checksums of pictures and codec.
+ * All pictures of a collection as a codec's latents, raw (not normalised): encoded once and kept in
+ * a cache under the checksums of pictures and codec.
  */
 public final class LatentCorpus implements AutoCloseable {
   private static final String KEY = "latents";
@@ -30,9 +30,11 @@ public final class LatentCorpus implements AutoCloseable {
   }
 
   /** The latents of all pictures, from the cache or encoded now. */
-  public static LatentCorpus of(CaptionedImages images, Codec codec, Path cache, Progress progress) {
+  public static LatentCorpus of(
+      CaptionedImages images, Codec codec, Path cache, Progress progress) {
     Path file =
-        cache.resolve("latents-" + shortened(images.checksum()) + "-" + codec.id() + ".safetensors");
+        cache.resolve(
+            "latents-" + shortened(images.checksum()) + "-" + codec.id() + ".safetensors");
     try (Scope s = Scope.open()) {
       if (Files.exists(file)) {
         Tensor kept = TensorFiles.read(file).get(KEY);
@@ -41,7 +43,8 @@ public final class LatentCorpus implements AutoCloseable {
         }
       }
       Tensor fresh = encode(images, codec, progress);
-      TensorFiles.write(file, Map.of(KEY, fresh), Map.of("images", images.name(), "codec", codec.id()));
+      TensorFiles.write(
+          file, Map.of(KEY, fresh), Map.of("images", images.name(), "codec", codec.id()));
       return new LatentCorpus(fresh);
     }
   }
@@ -76,7 +79,13 @@ public final class LatentCorpus implements AutoCloseable {
     for (int i = 0; i < indices.length; i++) {
       images.pixels(indices[i], rgb, i * each);
     }
-    return Tensor.of(java.nio.ByteBuffer.wrap(rgb), DType.UINT8, indices.length, images.height(), images.width(), 3)
+    return Tensor.of(
+            java.nio.ByteBuffer.wrap(rgb),
+            DType.UINT8,
+            indices.length,
+            images.height(),
+            images.width(),
+            3)
         .to(DType.FLOAT32)
         .div(255)
         .permute(0, 3, 1, 2)

@@ -29,8 +29,7 @@ public record TeacherRecipe(
         1,
         "auto",
         DataRecipe.defaults(),
-        new ModelRecipe(
-            "taef2", 1, 192, 6, 1, 4, List.of(16, 16, 16), List.of(160, 64, 64), 1),
+        new ModelRecipe("taef2", 1, 192, 6, 1, 4, List.of(16, 16, 16), List.of(160, 64, 64), 1),
         new RoleRecipe(1e-3, 200, 0.3, 0.9, 0.99, 0.01, 1, 0.999),
         FlowMatching.Settings.defaults(),
         new RunRecipe(6000, 64, Duration.ofMinutes(3), 2, 500));

@@ -58,8 +58,7 @@ public final class TeacherTraining {
                 .withConcepts(recipe.data().limit())
                 .withPreparation((what, done, total) -> progress.step(done, total, Map.of())));
     CaptionedImages images = corpus.train();
-    try (TextEncoder text =
-            CachedTextEncoder.inMemory(new MiniLmEncoder(), TEXT_MEMORY);
+    try (TextEncoder text = CachedTextEncoder.inMemory(new MiniLmEncoder(), TEXT_MEMORY);
         Codec raw = codec(recipe.model().codec(), device);
         LatentCorpus latents = LatentCorpus.of(images, raw, cache, progress)) {
       Normalisation normalisation = measure(latents, raw.channels());
@@ -82,7 +81,16 @@ public final class TeacherTraining {
               (done, updates, figures) -> {
                 int every = recipe.run().looksEvery();
                 if (every > 0 && (done % every == 0 || done == updates)) {
-                  look(recipe, corpus, captions, codec, denoiser.with(average), role, latent, folder, done);
+                  look(
+                      recipe,
+                      corpus,
+                      captions,
+                      codec,
+                      denoiser.with(average),
+                      role,
+                      latent,
+                      folder,
+                      done);
                 }
                 return Observer.Verdict.GO_ON;
               };
@@ -120,8 +128,7 @@ public final class TeacherTraining {
       case "taef2" -> Taef2Codec.builtIn(device);
       case "pixels" -> new PixelCodec();
       default ->
-          throw new IllegalArgumentException(
-              "unknown codec '" + name + "'; use taef2 or pixels");
+          throw new IllegalArgumentException("unknown codec '" + name + "'; use taef2 or pixels");
     };
   }
 
@@ -136,7 +143,9 @@ public final class TeacherTraining {
     return measure.result();
   }
 
-  /** Guided pictures of held-out prompts from the averaged weights, the same noise at every look. */
+  /**
+   * Guided pictures of held-out prompts from the averaged weights, the same noise at every look.
+   */
   private static void look(
       TeacherRecipe recipe,
       EmojiCorpus corpus,
