@@ -4,6 +4,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.peltast.data.CaptionedImages;
 import org.peltast.models.TextEncoder;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
@@ -13,7 +14,7 @@ import org.peltast.tensor.Tensor;
  * once in an order of its own, and a picture's caption and {@link Augmentation} are drawn anew.
  */
 public final class JudgeBatches {
-  private final JudgePictures pictures;
+  private final CaptionedImages pictures;
   private final TextEncoder encoder;
   private final JudgeConfig config;
   private final int size;
@@ -32,12 +33,12 @@ public final class JudgeBatches {
    *     configuration does not know
    */
   public JudgeBatches(
-      JudgePictures pictures, TextEncoder encoder, JudgeConfig config, int size, long seed) {
+      CaptionedImages pictures, TextEncoder encoder, JudgeConfig config, int size, long seed) {
     this(pictures, encoder, config, size, seed, Augmentation.SLIGHT);
   }
 
   JudgeBatches(
-      JudgePictures pictures,
+      CaptionedImages pictures,
       TextEncoder encoder,
       JudgeConfig config,
       int size,
@@ -48,6 +49,16 @@ public final class JudgeBatches {
           "A judge learns from contrasts: its batch of %d must have two pictures or more, and at most the %d there are."
               .formatted(size, pictures.size()));
     }
+    if (pictures.height() != config.imageSize() || pictures.width() != config.imageSize()) {
+      throw new EvaluationException(
+          "The judge needs pictures of %d × %d, but those of %s are %d × %d."
+              .formatted(
+                  config.imageSize(),
+                  config.imageSize(),
+                  pictures.name(),
+                  pictures.height(),
+                  pictures.width()));
+    }
     this.pictures = pictures;
     this.encoder = encoder;
     this.config = config;
@@ -56,10 +67,11 @@ public final class JudgeBatches {
     this.augmentation = augmentation;
     this.family = new int[pictures.size()];
     for (int i = 0; i < family.length; i++) {
-      family[i] = config.families().indexOf(pictures.family(i));
+      family[i] = config.families().indexOf(pictures.item(i).family());
       if (family[i] < 0) {
         throw new EvaluationException(
-            "The judge's families %s lack %s.".formatted(config.families(), pictures.family(i)));
+            "The judge's families %s lack %s."
+                .formatted(config.families(), pictures.item(i).family()));
       }
     }
   }
@@ -83,12 +95,8 @@ public final class JudgeBatches {
         .forEach(
             i -> {
               Rng one = own.fork(i);
-              byte[] rgb = pictures.rgb(chosen[i]);
-              if (rgb.length != picture) {
-                throw new EvaluationException(
-                    "The judge needs pictures of %d × %d RGB, but picture %d has %d bytes."
-                        .formatted(s, s, chosen[i], rgb.length));
-              }
+              byte[] rgb = new byte[picture];
+              pictures.pixels(chosen[i], rgb, 0);
               augmentation.apply(rgb, s, one, pixels, i * picture);
               List<String> all = pictures.captions(chosen[i]);
               captions[i] = all.get(one.below(all.size()));
@@ -141,7 +149,7 @@ public final class JudgeBatches {
         boolean equal =
             i != j
                 && family[chosen[i]] == family[chosen[j]]
-                && pictures.concept(chosen[i]).equals(pictures.concept(chosen[j]));
+                && pictures.item(chosen[i]).concept().equals(pictures.item(chosen[j]).concept());
         same[i * size + j] = equal ? 1 : 0;
       }
     }

@@ -32,7 +32,7 @@ class JudgeTrainingTest {
     Engine.threads(threads);
   }
 
-  static Tensor images(JudgePictures pictures, int... chosen) {
+  static Tensor images(Shapes pictures, int... chosen) {
     int s = Shapes.SIZE;
     float[] pixels = new float[chosen.length * 3 * s * s];
     for (int i = 0; i < chosen.length; i++) {

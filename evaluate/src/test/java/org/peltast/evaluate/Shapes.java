@@ -2,6 +2,7 @@ package org.peltast.evaluate;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.peltast.data.CaptionedImages;
 import org.peltast.models.TextEncoder;
 import org.peltast.models.TokenFeatures;
 import org.peltast.tensor.Rng;
@@ -10,7 +11,7 @@ import org.peltast.tensor.Rng;
  * A little world for tests: squares and discs (concepts) of six colours on light or dark ground
  * (families), each drawn several times at places of their own.
  */
-final class Shapes implements JudgePictures {
+final class Shapes implements CaptionedImages {
   static final List<String> FAMILIES = List.of("day", "night");
   static final int SIZE = 16;
   private static final String[] COLOURS = {"red", "green", "blue", "yellow", "cyan", "magenta"};
@@ -57,7 +58,31 @@ final class Shapes implements JudgePictures {
   }
 
   @Override
-  public byte[] rgb(int index) {
+  public String name() {
+    return "shapes";
+  }
+
+  @Override
+  public int height() {
+    return SIZE;
+  }
+
+  @Override
+  public int width() {
+    return SIZE;
+  }
+
+  @Override
+  public void pixels(int index, byte[] rgb, int offset) {
+    System.arraycopy(all.get(index).rgb(), 0, rgb, offset, bytesPerImage());
+  }
+
+  @Override
+  public String checksum() {
+    return "shapes-" + size();
+  }
+
+  byte[] rgb(int index) {
     return all.get(index).rgb();
   }
 
@@ -68,13 +93,13 @@ final class Shapes implements JudgePictures {
   }
 
   @Override
-  public String family(int index) {
-    return all.get(index).family();
+  public Item item(int index) {
+    One one = all.get(index);
+    return new Item(one.family(), one.concept(), "drawn");
   }
 
-  @Override
-  public String concept(int index) {
-    return all.get(index).concept();
+  String family(int index) {
+    return all.get(index).family();
   }
 
   /** A bag of words, hashed: enough for this world, and quick. */
