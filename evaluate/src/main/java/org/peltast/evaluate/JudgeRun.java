@@ -12,7 +12,9 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
-/** From captioned pictures to a judge with its reference statistics: {@code peltast train judge}. */
+/**
+ * From captioned pictures to a judge with its reference statistics: {@code peltast train judge}.
+ */
 public final class JudgeRun {
   private static final int BATCH = 256;
 
@@ -72,8 +74,7 @@ public final class JudgeRun {
     try (JudgeTraining training = new JudgeTraining(judge, recipe.settings())) {
       for (int update = 0; update < recipe.updates(); update++) {
         try (Scope scope = Scope.open()) {
-          listener.updated(
-              update, training.update(update, recipe.updates(), batches.at(update)));
+          listener.updated(update, training.update(update, recipe.updates(), batches.at(update)));
         }
       }
       return judge;
@@ -93,8 +94,7 @@ public final class JudgeRun {
           FeatureTable seen = judge.see(images(pictures, part)).features();
           for (int i = 0; i < part.length; i++) {
             int row = i;
-            rows.add(
-                IntStream.range(0, seen.width()).mapToDouble(j -> seen.at(row, j)).toArray());
+            rows.add(IntStream.range(0, seen.width()).mapToDouble(j -> seen.at(row, j)).toArray());
           }
         }
       }
