@@ -1,18 +1,7 @@
 package org.peltast.data;
 
-import java.util.List;
-
-/**
- * Pictures of one size with their captions, numbered from 0. Reading is safe from several threads,
- * and the same number always gives the same picture and captions.
- */
-public interface CaptionedImages {
-  /** What the collection is, for logs and run folders, such as {@code emoji/train}. */
-  String name();
-
-  /** The number of pictures. */
-  int size();
-
+/** Pictures of one size with their captions. */
+public interface CaptionedImages extends Prompts {
   /** The height of each picture in pixels. */
   int height();
 
@@ -22,19 +11,6 @@ public interface CaptionedImages {
   /** What is known of a picture. */
   Item item(int index);
 
-  /** All the captions of a picture, at least one, the plainest first. */
-  List<String> captions(int index);
-
-  /**
-   * One of the captions.
-   *
-   * @param draw any number; equal numbers choose equally. See {@link Batches#captionDraw}.
-   */
-  default String caption(int index, long draw) {
-    List<String> captions = captions(index);
-    return captions.get((int) Long.remainderUnsigned(draw, captions.size()));
-  }
-
   /**
    * Copies a picture.
    *
@@ -42,12 +18,6 @@ public interface CaptionedImages {
    * @param offset where in {@code rgb} the picture starts
    */
   void pixels(int index, byte[] rgb, int offset);
-
-  /**
-   * Names the content: equal for equal pictures and captions in equal order, and different
-   * otherwise.
-   */
-  String checksum();
 
   /** The number of bytes of a picture: height × width × 3. */
   default int bytesPerImage() {

@@ -9,11 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
@@ -39,6 +34,7 @@ public final class EmojiCorpus {
   private static final Logger LOG = LoggerFactory.getLogger(EmojiCorpus.class);
 
   private final PictureFile file;
+  private final List<CaptionedImages.Item> items;
   private final CaptionedImages all;
   private final CaptionedImages train;
   private final CaptionedImages heldOut;
@@ -76,8 +72,9 @@ public final class EmojiCorpus {
 
   private EmojiCorpus(PictureFile file) {
     this.file = file;
-    this.all = new View("emoji", IntStream.range(0, file.items().size()).toArray());
-    Set<HeldOut.Pair> pairs = HeldOut.of(file.items());
+    this.items = file.entries().stream().map(PictureFile.Entry::item).toList();
+    Set<HeldOut.Pair> pairs = HeldOut.of(items);
+    this.all = view("emoji", item -> true);
     this.train = view("emoji/train", item -> !pairs.contains(new HeldOut.Pair(item)));
     this.heldOut = view("emoji/held-out", item -> pairs.contains(new HeldOut.Pair(item)));
   }
@@ -100,18 +97,18 @@ public final class EmojiCorpus {
               .formatted(options.concepts()));
     }
     String part = options.concepts() == 0 ? "" : "-" + options.concepts() + "concepts";
-    String definition = DEFINITION + part;
+    String definition = DEFINITION + part + " " + size + "px";
     Path path = options.cache().resolve("emoji-1-%dpx%s.pictures".formatted(size, part));
     try {
       if (Files.exists(path)) {
         try {
-          return new EmojiCorpus(PictureFile.open(path, definition, size));
+          return new EmojiCorpus(PictureFile.open(path, definition));
         } catch (PictureFile.Damaged e) {
           LOG.warn("The cache file {} {}; it is made again.", path, e.getMessage());
         }
       }
       draw(path, definition, options);
-      return new EmojiCorpus(PictureFile.open(path, definition, size));
+      return new EmojiCorpus(PictureFile.open(path, definition));
     } catch (PictureFile.Damaged e) {
       throw new DataException(
           "The cache file %s %s although it was just written; check the disk, or set PELTAST_CACHE to another folder."
@@ -173,20 +170,29 @@ public final class EmojiCorpus {
   }
 
   private static void draw(Path path, String definition, Options options) throws IOException {
+    int size = options.size();
     List<EmojiListing.Entry> entries = part(EmojiListing.read(), options.concepts());
-    List<CaptionedImages.Item> items =
-        entries.stream()
-            .map(
-                entry ->
-                    new CaptionedImages.Item(
-                        entry.icon().family(), entry.concept(), entry.icon().name()))
-            .toList();
+    ThreadLocal<SvgRasteriser> rasteriser = ThreadLocal.withInitial(() -> new SvgRasteriser(size));
     PictureFile.write(
         path,
         definition,
-        options.size(),
-        items,
-        sink -> paint(entries, options.size(), sink, options.preparation()));
+        writer ->
+            InOrder.run(
+                "drawing the emoji",
+                entries.size(),
+                i -> {
+                  byte[] rgb = new byte[size * size * 3];
+                  rasteriser.get().draw(entries.get(i).icon(), rgb);
+                  return rgb;
+                },
+                (i, rgb) -> {
+                  Icon icon = entries.get(i).icon();
+                  CaptionedImages.Item item =
+                      new CaptionedImages.Item(
+                          icon.family(), entries.get(i).concept(), icon.name());
+                  writer.add(new PictureFile.Entry(size, size, item), rgb);
+                  options.preparation().progress("drawing emoji", i + 1, entries.size());
+                }));
   }
 
   /** Whole concepts, so that the split of the part is the part of the split. */
@@ -206,119 +212,21 @@ public final class EmojiCorpus {
     return entries.stream().filter(entry -> kept.contains(entry.concept())).toList();
   }
 
-  private static void paint(
-      List<EmojiListing.Entry> entries, int size, PictureFile.Sink sink, Preparation preparation)
-      throws IOException {
-    int threads = Math.max(1, Runtime.getRuntime().availableProcessors());
-    ExecutorService pool =
-        Executors.newFixedThreadPool(
-            threads,
-            work -> {
-              Thread thread = new Thread(work, "peltast-draw");
-              thread.setDaemon(true);
-              return thread;
-            });
-    try {
-      AtomicInteger next = new AtomicInteger();
-      AtomicInteger done = new AtomicInteger();
-      List<Future<?>> workers = new ArrayList<>();
-      for (int i = 0; i < threads; i++) {
-        workers.add(
-            pool.submit(
-                () -> {
-                  SvgRasteriser rasteriser = new SvgRasteriser(size);
-                  byte[] rgb = new byte[size * size * 3];
-                  for (int j = next.getAndIncrement();
-                      j < entries.size();
-                      j = next.getAndIncrement()) {
-                    rasteriser.draw(entries.get(j).icon(), rgb);
-                    sink.picture(j, rgb);
-                    synchronized (done) {
-                      preparation.progress("drawing emoji", done.incrementAndGet(), entries.size());
-                    }
-                  }
-                  return null;
-                }));
-      }
-      for (Future<?> worker : workers) {
-        worker.get();
-      }
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof IOException io) {
-        throw io;
-      }
-      if (e.getCause() instanceof DataException data) {
-        throw data;
-      }
-      throw new DataException("The emoji could not be drawn: " + e.getCause(), e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new DataException("The drawing of the emoji was interrupted; start it again.", e);
-    } finally {
-      pool.shutdownNow();
-    }
+  private CaptionedImages view(String name, Predicate<CaptionedImages.Item> filter) {
+    int[] numbers =
+        IntStream.range(0, items.size()).filter(i -> filter.test(items.get(i))).toArray();
+    String checksum =
+        Checksums.of(
+            List.of(
+                file.checksum(),
+                HeldOut.VERSION,
+                name,
+                Checksums.of(EmojiCaptions.of("{concept}", "{style}"))));
+    return new PictureView(name, file, numbers, EmojiCorpus::captions, checksum);
   }
 
-  private View view(String name, Predicate<CaptionedImages.Item> filter) {
-    List<CaptionedImages.Item> items = file.items();
-    return new View(
-        name, IntStream.range(0, items.size()).filter(i -> filter.test(items.get(i))).toArray());
-  }
-
-  /** Some of the file's pictures. */
-  private final class View implements CaptionedImages {
-    private final String name;
-    private final int[] numbers;
-
-    View(String name, int[] numbers) {
-      this.name = name;
-      this.numbers = numbers;
-    }
-
-    @Override
-    public String name() {
-      return name;
-    }
-
-    @Override
-    public int size() {
-      return numbers.length;
-    }
-
-    @Override
-    public int height() {
-      return file.size();
-    }
-
-    @Override
-    public int width() {
-      return file.size();
-    }
-
-    @Override
-    public Item item(int index) {
-      return file.items().get(numbers[index]);
-    }
-
-    @Override
-    public List<String> captions(int index) {
-      Item item = item(index);
-      String style = EmojiFamily.ofId(item.family()).map(EmojiFamily::style).orElse(item.family());
-      return EmojiCaptions.of(item.concept(), style);
-    }
-
-    @Override
-    public void pixels(int index, byte[] rgb, int offset) {
-      file.pixels(numbers[index], rgb, offset);
-    }
-
-    @Override
-    public String checksum() {
-      return Checksums.of(List.of(file.checksum(), HeldOut.VERSION, name, captionsVersion()));
-    }
-
-    private String captionsVersion() {
-      return Checksums.of(EmojiCaptions.of("{concept}", "{style}"));
-    }
+  private static List<String> captions(CaptionedImages.Item item) {
+    String style = EmojiFamily.ofId(item.family()).map(EmojiFamily::style).orElse(item.family());
+    return EmojiCaptions.of(item.concept(), style);
   }
 }

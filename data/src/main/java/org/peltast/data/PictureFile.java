@@ -7,51 +7,77 @@ import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 
 /**
- * Square pictures of one size in one memory-mapped file, which is either whole or refused.
+ * Pictures in one memory-mapped file, which is either whole or refused.
  *
- * <p>The layout, integers little-endian: eight bytes {@code PELTPIC1}; the header's length (8
- * bytes); the header in UTF-8, in which each line after the first two (the definition; the size and
- * the number of pictures) is an item as family, concept and source between tabs; zeros up to a
- * multiple of 4096; the pictures, size × size × 3 bytes each; the SHA-256 of all that. A file is
- * written under another name, forced to the disk and then renamed, so that a killed process leaves
- * no half file under the right one, and damage of any other kind shows in the checksum.
+ * <p>The layout, integers little-endian: eight bytes {@code PELTPIC2} and zeros up to 4096; the
+ * pictures one after the other, height × width × 3 bytes each; the list in UTF-8; the list's length
+ * (8 bytes); the SHA-256 of all that. The list's first line is the definition, and each further
+ * line a picture (width, height, family, concept, source between tabs) or, after a {@code !} and a
+ * tab, a note. A file is written under another name, forced to the disk and then renamed, so that a
+ * killed process leaves no half file under the right one, and damage of any other kind shows in the
+ * checksum.
  */
 final class PictureFile {
-  private static final byte[] MAGIC = "PELTPIC1".getBytes(StandardCharsets.US_ASCII);
-  private static final int ALIGNMENT = 4096;
+  private static final byte[] MAGIC = "PELTPIC2".getBytes(StandardCharsets.US_ASCII);
+  private static final int FIRST_PICTURE = 4096;
   private static final int DIGEST_BYTES = 32;
+  private static final int TRAILER_BYTES = Long.BYTES + DIGEST_BYTES;
+  private static final String PART = ".part";
 
   /** The most bytes in one mapping, which Java holds below 2 GiB. */
   private static final long MAX_MAPPING = 1L << 30;
 
-  private final int size;
-  private final List<CaptionedImages.Item> items;
+  private final List<Entry> entries;
+  private final List<String> notes;
   private final String checksum;
   private final List<MappedByteBuffer> mappings;
-  private final int picturesPerMapping;
+  private final long[] offsets;
+  private final int[] mappingOf;
+  private final long[] mappingStarts;
 
-  private PictureFile(
-      int size,
-      List<CaptionedImages.Item> items,
-      String checksum,
-      List<MappedByteBuffer> mappings,
-      int picturesPerMapping) {
-    this.size = size;
-    this.items = items;
+  private PictureFile(FileChannel channel, List<Entry> entries, List<String> notes, String checksum)
+      throws IOException {
+    this.entries = List.copyOf(entries);
+    this.notes = List.copyOf(notes);
     this.checksum = checksum;
-    this.mappings = mappings;
-    this.picturesPerMapping = picturesPerMapping;
+    this.mappings = new ArrayList<>();
+    this.offsets = new long[entries.size()];
+    this.mappingOf = new int[entries.size()];
+    this.mappingStarts = new long[entries.size()];
+    long at = FIRST_PICTURE;
+    for (int i = 0; i < entries.size(); ) {
+      long start = at;
+      int first = i;
+      while (i < entries.size()
+          && (i == first || at + entries.get(i).bytes() - start <= MAX_MAPPING)) {
+        offsets[i] = at;
+        mappingStarts[i] = start;
+        mappingOf[i] = mappings.size();
+        at += entries.get(i++).bytes();
+      }
+      mappings.add(channel.map(FileChannel.MapMode.READ_ONLY, start, at - start));
+    }
+  }
+
+  /** A picture's size and what is known of it. */
+  record Entry(int width, int height, CaptionedImages.Item item) {
+    int bytes() {
+      return Math.multiplyExact(Math.multiplyExact(width, height), 3);
+    }
   }
 
   /** Why a file was refused, in words that finish "The file X …". */
@@ -63,136 +89,116 @@ final class PictureFile {
     }
   }
 
-  /** Draws pictures. May be called from several threads. */
+  /** Fills a file. */
   @FunctionalInterface
-  interface Painter {
-    /** Hands every picture's bytes to the sink, in any order, each once. */
-    void paint(Sink sink) throws IOException;
+  interface Filler {
+    void fill(Writer writer) throws IOException;
   }
 
-  /** Takes pictures, from any thread. */
-  @FunctionalInterface
-  interface Sink {
-    void picture(int index, byte[] rgb) throws IOException;
+  List<Entry> entries() {
+    return entries;
   }
 
-  int size() {
-    return size;
+  /** What was noted when the file was made. */
+  List<String> notes() {
+    return notes;
   }
 
-  List<CaptionedImages.Item> items() {
-    return items;
-  }
-
-  /** The SHA-256 of header and pictures, in hexadecimal. */
+  /** The SHA-256 of pictures and list, in hexadecimal. */
   String checksum() {
     return checksum;
   }
 
   void pixels(int index, byte[] rgb, int offset) {
-    int bytes = size * size * 3;
-    mappings
-        .get(index / picturesPerMapping)
-        .get(index % picturesPerMapping * bytes, rgb, offset, bytes);
+    int at = (int) (offsets[index] - mappingStarts[index]);
+    mappings.get(mappingOf[index]).get(at, rgb, offset, entries.get(index).bytes());
   }
 
   /**
    * Opens a file and reads all of it once to check it.
    *
    * @param definition the definition that it must have been written with
-   * @throws Damaged if it is not whole, or of another definition or size
+   * @throws Damaged if it is not whole, or of another definition
    */
-  static PictureFile open(Path file, String definition, int size) throws IOException, Damaged {
+  static PictureFile open(Path file, String definition) throws IOException, Damaged {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long length = channel.size();
-      if (length < MAGIC.length + Long.BYTES + DIGEST_BYTES) {
+      if (length < FIRST_PICTURE + TRAILER_BYTES) {
         throw new Damaged("is cut short");
       }
-      byte[] start = read(channel, 0, MAGIC.length + Long.BYTES);
-      if (!Arrays.equals(MAGIC, Arrays.copyOf(start, MAGIC.length))) {
+      if (!Arrays.equals(MAGIC, read(channel, 0, MAGIC.length))) {
         throw new Damaged("does not start like a picture file");
       }
-      long headerBytes =
-          ByteBuffer.wrap(start).order(ByteOrder.LITTLE_ENDIAN).getLong(MAGIC.length);
-      if (headerBytes < 0
-          || headerBytes > Integer.MAX_VALUE - ALIGNMENT
-          || headerBytes > length - MAGIC.length - Long.BYTES - DIGEST_BYTES) {
-        throw new Damaged("is cut short");
-      }
-      String expected =
-          HexFormat.of().formatHex(read(channel, length - DIGEST_BYTES, DIGEST_BYTES));
-      String actual = digest(channel, length - DIGEST_BYTES);
-      if (!actual.equals(expected)) {
+      byte[] expected = read(channel, length - DIGEST_BYTES, DIGEST_BYTES);
+      byte[] actual = digest(channel, length - DIGEST_BYTES);
+      if (!Arrays.equals(actual, expected)) {
         throw new Damaged("does not have the checksum that it was written with");
       }
       // What follows was written by this class, but perhaps by another version of it.
-      String header =
-          new String(
-              read(channel, MAGIC.length + Long.BYTES, (int) headerBytes), StandardCharsets.UTF_8);
-      List<String> lines = header.lines().toList();
-      if (lines.size() < 2 || !lines.get(0).equals(definition)) {
-        throw new Damaged("holds another version of the corpus");
+      long listBytes =
+          ByteBuffer.wrap(read(channel, length - TRAILER_BYTES, Long.BYTES))
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .getLong();
+      long listStart = length - TRAILER_BYTES - listBytes;
+      if (listBytes < 0 || listBytes > Integer.MAX_VALUE - 8 || listStart < FIRST_PICTURE) {
+        throw new Damaged("has an unreadable list of pictures");
       }
-      List<CaptionedImages.Item> items = new ArrayList<>();
-      for (String line : lines.subList(2, lines.size())) {
-        String[] fields = line.split("\t", -1);
-        if (fields.length != 3) {
-          throw new Damaged("has an unreadable list of pictures");
+      String list = new String(read(channel, listStart, (int) listBytes), StandardCharsets.UTF_8);
+      List<String> lines = list.lines().toList();
+      if (lines.isEmpty() || !lines.get(0).equals(definition)) {
+        throw new Damaged("holds another version of the pictures");
+      }
+      List<Entry> entries = new ArrayList<>();
+      List<String> notes = new ArrayList<>();
+      long end = FIRST_PICTURE;
+      for (String line : lines.subList(1, lines.size())) {
+        if (line.startsWith("!\t")) {
+          notes.add(line.substring(2));
+        } else {
+          Entry entry = entry(line);
+          entries.add(entry);
+          end += entry.bytes();
         }
-        items.add(new CaptionedImages.Item(fields[0], fields[1], fields[2]));
       }
-      long bytes = 3L * size * size;
-      long first = firstPicture(headerBytes);
-      if (!lines.get(1).equals(size + " " + items.size())
-          || length != first + bytes * items.size() + DIGEST_BYTES) {
+      if (end != listStart) {
         throw new Damaged("holds pictures of another size or number than it says");
       }
-      int perMapping = (int) Math.max(1, MAX_MAPPING / bytes);
-      List<MappedByteBuffer> mappings = new ArrayList<>();
-      for (int i = 0; i < items.size(); i += perMapping) {
-        int pictures = Math.min(perMapping, items.size() - i);
-        mappings.add(
-            channel.map(FileChannel.MapMode.READ_ONLY, first + i * bytes, pictures * bytes));
-      }
-      return new PictureFile(size, List.copyOf(items), actual, mappings, perMapping);
+      return new PictureFile(channel, entries, notes, HexFormat.of().formatHex(actual));
     }
   }
 
-  /** Writes a file, atomically: whoever looks sees the old file, or none, or the whole new one. */
-  static void write(
-      Path file, String definition, int size, List<CaptionedImages.Item> items, Painter painter)
-      throws IOException {
-    StringBuilder lines = new StringBuilder();
-    lines.append(definition).append('\n').append(size).append(' ').append(items.size());
-    for (CaptionedImages.Item item : items) {
-      lines.append('\n').append(item.family()).append('\t').append(item.concept());
-      lines.append('\t').append(item.source());
+  private static Entry entry(String line) throws Damaged {
+    String[] fields = line.split("\t", -1);
+    if (fields.length == 5) {
+      try {
+        int width = Integer.parseInt(fields[0]);
+        int height = Integer.parseInt(fields[1]);
+        if (width > 0 && height > 0 && (long) width * height <= MAX_MAPPING / 3) {
+          return new Entry(
+              width, height, new CaptionedImages.Item(fields[2], fields[3], fields[4]));
+        }
+      } catch (NumberFormatException e) {
+        // Falls through to the refusal.
+      }
     }
-    byte[] header = lines.toString().getBytes(StandardCharsets.UTF_8);
-    long first = firstPicture(header.length);
-    int bytes = size * size * 3;
+    throw new Damaged("has an unreadable list of pictures");
+  }
+
+  /** Writes a file, atomically: whoever looks sees the old file, or none, or the whole new one. */
+  static void write(Path file, String definition, Filler filler) throws IOException {
     Path folder = file.toAbsolutePath().getParent();
-    if (folder == null) {
-      throw new IOException("no folder");
+    Path name = file.getFileName();
+    if (folder == null || name == null) {
+      throw new IOException("it is not the name of a file");
     }
     Files.createDirectories(folder);
-    Path temporary = Files.createTempFile(folder, file.getFileName() + ".", ".part");
+    removeLeftovers(folder);
+    Path temporary = Files.createTempFile(folder, name + ".", PART);
     try {
-      try (FileChannel channel =
-          FileChannel.open(temporary, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-        ByteBuffer start =
-            ByteBuffer.allocate((int) first)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .put(MAGIC)
-                .putLong(header.length)
-                .put(header)
-                .rewind();
-        write(channel, 0, start);
-        painter.paint(
-            (index, rgb) ->
-                write(channel, first + (long) index * bytes, ByteBuffer.wrap(rgb, 0, bytes)));
-        long end = first + (long) items.size() * bytes;
-        write(channel, end, ByteBuffer.wrap(HexFormat.of().parseHex(digest(channel, end))));
+      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+        Writer writer = new Writer(channel, definition);
+        filler.fill(writer);
+        writer.finish();
         channel.force(true);
       }
       try {
@@ -207,17 +213,81 @@ final class PictureFile {
     }
   }
 
+  /** Takes the pictures of a new file, in order, from one thread. */
+  static final class Writer {
+    private final FileChannel channel;
+    private final MessageDigest digest = Checksums.sha256();
+    private final StringBuilder list;
+    private final StringBuilder notes = new StringBuilder();
+
+    private Writer(FileChannel channel, String definition) throws IOException {
+      this.channel = channel;
+      this.list = new StringBuilder(definition);
+      append(Arrays.copyOf(MAGIC, FIRST_PICTURE));
+    }
+
+    /**
+     * Appends a picture.
+     *
+     * @param rgb [height][width][3]
+     */
+    void add(Entry entry, byte[] rgb) throws IOException {
+      if (rgb.length != entry.bytes()) {
+        throw new IllegalArgumentException(
+            "%s needs %d bytes, but has %d.".formatted(entry, entry.bytes(), rgb.length));
+      }
+      append(rgb);
+      list.append('\n').append(entry.width()).append('\t').append(entry.height());
+      for (String field :
+          List.of(entry.item().family(), entry.item().concept(), entry.item().source())) {
+        list.append('\t').append(CaptionText.oneLine(field));
+      }
+    }
+
+    /** Appends a sentence for those who open the file. */
+    void note(String sentence) {
+      notes.append("\n!\t").append(CaptionText.oneLine(sentence));
+    }
+
+    private void finish() throws IOException {
+      byte[] lines = list.append(notes).toString().getBytes(StandardCharsets.UTF_8);
+      append(lines);
+      append(
+          ByteBuffer.allocate(Long.BYTES)
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .putLong(lines.length)
+              .array());
+      append(digest.digest());
+    }
+
+    private void append(byte[] bytes) throws IOException {
+      digest.update(bytes);
+      ByteBuffer from = ByteBuffer.wrap(bytes);
+      while (from.hasRemaining()) {
+        channel.write(from);
+      }
+    }
+  }
+
+  /** A killed process leaves its unfinished file; a day later nobody can be writing it any more. */
+  private static void removeLeftovers(Path folder) throws IOException {
+    Instant old = Instant.now().minus(Duration.ofDays(1));
+    try (DirectoryStream<Path> leftovers =
+        Files.newDirectoryStream(folder, "*.pictures.*" + PART)) {
+      for (Path leftover : leftovers) {
+        if (Files.getLastModifiedTime(leftover).toInstant().isBefore(old)) {
+          Files.deleteIfExists(leftover);
+        }
+      }
+    }
+  }
+
   private static void forceFolder(Path folder) {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
     } catch (IOException e) {
       // Windows cannot open a folder; the rename is then as durable as the system makes it.
     }
-  }
-
-  private static long firstPicture(long headerBytes) {
-    long end = MAGIC.length + Long.BYTES + headerBytes;
-    return (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
   private static byte[] read(FileChannel channel, long position, int bytes) throws IOException {
@@ -231,14 +301,7 @@ final class PictureFile {
     return read;
   }
 
-  private static void write(FileChannel channel, long position, ByteBuffer from)
-      throws IOException {
-    while (from.hasRemaining()) {
-      position += channel.write(from, position);
-    }
-  }
-
-  private static String digest(FileChannel channel, long length) throws IOException {
+  private static byte[] digest(FileChannel channel, long length) throws IOException {
     MessageDigest digest = Checksums.sha256();
     byte[] block = new byte[1 << 20];
     for (long at = 0; at < length; ) {
@@ -250,6 +313,6 @@ final class PictureFile {
       digest.update(block, 0, got);
       at += got;
     }
-    return HexFormat.of().formatHex(digest.digest());
+    return digest.digest();
   }
 }

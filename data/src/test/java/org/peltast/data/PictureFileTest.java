@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -17,11 +19,12 @@ import org.junit.jupiter.api.io.TempDir;
 
 class PictureFileTest {
   private static final String DEFINITION = "test 1";
-  private static final List<CaptionedImages.Item> ITEMS =
+  private static final List<PictureFile.Entry> ENTRIES =
       List.of(
-          new CaptionedImages.Item("noto", "piñata", "pinata"),
-          new CaptionedImages.Item("", "a sentence, with signs: \"%s\"", "b/c.png"),
-          new CaptionedImages.Item("noto", "cat", "cat"));
+          new PictureFile.Entry(8, 8, new CaptionedImages.Item("noto", "piñata", "pinata")),
+          new PictureFile.Entry(
+              16, 4, new CaptionedImages.Item("", "a sentence, with signs: \"%s\"", "b/c.png")),
+          new PictureFile.Entry(1, 3, new CaptionedImages.Item("noto", "cat", "cat")));
 
   @TempDir Path folder;
   private Path file;
@@ -32,18 +35,16 @@ class PictureFileTest {
     PictureFile.write(
         file,
         DEFINITION,
-        8,
-        ITEMS,
-        sink -> {
-          // Not in order, as several painters do.
-          for (int i : new int[] {2, 0, 1}) {
-            sink.picture(i, picture(i));
+        writer -> {
+          writer.note("one was\nleft out");
+          for (int i = 0; i < ENTRIES.size(); i++) {
+            writer.add(ENTRIES.get(i), picture(i));
           }
         });
   }
 
   private static byte[] picture(int i) {
-    byte[] rgb = new byte[8 * 8 * 3];
+    byte[] rgb = new byte[ENTRIES.get(i).bytes()];
     for (int j = 0; j < rgb.length; j++) {
       rgb[j] = (byte) (i * 50 + j);
     }
@@ -52,10 +53,11 @@ class PictureFileTest {
 
   @Test
   void readsWhatWasWritten() throws Exception {
-    PictureFile read = PictureFile.open(file, DEFINITION, 8);
-    assertThat(read.items()).isEqualTo(ITEMS);
-    for (int i = 0; i < ITEMS.size(); i++) {
-      byte[] rgb = new byte[5 + 192];
+    PictureFile read = PictureFile.open(file, DEFINITION);
+    assertThat(read.entries()).isEqualTo(ENTRIES);
+    assertThat(read.notes()).containsExactly("one was left out");
+    for (int i = 0; i < ENTRIES.size(); i++) {
+      byte[] rgb = new byte[5 + ENTRIES.get(i).bytes()];
       read.pixels(i, rgb, 5);
       assertThat(Arrays.copyOfRange(rgb, 5, rgb.length)).isEqualTo(picture(i));
     }
@@ -72,8 +74,8 @@ class PictureFileTest {
     for (int i = 0; i < 400; i++) {
       byte[] bad = i % 2 == 0 ? good.clone() : Arrays.copyOf(good, random.nextInt(good.length));
       if (i % 2 == 0) {
-        // The header is small; go for it as often as for the rest.
-        int at = random.nextInt(i % 4 == 0 ? good.length : 120);
+        // The list is small; go for it as often as for the rest.
+        int at = i % 4 == 0 ? random.nextInt(good.length) : good.length - 1 - random.nextInt(200);
         bad[at] ^= (byte) (1 << random.nextInt(8));
       }
       Files.write(file, bad);
@@ -83,24 +85,44 @@ class PictureFileTest {
     assertRefused("checksum");
   }
 
+  /** Even a file whose checksum is right may come from another version of this class. */
   @Test
-  void aLyingHeaderLengthIsRefused() throws IOException {
-    byte[] bad = Files.readAllBytes(file);
-    for (long length : new long[] {-1, Long.MAX_VALUE, Integer.MAX_VALUE, bad.length}) {
-      ByteBuffer.wrap(bad).order(ByteOrder.LITTLE_ENDIAN).putLong(8, length);
-      Files.write(file, bad);
-      assertRefused("cut short");
+  void aWrongListUnderARightChecksumIsRefused() throws Exception {
+    byte[] good = Files.readAllBytes(file);
+    int length = good.length - 40;
+    for (long listBytes : new long[] {-1, Long.MAX_VALUE, Integer.MAX_VALUE, length, 10}) {
+      byte[] bad = good.clone();
+      ByteBuffer.wrap(bad).order(ByteOrder.LITTLE_ENDIAN).putLong(length, listBytes);
+      writeSigned(bad);
+      assertRefused("");
+    }
+    for (String change : List.of("8\t8\tnoto>9\t8\tnoto", "8\t8\tnoto>0\t8\tnoto", "16\t4>16\tx")) {
+      byte[] bad = good.clone();
+      byte[] from = change.split(">")[0].getBytes(StandardCharsets.UTF_8);
+      byte[] to = change.split(">")[1].getBytes(StandardCharsets.UTF_8);
+      for (int at = 4096; at < length; at++) {
+        if (Arrays.equals(bad, at, at + from.length, from, 0, from.length)) {
+          System.arraycopy(to, 0, bad, at, to.length);
+        }
+      }
+      assertThat(bad).isNotEqualTo(good);
+      writeSigned(bad);
+      assertRefused("");
     }
   }
 
+  private void writeSigned(byte[] bytes) throws IOException {
+    MessageDigest digest = Checksums.sha256();
+    digest.update(bytes, 0, bytes.length - 32);
+    System.arraycopy(digest.digest(), 0, bytes, bytes.length - 32, 32);
+    Files.write(file, bytes);
+  }
+
   @Test
-  void anotherDefinitionOrSizeIsRefused() {
-    assertThatThrownBy(() -> PictureFile.open(file, "test 2", 8))
+  void anotherDefinitionIsRefused() {
+    assertThatThrownBy(() -> PictureFile.open(file, "test 2"))
         .isInstanceOf(PictureFile.Damaged.class)
         .hasMessageContaining("another version");
-    assertThatThrownBy(() -> PictureFile.open(file, DEFINITION, 16))
-        .isInstanceOf(PictureFile.Damaged.class)
-        .hasMessageContaining("another size");
   }
 
   @Test
@@ -111,10 +133,8 @@ class PictureFileTest {
                 PictureFile.write(
                     file,
                     DEFINITION,
-                    8,
-                    ITEMS,
-                    sink -> {
-                      sink.picture(0, new byte[192]);
+                    writer -> {
+                      writer.add(ENTRIES.get(0), picture(0));
                       throw new IOException("the disk is full");
                     }))
         .hasMessage("the disk is full");
@@ -125,7 +145,7 @@ class PictureFileTest {
   }
 
   private void assertRefused(String reason) {
-    assertThatThrownBy(() -> PictureFile.open(file, DEFINITION, 8))
+    assertThatThrownBy(() -> PictureFile.open(file, DEFINITION))
         .isInstanceOf(PictureFile.Damaged.class)
         .hasMessageContaining(reason);
   }
