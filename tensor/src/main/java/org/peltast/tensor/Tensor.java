@@ -622,6 +622,18 @@ public final class Tensor {
     return unary("gelu", r -> torch.gelu(r));
   }
 
+  /** The Gaussian error linear unit by its approximation with tanh, as some checkpoints want it. */
+  public Tensor geluTanh() {
+    requireFloating("geluTanh");
+    return unary(
+        "geluTanh",
+        r -> {
+          try (BytePointer tanh = new BytePointer("tanh")) {
+            return torch.gelu(r, tanh);
+          }
+        });
+  }
+
   /** {@code max(0, this)}. */
   public Tensor relu() {
     return unary("relu", torch::relu);
@@ -1064,6 +1076,35 @@ public final class Tensor {
         r -> {
           try (TensorOptional none = new TensorOptional()) {
             return torch.layer_norm(r, last, none, none, eps, false);
+          }
+        });
+  }
+
+  /** Layer normalisation over the last dimension [n], with weight and bias [n]. */
+  public Tensor layerNorm(Tensor weight, Tensor bias, double eps) {
+    requireFloating("layerNorm");
+    requireSameKind("layerNorm", weight);
+    requireSameKind("layerNorm", bias);
+    int d = Shapes.dim("layerNorm", -1, shape.length);
+    if (!weight.hasShape(shape[d]) || !bias.hasShape(shape[d])) {
+      throw new TensorException(
+          "layerNorm of "
+              + this
+              + " with weight "
+              + weight
+              + " and bias "
+              + bias
+              + ": both must have the size of the last dimension");
+    }
+    long[] last = {shape[d]};
+    org.bytedeco.pytorch.Tensor w = weight.raw();
+    org.bytedeco.pytorch.Tensor b = bias.raw();
+    return unary(
+        "layerNorm",
+        r -> {
+          try (TensorOptional wo = new TensorOptional(w);
+              TensorOptional bo = new TensorOptional(b)) {
+            return torch.layer_norm(r, last, wo, bo, eps, false);
           }
         });
   }
