@@ -1,3 +1,33 @@
-/** Measures: the contrastive judge, Frechet distance, alignment, diversity, benchmarks. */
+/**
+ * Measures: what is said of a generator in numbers.
+ *
+ * <p><b>The judge.</b> The networks that the literature measures with (Inception for FID, CLIP) do
+ * not come with this project, and were not made for 64-pixel drawings. {@link
+ * org.peltast.evaluate.Judge} is our own contrastive image–text network, trained on the training
+ * split ({@link org.peltast.evaluate.JudgeRun}, {@link org.peltast.evaluate.JudgeTraining}, {@link
+ * org.peltast.evaluate.JudgeBatches}) and kept in a {@link org.peltast.evaluate.JudgeFolder}. Its
+ * figures carry its name ("Fréchet, emoji-clip") and are never called FID or CLIP score.
+ *
+ * <p><b>Measuring.</b> An {@link org.peltast.evaluate.Evaluation} holds one judge, one reference
+ * ({@link org.peltast.evaluate.GaussianStatistics} over real pictures) and one seed, and turns
+ * pictures with their {@link org.peltast.evaluate.Prompt}s into {@link
+ * org.peltast.evaluate.Scores}: {@linkplain org.peltast.evaluate.FrechetDistance Fréchet distance},
+ * alignment, retrieval@10, family accuracy, diversity, and the colours' statistics, each with a
+ * bootstrap {@link org.peltast.evaluate.Interval}. Beside them belongs the {@linkplain
+ * org.peltast.evaluate.Evaluation#noiseFloor noise floor}, real pictures against real ones. {@link
+ * org.peltast.evaluate.Throughput} measures speed, denoising apart from decoding.
+ *
+ * <pre>{@code
+ * JudgeFolder folder = JudgeFolder.at(Path.of("weights/judge"));
+ * try (Judge judge = folder.load(Device.CPU); TextEncoder encoder = new MiniLmEncoder()) {
+ *   Evaluation evaluation = new Evaluation(judge, encoder, folder.reference(), 0);
+ *   Scores student = evaluation.score(pictures, prompts); // the same prompts for every set
+ * }
+ * }</pre>
+ *
+ * <p>The measures work on plain {@link org.peltast.evaluate.FeatureTable}s, so that each is a few
+ * lines that its test compares with a closed form. Mistakes are {@link
+ * org.peltast.evaluate.EvaluationException}s. The definitions are in {@code docs/evaluation.md}.
+ */
 @org.jspecify.annotations.NullMarked
 package org.peltast.evaluate;
