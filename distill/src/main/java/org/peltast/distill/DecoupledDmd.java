@@ -64,6 +64,7 @@ public final class DecoupledDmd implements Method {
   private final Denoiser student;
   private final Role role;
   private final Regulariser regulariser;
+  private final Appearance appearance;
   private final Rollout rollout;
 
   /**
@@ -71,14 +72,21 @@ public final class DecoupledDmd implements Method {
    *
    * @param teacher frozen
    * @param student starts as a copy of the teacher; its network is the role's
+   * @param appearance for the log, of the generator's images and the teacher's guided predictions
    */
   public DecoupledDmd(
-      Settings settings, Denoiser teacher, Denoiser student, Role role, Regulariser regulariser) {
+      Settings settings,
+      Denoiser teacher,
+      Denoiser student,
+      Role role,
+      Regulariser regulariser,
+      Appearance appearance) {
     this.settings = settings;
     this.teacher = teacher;
     this.student = student;
     this.role = role;
     this.regulariser = regulariser;
+    this.appearance = appearance;
     this.rollout = new Rollout(settings.grid());
   }
 
@@ -161,7 +169,14 @@ public final class DecoupledDmd implements Method {
     Tensor loss = loss(images, seen, engine, pull, share, figures).mul(share);
     figures.add("loss", DivergedException.require("generator's loss", loss.item()));
     loss.backward();
-    describe(seen, engine == null ? null : engine.guided(), share, figures);
+    Tensor guided = engine == null ? null : engine.guided();
+    describe(seen, guided, share, figures);
+    if (part.first() == 0) {
+      appearance.of(seen).forEach(figures::put);
+      if (guided != null) {
+        appearance.of(guided).forEach((n, v) -> figures.put("teacher." + n, v));
+      }
+    }
     return seen;
   }
 
@@ -258,8 +273,8 @@ public final class DecoupledDmd implements Method {
       figures.add("mean", share * seen.mean().item());
       figures.add("variance", share * seen.variance(false, 1, 2, 3).mean().item());
       if (guided != null) {
-        figures.add("teacherMean", share * guided.mean().item());
-        figures.add("teacherVariance", share * guided.variance(false, 1, 2, 3).mean().item());
+        figures.add("teacher.mean", share * guided.mean().item());
+        figures.add("teacher.variance", share * guided.variance(false, 1, 2, 3).mean().item());
       }
     }
   }

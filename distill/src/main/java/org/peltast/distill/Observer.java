@@ -1,7 +1,8 @@
 package org.peltast.distill;
 
 /**
- * Looks at a run after each update: it may note, draw, or ask for an end, never change an update.
+ * Looks at a run after each update: it may draw, note figures of its own before they are logged, or
+ * ask for an end; it never changes an update.
  */
 @FunctionalInterface
 public interface Observer {
@@ -16,6 +17,7 @@ public interface Observer {
    * After an update.
    *
    * @param done the number of updates done
+   * @param updates of the whole run
    * @param figures what the update noted, seconds included
    */
   Verdict after(long done, long updates, Figures figures);

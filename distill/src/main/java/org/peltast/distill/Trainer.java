@@ -98,10 +98,10 @@ public final class Trainer {
       while (done < settings.updates() && !stop) {
         Figures figures = update(root, done);
         done++;
-        log.append(done, figures.values());
         for (Observer observer : observers) {
           stop |= observer.after(done, settings.updates(), figures) == Observer.Verdict.STOP;
         }
+        log.append(done, figures.values());
         stop |= interrupted.getAsBoolean();
         boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
         if (due || stop || done == settings.updates()) {

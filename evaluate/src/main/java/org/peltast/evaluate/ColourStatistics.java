@@ -26,14 +26,14 @@ import org.peltast.tensor.Tensor;
  * @param saturation as above
  * @param colourCast as above
  */
-record ColourStatistics(double mean, double variance, double saturation, double colourCast) {
+public record ColourStatistics(double mean, double variance, double saturation, double colourCast) {
 
   /**
    * The statistics of each picture.
    *
    * @param images [n, 3, h, w] in [0, 1]
    */
-  static List<ColourStatistics> of(Tensor images) {
+  public static List<ColourStatistics> of(Tensor images) {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
       Tensor x = images.to(DType.FLOAT64);

@@ -1,0 +1,102 @@
+package org.peltast.cli.training;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.DecoupledDmd;
+import org.peltast.distill.Normaliser;
+import org.peltast.distill.Renoising;
+
+/**
+ * Everything that decides a distillation.
+ *
+ * @param seed of everything random
+ * @param precision {@code auto}, {@code float32} or {@code bf16}
+ * @param teacher the teacher's model folder
+ * @param data whose captions are the prompts
+ * @param unconditional whether all prompts are the empty one
+ * @param steps of the generator, equally long in pre-shift time
+ * @param alpha the teacher's guidance scale, 1 is none
+ * @param renoising the schedule of τ
+ * @param normaliser of the directions
+ * @param engineWeight of CFG augmentation, 0 switches it off
+ * @param regulariserWeight of the regulariser, 0 switches it off
+ * @param regulariser which
+ * @param freshRollouts whether the regulariser learns from images of its own
+ * @param microBatches in how many parts a batch is computed
+ * @param student the generator's optimiser
+ * @param run the loop
+ */
+public record DistillRecipe(
+    long seed,
+    String precision,
+    Path teacher,
+    DataRecipe data,
+    boolean unconditional,
+    int steps,
+    double alpha,
+    Renoising renoising,
+    Normaliser normaliser,
+    double engineWeight,
+    double regulariserWeight,
+    RegulariserRecipe regulariser,
+    boolean freshRollouts,
+    int microBatches,
+    RoleRecipe student,
+    RunRecipe run) {
+  /** The demonstration's: two steps by the paper's schedule, some minutes on two cores. */
+  public static DistillRecipe defaults() {
+    return new DistillRecipe(
+        1,
+        "auto",
+        Path.of("weights/teacher"),
+        DataRecipe.defaults(),
+        false,
+        2,
+        4,
+        Renoising.DECOUPLED_HYBRID,
+        Normaliser.SHARED,
+        1,
+        1,
+        new RegulariserRecipe.DistributionMatching(
+            2, new RoleRecipe(2e-4, 0, 0, 0, 0.99, 0, 1, 0.9)),
+        true,
+        1,
+        new RoleRecipe(1e-4, 10, 0, 0, 0.99, 0, 1, 0.95),
+        new RunRecipe(110, 32, Duration.ofMinutes(1), 2, 20));
+  }
+
+  DecoupledDmd.Settings settings() {
+    return new DecoupledDmd.Settings(
+        StepGrid.uniform(steps),
+        new Guidance(alpha),
+        renoising,
+        normaliser,
+        engineWeight,
+        regulariserWeight,
+        freshRollouts,
+        microBatches);
+  }
+
+  /** The same with the spear alone. */
+  DistillRecipe withoutShield(RunRecipe otherRun) {
+    return new DistillRecipe(
+        seed,
+        precision,
+        teacher,
+        data,
+        unconditional,
+        steps,
+        alpha,
+        renoising,
+        normaliser,
+        engineWeight == 0 ? 1 : engineWeight,
+        0,
+        new RegulariserRecipe.None(),
+        false,
+        microBatches,
+        student,
+        otherRun);
+  }
+}

@@ -1,0 +1,22 @@
+package org.peltast.distill;
+
+import java.util.Map;
+import org.peltast.tensor.Tensor;
+
+/**
+ * What latents look like as pictures, in numbers for the log: saturation, colour cast. It is given
+ * to a method because codecs are beyond this room.
+ */
+@FunctionalInterface
+public interface Appearance {
+  /** Measures nothing. */
+  Appearance NONE = latents -> Map.of();
+
+  /**
+   * Measures.
+   *
+   * @param latents [B, C, h, w] float32, as the network has them
+   * @return averages over the pictures, by name
+   */
+  Map<String, Double> of(Tensor latents);
+}
