@@ -31,7 +31,7 @@ public final class JudgeRun {
   public record Recipe(int updates, int batch, long seed, JudgeTraining.Settings settings) {
     /** What the shipped judge was trained with. */
     public static Recipe defaults() {
-      return new Recipe(1000, 128, 0, JudgeTraining.Settings.defaults());
+      return new Recipe(700, 128, 0, JudgeTraining.Settings.defaults());
     }
 
     /** Checks the ranges; the batch is checked against the pictures later. */
