@@ -1,5 +1,9 @@
 package org.peltast.safetensors;
 
+import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +34,21 @@ public final class SafetensorsException extends RuntimeException {
         cause);
     this.file = file;
     this.tensor = tensor;
+  }
+
+  /** What went wrong between us and the disk, in a few words. */
+  static String reason(IOException e) {
+    if (e instanceof AccessDeniedException) {
+      return "permission denied";
+    }
+    if (e instanceof ClosedByInterruptException) {
+      return "the thread was interrupted";
+    }
+    String reason =
+        e instanceof FileSystemException system && system.getReason() != null
+            ? system.getReason()
+            : e.getMessage();
+    return reason == null ? e.getClass().getSimpleName() : Text.shortened(reason, 200);
   }
 
   /** The file or folder at fault. */

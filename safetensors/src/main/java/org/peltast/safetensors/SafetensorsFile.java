@@ -97,7 +97,7 @@ public final class SafetensorsFile implements Checkpoint {
     return new SafetensorsException(
         path,
         null,
-        "it cannot be read (" + Text.shortened(String.valueOf(e), 300) + ")",
+        "it cannot be read (" + SafetensorsException.reason(e) + ")",
         "check its permissions and the disk",
         e);
   }

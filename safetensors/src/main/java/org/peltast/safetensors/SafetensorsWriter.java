@@ -3,10 +3,10 @@ package org.peltast.safetensors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -375,7 +375,7 @@ public final class SafetensorsWriter {
           file,
           null,
           "it is written, but files of an earlier checkpoint could not be removed ("
-              + e.getMessage()
+              + SafetensorsException.reason(e)
               + ")",
           "remove them by hand",
           e);
@@ -387,15 +387,13 @@ public final class SafetensorsWriter {
       return new SafetensorsException(
           file, null, "its folder does not exist", "create it first", e);
     }
-    String reason =
-        e instanceof FileSystemException system && system.getReason() != null
-            ? system.getReason()
-            : e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
     return new SafetensorsException(
         file,
         null,
-        "it cannot be written (" + Text.shortened(reason, 200) + "), and stays as it was",
-        "free space on that disk or choose another folder",
+        "it cannot be written (" + SafetensorsException.reason(e) + "), and stays as it was",
+        e instanceof ClosedByInterruptException
+            ? "write it again"
+            : "check the space and the permissions on that disk or choose another folder",
         e);
   }
 }

@@ -138,6 +138,21 @@ class SafetensorsWriterTest {
   }
 
   @Test
+  void anInterruptedWriteSaysSoAndLeavesNothing() {
+    Path file = folder.resolve("a.safetensors");
+    Thread.currentThread().interrupt();
+    try {
+      assertThatThrownBy(() -> SafetensorsWriter.write(file, Map.of(), List.of(tensor("x", 1))))
+          .isInstanceOf(SafetensorsException.class)
+          .hasMessageContaining(
+              "(the thread was interrupted), and stays as it was; write it again");
+    } finally {
+      assertThat(Thread.interrupted()).isTrue();
+    }
+    assertThat(Raw.list(folder)).isEmpty();
+  }
+
+  @Test
   void aMissingFolderIsNamed() {
     Path file = folder.resolve("none").resolve("a.safetensors");
     assertThatThrownBy(() -> SafetensorsWriter.write(file, Map.of(), List.of()))
