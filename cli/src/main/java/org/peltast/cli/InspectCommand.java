@@ -12,10 +12,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.peltast.safetensors.Checkpoint;
+import org.peltast.safetensors.Inspection;
 import org.peltast.safetensors.TensorInfo;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,13 +31,9 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast inspect model.safetensors",
-      "  peltast inspect runs/demo/student --summary",
-      "  peltast inspect transformer/ --only '*.attention.*'"
+      "  peltast inspect runs/demo/student --summary"
     })
 final class InspectCommand implements Callable<Integer> {
-  /** How long a metadata value may get before it is cut. */
-  private static final int VALUE_WIDTH = 160;
-
   @Spec private CommandSpec spec;
 
   @Parameters(
@@ -46,12 +41,6 @@ final class InspectCommand implements Callable<Integer> {
       description =
           "a safetensors file, an index of shards (*.index.json), or a folder, searched with its subfolders")
   private Path path;
-
-  @Option(
-      names = "--only",
-      paramLabel = "GLOB",
-      description = "only tensors whose names match, as in '*.weight'")
-  private @Nullable String only;
 
   @Option(names = "--summary", description = "one line for each block instead of each tensor")
   private boolean summary;
@@ -74,41 +63,26 @@ final class InspectCommand implements Callable<Integer> {
       }
       first = false;
       try (Checkpoint checkpoint = Checkpoint.open(file)) {
-        show(checkpoint, out);
+        (summary ? summary(checkpoint) : Inspection.lines(checkpoint)).forEach(out::println);
       }
     }
     out.flush();
     return ExitCode.OK;
   }
 
-  private void show(Checkpoint checkpoint, PrintWriter out) {
-    Pattern names = glob(only == null ? "*" : only);
-    List<TensorInfo> tensors =
-        checkpoint.tensors().values().stream()
-            .filter(t -> names.matcher(t.name()).matches())
-            .toList();
-    int all = checkpoint.tensors().size();
-    out.println(checkpoint.path());
-    out.printf(
-        "%s%s in %s, %s values, %s%n",
-        tensors.size() == all ? "" : tensors.size() + " of ",
-        plural(all, "tensor"),
-        plural(checkpoint.files().size(), "file"),
-        Text.count(tensors.stream().mapToLong(TensorInfo::elements).sum()),
-        Text.bytes(tensors.stream().mapToLong(TensorInfo::byteSize).sum()));
-    checkpoint.metadata().forEach((key, value) -> out.printf("  %s: %s%n", key, shortened(value)));
-    if (!tensors.isEmpty()) {
-      out.println();
-      (summary ? blocks(tensors) : each(tensors)).forEach(out::println);
-    }
-  }
-
-  private static List<String> each(List<TensorInfo> tensors) {
-    List<List<String>> rows = new ArrayList<>();
-    for (TensorInfo t : tensors) {
-      rows.add(List.of(t.name(), t.type().name(), t.shape().toString(), Text.bytes(t.byteSize())));
-    }
-    return Text.columns(rows, false, false, false, true);
+  private static List<String> summary(Checkpoint checkpoint) {
+    List<TensorInfo> tensors = List.copyOf(checkpoint.tensors().values());
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "%s: %s in %s, %s values, %s"
+            .formatted(
+                printable(checkpoint.path().toString()),
+                plural(tensors.size(), "tensor"),
+                plural(checkpoint.files().size(), "file"),
+                Text.count(tensors.stream().mapToLong(TensorInfo::elements).sum()),
+                Text.bytes(tensors.stream().mapToLong(TensorInfo::byteSize).sum())));
+    blocks(tensors).forEach(line -> lines.add("  " + line));
+    return lines;
   }
 
   /**
@@ -131,7 +105,7 @@ final class InspectCommand implements Callable<Integer> {
         (name, b) ->
             rows.add(
                 List.of(
-                    name,
+                    printable(name),
                     plural(b.tensors(), "tensor"),
                     Text.count(b.elements()) + " values",
                     Text.bytes(b.bytes()))));
@@ -176,25 +150,12 @@ final class InspectCommand implements Callable<Integer> {
         .toList();
   }
 
-  /** A pattern in which {@code *} stands for any text and {@code ?} for any character. */
-  private static Pattern glob(String glob) {
-    StringBuilder regex = new StringBuilder("(?s)");
-    glob.codePoints()
-        .forEach(
-            c ->
-                regex.append(
-                    c == '*' ? ".*" : c == '?' ? "." : Pattern.quote(Character.toString(c))));
-    return Pattern.compile(regex.toString());
-  }
-
   private static String plural(long count, String what) {
     return count + " " + what + (count == 1 ? "" : "s");
   }
 
-  private static String shortened(String value) {
-    String line = value.replaceAll("\\p{Cntrl}+", " ");
-    return line.length() <= VALUE_WIDTH
-        ? line
-        : line.substring(0, VALUE_WIDTH) + "… (" + value.length() + " characters)";
+  /** A name from a file, fit for a terminal. */
+  private static String printable(String name) {
+    return name.replaceAll("\\p{C}", "�");
   }
 }
