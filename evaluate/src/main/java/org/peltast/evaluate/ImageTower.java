@@ -2,8 +2,10 @@ package org.peltast.evaluate;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.peltast.tensor.Parameter;
+import org.peltast.tensor.Conv2d;
+import org.peltast.tensor.GroupNorm;
 import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Parameters.Init;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -17,16 +19,16 @@ final class ImageTower {
   private static final int GROUPS = 8;
   private static final double EPS = 1e-5;
 
-  private final Convolution stem;
+  private final Conv2d stem;
   private final List<Stage> stages = new ArrayList<>();
-  private final Norm last;
+  private final GroupNorm last;
 
   ImageTower(Parameters p, List<Integer> widths) {
-    stem = new Convolution(p.at("stem"), 3, widths.get(0), 2, 1);
+    stem = convolution(p.at("stem"), 3, widths.get(0), 2, 1);
     for (int i = 1; i < widths.size(); i++) {
       stages.add(new Stage(p.at("stages." + (i - 1)), widths.get(i - 1), widths.get(i)));
     }
-    last = new Norm(p.at("norm"), widths.get(widths.size() - 1));
+    last = norm(p.at("norm"), widths.get(widths.size() - 1));
   }
 
   /**
@@ -45,20 +47,20 @@ final class ImageTower {
 
   /** Halves the picture, then adds a residual of two convolutions. */
   private static final class Stage {
-    private final Norm norm;
-    private final Convolution down;
-    private final Norm norm1;
-    private final Convolution conv1;
-    private final Norm norm2;
-    private final Convolution conv2;
+    private final GroupNorm norm;
+    private final Conv2d down;
+    private final GroupNorm norm1;
+    private final Conv2d conv1;
+    private final GroupNorm norm2;
+    private final Conv2d conv2;
 
     Stage(Parameters p, int in, int out) {
-      norm = new Norm(p.at("norm"), in);
-      down = new Convolution(p.at("down"), in, out, 2, 1);
-      norm1 = new Norm(p.at("norm1"), out);
-      conv1 = new Convolution(p.at("conv1"), out, out, 1, 1);
-      norm2 = new Norm(p.at("norm2"), out);
-      conv2 = new Convolution(p.at("conv2"), out, out, 1, 0.3);
+      norm = norm(p.at("norm"), in);
+      down = convolution(p.at("down"), in, out, 2, 1);
+      norm1 = norm(p.at("norm1"), out);
+      conv1 = convolution(p.at("conv1"), out, out, 1, 1);
+      norm2 = norm(p.at("norm2"), out);
+      conv2 = convolution(p.at("conv2"), out, out, 1, 0.3);
     }
 
     Tensor forward(Tensor x) {
@@ -68,37 +70,13 @@ final class ImageTower {
     }
   }
 
-  /** A 3 × 3 convolution with bias. */
-  private static final class Convolution {
-    private final Parameter weight; // [out, in, 3, 3]
-    private final Parameter bias; // [out]
-    private final int stride;
-
-    /** The gain scales the initial weights: residuals begin small. */
-    Convolution(Parameters p, int in, int out, int stride, double gain) {
-      double deviation = gain * Math.sqrt(2.0 / (9 * in));
-      weight = p.declare("weight", new Parameters.Init.Normal(deviation), out, in, 3, 3);
-      bias = p.declare("bias", Parameters.Init.zeros(), out);
-      this.stride = stride;
-    }
-
-    Tensor forward(Tensor x) {
-      return x.conv2d(weight.value(), bias.value(), stride, 1);
-    }
+  /** 3 × 3 with bias; the gain scales the initial weights, so that residuals begin small. */
+  private static Conv2d convolution(Parameters p, int in, int out, int stride, double gain) {
+    double deviation = gain * Math.sqrt(2.0 / (9 * in));
+    return new Conv2d(p, in, out, 3, stride, 1, new Init.Normal(deviation), Init.zeros());
   }
 
-  /** Group norm with a weight and a bias a channel. */
-  private static final class Norm {
-    private final Parameter weight; // [channels]
-    private final Parameter bias; // [channels]
-
-    Norm(Parameters p, int channels) {
-      weight = p.declare("weight", Parameters.Init.ones(), channels);
-      bias = p.declare("bias", Parameters.Init.zeros(), channels);
-    }
-
-    Tensor forward(Tensor x) {
-      return x.groupNorm(GROUPS, weight.value(), bias.value(), EPS);
-    }
+  private static GroupNorm norm(Parameters p, int channels) {
+    return new GroupNorm(p, GROUPS, channels, EPS);
   }
 }
