@@ -15,8 +15,6 @@ import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
-import org.peltast.tensor.TensorException;
-import org.peltast.tensor.TensorFiles;
 
 /**
  * TAEF2, a tiny autoencoder for FLUX.2's latent space (Ollin Boer Bohan, MIT): 32 channels, one
@@ -27,7 +25,7 @@ import org.peltast.tensor.TensorFiles;
  */
 public final class Taef2Codec implements Codec {
   /** The two files of weights, in a model folder and among the resources. */
-  static final List<String> FILES = List.of("encoder.safetensors", "decoder.safetensors");
+  private static final List<String> FILES = List.of("encoder.safetensors", "decoder.safetensors");
 
   private static final int CHANNELS = 32;
   private static final int WIDTH = 64;
@@ -39,7 +37,10 @@ public final class Taef2Codec implements Codec {
   private final List<UnaryOperator<Tensor>> encoder = new ArrayList<>();
   private final List<UnaryOperator<Tensor>> decoder = new ArrayList<>();
 
-  private Taef2Codec(Device device) {
+  private final List<Path> files;
+
+  private Taef2Codec(Device device, List<Path> files) {
+    this.files = files;
     encoderWeights = Parameters.on(device, Precision.FLOAT32);
     Parameters e = encoderWeights;
     encoder.add(new Convolution(e.at("0"), 3, WIDTH, 3)::forward);
@@ -74,7 +75,7 @@ public final class Taef2Codec implements Codec {
     try {
       folder = Files.createTempDirectory("peltast-taef2");
       extract(folder);
-      return load(folder, device);
+      return filled(folder, new Taef2Codec(device, List.of()));
     } catch (IOException e) {
       throw new ModelException(
           "the built-in TAEF2 weights could not be unpacked to a temporary folder ("
@@ -92,10 +93,14 @@ public final class Taef2Codec implements Codec {
    * @param folder holds {@code encoder.safetensors} and {@code decoder.safetensors}
    */
   public static Taef2Codec load(Path folder, Device device) {
-    Taef2Codec codec = new Taef2Codec(device);
+    List<Path> files = FILES.stream().map(folder::resolve).toList();
+    return filled(folder, new Taef2Codec(device, files));
+  }
+
+  private static Taef2Codec filled(Path folder, Taef2Codec codec) {
     try {
-      fill(codec.encoderWeights, folder.resolve(FILES.get(0)));
-      fill(codec.decoderWeights, folder.resolve(FILES.get(1)));
+      Weights.load(folder.resolve(FILES.get(0)), codec.encoderWeights);
+      Weights.load(folder.resolve(FILES.get(1)), codec.decoderWeights);
       return codec;
     } catch (RuntimeException e) {
       codec.close();
@@ -103,16 +108,12 @@ public final class Taef2Codec implements Codec {
     }
   }
 
-  private static void fill(Parameters weights, Path file) {
-    try (Scope s = Scope.open()) {
-      weights.load(TensorFiles.read(file));
-    } catch (TensorException e) {
-      throw new ModelException(file + ": " + e.getMessage(), e);
-    }
+  /** The files that the weights were read from; none if they are the project's own. */
+  List<Path> files() {
+    return files;
   }
 
-  /** Copies the built-in weights to a folder that exists. */
-  static void extract(Path folder) throws IOException {
+  private static void extract(Path folder) throws IOException {
     for (String name : FILES) {
       try (InputStream in = Taef2Codec.class.getResourceAsStream("taef2/" + name)) {
         if (in == null) {

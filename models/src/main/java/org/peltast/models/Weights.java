@@ -1,28 +1,21 @@
 package org.peltast.models;
 
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import org.jspecify.annotations.Nullable;
 import org.peltast.safetensors.Checkpoint;
-import org.peltast.safetensors.SafetensorsException;
-import org.peltast.safetensors.SafetensorsType;
-import org.peltast.safetensors.SafetensorsWriter;
-import org.peltast.safetensors.TensorData;
 import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Device;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorFiles;
 
 /** Networks' weights in safetensors files, single or sharded, read and written tensor by tensor. */
 final class Weights {
@@ -44,14 +37,12 @@ final class Weights {
         }
       }
       parameters.changed();
-    } catch (SafetensorsException e) {
-      throw new ModelException(String.valueOf(e.getMessage()), e);
     }
   }
 
   private static void copy(Path path, Checkpoint checkpoint, Parameter p) {
     try (Scope s = Scope.open()) {
-      Tensor value = read(checkpoint, checkpoint.require(p.name()));
+      Tensor value = TensorFiles.read(checkpoint, p.name());
       if (!value.allFinite()) {
         throw new ModelException(
             path
@@ -64,28 +55,18 @@ final class Weights {
     }
   }
 
-  private static Tensor read(Checkpoint checkpoint, TensorInfo info) {
-    DType dtype = dtype(info.type());
-    if (dtype == null) {
-      throw new ModelException(
-          checkpoint.path()
-              + ": tensor "
-              + info.name()
-              + " is of type "
-              + info.type()
-              + "; weights are F32, F64, F16 or BF16");
-    }
-    return Tensor.of(checkpoint.data(info.name()), dtype, info.dimensions());
-  }
-
-  private static @Nullable DType dtype(SafetensorsType type) {
-    return switch (type) {
-      case F32 -> DType.FLOAT32;
-      case F64 -> DType.FLOAT64;
-      case F16 -> DType.FLOAT16;
-      case BF16 -> DType.BFLOAT16;
-      default -> null;
-    };
+  /** Refuses weights that a diverged training left behind. */
+  static void requireFinite(Map<String, Tensor> weights) {
+    weights.forEach(
+        (name, value) -> {
+          if (!value.allFinite()) {
+            throw new ModelException(
+                "the weight "
+                    + name
+                    + " holds NaN or infinity, so the model is not written; go back to an earlier"
+                    + " checkpoint");
+          }
+        });
   }
 
   private static void requireFit(Path path, Checkpoint checkpoint, Parameters parameters) {
@@ -112,7 +93,8 @@ final class Weights {
                   + Arrays.toString(p.value().shape()));
           break;
         }
-        if (dtype(info.type()) == null) {
+        DType dtype = DType.of(info.type());
+        if (dtype == null || !dtype.isFloating()) {
           wrongs.add(p.name() + " is of type " + info.type() + ", not F32, F64, F16 or BF16");
           break;
         }
@@ -142,28 +124,11 @@ final class Weights {
    * @param dtype FLOAT32 or BFLOAT16, whatever the weights are kept in
    */
   static void write(Path folder, Map<String, Tensor> weights, DType dtype) {
-    SafetensorsType type = dtype == DType.BFLOAT16 ? SafetensorsType.BF16 : SafetensorsType.F32;
-    Collection<TensorData> tensors = new ArrayList<>();
-    weights.forEach(
-        (name, value) ->
-            tensors.add(
-                TensorData.of(
-                    TensorInfo.of(name, type, value.shape()), () -> bytes(value, dtype))));
-    Map<String, String> metadata = Map.of("format", "pt");
-    try {
-      SafetensorsWriter.writeSharded(
-          folder.resolve("diffusion_pytorch_model.safetensors"), metadata, tensors, SHARD_BYTES);
-    } catch (SafetensorsException e) {
-      throw new ModelException(String.valueOf(e.getMessage()), e);
-    }
-  }
-
-  private static ByteBuffer bytes(Tensor value, DType dtype) {
-    try (Scope s = Scope.open();
-        Autograd off = Autograd.off()) {
-      ByteBuffer view = value.detach().to(dtype).to(Device.CPU).contiguous().bytes();
-      ByteBuffer copy = ByteBuffer.allocateDirect(view.remaining()); // outlives the scope
-      return copy.put(view).flip();
-    }
+    TensorFiles.writeSharded(
+        folder.resolve("diffusion_pytorch_model.safetensors"),
+        weights,
+        Map.of("format", "pt"),
+        dtype,
+        SHARD_BYTES);
   }
 }

@@ -1,0 +1,108 @@
+package org.peltast.models;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.peltast.tensor.Device;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Codecs in model folders: what {@code vae/} holds. */
+final class Codecs {
+  static final String TAEF2 = "Taef2Codec";
+  static final String PIXELS = "PixelCodec";
+  static final List<String> CLASSES = List.of(TAEF2, PIXELS);
+
+  /** The value of {@code weights} that stands for those that come with the project. */
+  private static final String BUILT_IN = "built-in";
+
+  private Codecs() {}
+
+  /**
+   * Reads a codec with its normalisation.
+   *
+   * <p>TAEF2's folder either holds its two files of weights, or says {@code "weights": "built-in"}:
+   * the same five megabytes need not lie in every model.
+   */
+  static NormalisedCodec load(Path folder, Device device) {
+    JsonConfig json = JsonConfig.read(folder.resolve("config.json"));
+    String name = json.string("_class_name");
+    Codec codec = load(folder, json, name, device);
+    try {
+      Normalisation n =
+          json.has("latents_mean") || json.has("latents_std")
+              ? new Normalisation(
+                  json.numbers("latents_mean", null), json.numbers("latents_std", null))
+              : Normalisation.identity(codec.channels());
+      return new NormalisedCodec(codec, n);
+    } catch (ModelException e) {
+      codec.close();
+      String message = String.valueOf(e.getMessage());
+      throw message.startsWith(json.file().toString())
+          ? e
+          : new ModelException(json.file() + ": " + message, e);
+    }
+  }
+
+  private static Codec load(Path folder, JsonConfig json, String name, Device device) {
+    return switch (name) {
+      case PIXELS -> new PixelCodec();
+      case TAEF2 -> taef2(folder, json, device);
+      default ->
+          throw new ModelException(
+              json.file()
+                  + ": _class_name is "
+                  + name
+                  + "; the codecs supported are "
+                  + String.join(" and ", CLASSES));
+    };
+  }
+
+  private static Codec taef2(Path folder, JsonConfig json, Device device) {
+    String weights = json.string("weights", "");
+    if (weights.equals(BUILT_IN)) {
+      return Taef2Codec.builtIn(device);
+    }
+    if (!weights.isEmpty()) {
+      throw new ModelException(
+          json.file() + ": weights must be " + BUILT_IN + " or left out, but is " + weights);
+    }
+    return Taef2Codec.load(folder, device);
+  }
+
+  /** The name under which {@code model_index.json} knows a codec. */
+  static String className(Codec codec) {
+    Codec raw = codec instanceof NormalisedCodec n ? n.codec() : codec;
+    if (raw instanceof Taef2Codec) {
+      return TAEF2;
+    }
+    if (raw instanceof PixelCodec) {
+      return PIXELS;
+    }
+    throw new ModelException(
+        "a model folder cannot hold the codec " + raw.id() + ", only " + TAEF2 + " and " + PIXELS);
+  }
+
+  /** Writes {@code config.json}, and weights that are not those of the project, into a folder. */
+  static void write(Path folder, Codec codec) throws IOException {
+    ObjectNode json = JsonConfig.JSON.createObjectNode();
+    json.put("_class_name", className(codec));
+    json.put("latent_channels", codec.channels());
+    json.put("downscale_factor", codec.factor());
+    if (codec instanceof NormalisedCodec n && !n.normalisation().isIdentity()) {
+      n.normalisation().mean().forEach(json.putArray("latents_mean")::add);
+      n.normalisation().std().forEach(json.putArray("latents_std")::add);
+    }
+    Codec raw = codec instanceof NormalisedCodec n ? n.codec() : codec;
+    if (raw instanceof Taef2Codec taef2) {
+      List<Path> files = taef2.files();
+      if (files.isEmpty()) {
+        json.put("weights", BUILT_IN);
+      }
+      for (Path file : files) {
+        Files.copy(file, folder.resolve(file.getFileName()));
+      }
+    }
+    JsonConfig.write(folder.resolve("config.json"), json);
+  }
+}

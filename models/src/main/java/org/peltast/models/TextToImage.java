@@ -1,0 +1,342 @@
+package org.peltast.models;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntConsumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.Denoiser;
+import org.peltast.diffusion.Network;
+import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.Sampler;
+import org.peltast.diffusion.TimeShift;
+import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/**
+ * A whole model: text encoder, network, codec, and the settings that it is meant to be used with.
+ *
+ * <p>The noise of picture i is a function of (seed, i) alone, so neither the number of pictures nor
+ * the size of batches changes what is drawn, beyond the rounding of differently batched products;
+ * the same seed and batch size give the same bytes.
+ */
+public final class TextToImage implements AutoCloseable {
+  private final ZImageTransformer network;
+  private final TimeShift shift;
+  private final Codec codec;
+  private final Supplier<TextEncoder> encoderSource;
+  private @Nullable TextEncoder encoder;
+  private final GenerationSettings defaults;
+  private final Map<String, String> provenance;
+  private final boolean owner;
+
+  private TextToImage(
+      ZImageTransformer network,
+      TimeShift shift,
+      Codec codec,
+      Supplier<TextEncoder> encoderSource,
+      GenerationSettings defaults,
+      Map<String, String> provenance,
+      boolean owner) {
+    if (codec.channels() != network.config().inChannels()) {
+      throw new ModelException(
+          "the network draws latents of "
+              + network.config().inChannels()
+              + " channels, but the codec "
+              + codec.id()
+              + " has "
+              + codec.channels());
+    }
+    this.network = network;
+    this.shift = shift;
+    this.codec = codec;
+    this.encoderSource = encoderSource;
+    this.defaults = defaults;
+    this.provenance = Map.copyOf(provenance);
+    this.owner = owner;
+    requireSize(defaults);
+  }
+
+  /**
+   * A model of the given parts, which stay the caller's to close.
+   *
+   * @param shift between the times of grids and the network's
+   * @param codec with its normalisation
+   * @param provenance where the weights come from, for the model folder: recipe, seed, versions
+   */
+  public static TextToImage of(
+      ZImageTransformer network,
+      TimeShift shift,
+      Codec codec,
+      TextEncoder encoder,
+      GenerationSettings defaults,
+      Map<String, String> provenance) {
+    return new TextToImage(network, shift, codec, () -> encoder, defaults, provenance, false);
+  }
+
+  /** A model that closes its parts, its text encoder opened when first needed. */
+  static TextToImage owning(
+      ZImageTransformer network,
+      TimeShift shift,
+      Codec codec,
+      Supplier<TextEncoder> encoder,
+      GenerationSettings defaults,
+      Map<String, String> provenance) {
+    return new TextToImage(network, shift, codec, encoder, defaults, provenance, true);
+  }
+
+  /**
+   * Another network of the same kind with this model's other parts, which it shares and does not
+   * close: a student beside its teacher.
+   */
+  public TextToImage with(
+      ZImageTransformer other, GenerationSettings settings, Map<String, String> otherProvenance) {
+    return new TextToImage(
+        other, shift, codec, this::textEncoder, settings, otherProvenance, false);
+  }
+
+  /** The network. */
+  public ZImageTransformer network() {
+    return network;
+  }
+
+  /** The network under its path and shift. */
+  public Denoiser denoiser() {
+    return new Denoiser(network, new RectifiedFlow(), shift);
+  }
+
+  /** From pictures to the network's latents and back, normalisation included. */
+  public Codec codec() {
+    return codec;
+  }
+
+  /**
+   * The text encoder, opened when first asked for.
+   *
+   * @throws ModelException if the model folder names none that runs here
+   */
+  public TextEncoder textEncoder() {
+    TextEncoder e = encoder;
+    if (e == null) {
+      e = encoderSource.get();
+      if (e.width() != network.config().captionDim()) {
+        throw new ModelException(
+            "the network reads captions of width "
+                + network.config().captionDim()
+                + ", but the text encoder "
+                + e.id()
+                + " gives "
+                + e.width());
+      }
+      encoder = e;
+    }
+    return e;
+  }
+
+  /** What it is meant to be used with. */
+  public GenerationSettings defaults() {
+    return defaults;
+  }
+
+  /** Where the weights come from. */
+  public Map<String, String> provenance() {
+    return provenance;
+  }
+
+  /** Where the network lies. */
+  public Device device() {
+    return network.parameters().device();
+  }
+
+  /**
+   * Draws one picture for each prompt.
+   *
+   * @param prompts picture i belongs to prompt i
+   * @param seed of the noise
+   * @param settings size, steps, guidance, sampler
+   * @param batch how many are drawn at once; the result does not depend on it beyond rounding
+   * @param done told the number of pictures ready so far, after each batch
+   * @return [N, 3, height, width] float32 in [0, 1] on the CPU, in the caller's scope
+   * @throws ModelException if size or batch do not fit
+   */
+  public Tensor generate(
+      List<String> prompts, long seed, GenerationSettings settings, int batch, IntConsumer done) {
+    if (prompts.isEmpty() || batch < 1) {
+      throw new ModelException(
+          "pictures need at least one prompt and a batch of at least 1, got "
+              + prompts.size()
+              + " and "
+              + batch);
+    }
+    Captions captions = new Captions(textEncoder(), device());
+    return Scope.compute(
+        () -> {
+          List<Tensor> all = new ArrayList<>();
+          for (int first = 0; first < prompts.size(); first += batch) {
+            int from = first;
+            List<String> some = prompts.subList(first, Math.min(first + batch, prompts.size()));
+            all.add(
+                Scope.compute(
+                    () -> {
+                      Condition empty =
+                          settings.guidance().isOn() ? captions.empty(some.size()) : null;
+                      return decode(latents(captions.of(some), empty, seed, from, settings));
+                    }));
+            done.accept(from + some.size());
+          }
+          return Tensor.cat(all, 0);
+        });
+  }
+
+  /**
+   * Draws latents, the denoising half of {@link #generate}.
+   *
+   * @param captions of B prompts
+   * @param empty of B empty prompts, needed if guidance is on
+   * @param first the number of the first picture, which with the seed fixes its noise
+   * @return [B, C, h, w] float32 as the codec takes them, in the caller's scope
+   */
+  public Tensor latents(
+      Condition captions,
+      @Nullable Condition empty,
+      long seed,
+      int first,
+      GenerationSettings settings) {
+    requireSize(settings);
+    int b = captions.batch();
+    try (Autograd off = Autograd.off()) {
+      return Scope.compute(
+          () -> {
+            Sampler.NoiseSource fresh =
+                k -> noise(seed, first, b, settings, r -> r.fork("renoise").fork(k));
+            Network.Text text = network.read(captions);
+            Network.Text none =
+                settings.guidance().isOn() && empty != null ? network.read(empty) : null;
+            return settings
+                .sampler()
+                .sample(
+                    denoiser(),
+                    settings.grid(),
+                    settings.guidance(),
+                    noise(seed, first, b, settings, r -> r),
+                    text,
+                    none,
+                    fresh,
+                    null);
+          });
+    }
+  }
+
+  /**
+   * The noise that pictures start from.
+   *
+   * @param seed of the noise
+   * @param first the number of the first picture
+   * @param count B
+   * @return standard normal [B, C, h, w], in the caller's scope
+   */
+  public Tensor startNoise(long seed, int first, int count, GenerationSettings settings) {
+    requireSize(settings);
+    return noise(seed, first, count, settings, r -> r);
+  }
+
+  private Tensor noise(
+      long seed,
+      int first,
+      int count,
+      GenerationSettings settings,
+      java.util.function.UnaryOperator<Rng> purpose) {
+    return Scope.compute(
+        () -> {
+          List<Tensor> each = new ArrayList<>();
+          for (int i = 0; i < count; i++) {
+            each.add(
+                purpose
+                    .apply(Rng.of(seed).fork(first + i))
+                    .normal(
+                        codec.channels(),
+                        settings.height() / codec.factor(),
+                        settings.width() / codec.factor()));
+          }
+          return Tensor.stack(each, 0).to(device());
+        });
+  }
+
+  /**
+   * Latents to pictures.
+   *
+   * @param latents [B, C, h, w] float32
+   * @return [B, 3, H, W] float32 clamped to [0, 1], on the CPU, in the caller's scope
+   */
+  public Tensor decode(Tensor latents) {
+    try (Autograd off = Autograd.off()) {
+      return Scope.compute(() -> codec.decode(latents).clamp(0, 1).to(Device.CPU).contiguous());
+    }
+  }
+
+  private void requireSize(GenerationSettings s) {
+    int multiple = codec.factor() * network.patch();
+    if (s.height() % multiple != 0 || s.width() % multiple != 0) {
+      throw new ModelException(
+          "this model draws pictures whose height and width are multiples of "
+              + multiple
+              + ", not "
+              + s.height()
+              + " × "
+              + s.width());
+    }
+  }
+
+  /**
+   * Pictures as bytes, red, green, blue for each pixel, row by row.
+   *
+   * @param images [N, 3, H, W] float32 in [0, 1]
+   * @return N arrays of 3·H·W bytes
+   */
+  public static List<byte[]> rgb(Tensor images) {
+    if (images.rank() != 4 || images.size(1) != 3) {
+      throw new ModelException("pictures are [N, 3, H, W], got " + images);
+    }
+    int n = (int) images.size(0);
+    float[] values;
+    try (Scope s = Scope.open()) {
+      values =
+          images
+              .detach()
+              .to(DType.FLOAT32)
+              .to(Device.CPU)
+              .permute(0, 2, 3, 1)
+              .contiguous()
+              .toFloats();
+    }
+    int length = values.length / Math.max(n, 1);
+    List<byte[]> out = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      byte[] bytes = new byte[length];
+      for (int j = 0; j < length; j++) {
+        bytes[j] = (byte) Math.round(255 * Math.min(1f, Math.max(0f, values[i * length + j])));
+      }
+      out.add(bytes);
+    }
+    return out;
+  }
+
+  /** Closes network, codec and text encoder, if they are this model's own. */
+  @Override
+  public void close() {
+    if (owner) {
+      network.close();
+      codec.close();
+      if (encoder != null) {
+        encoder.close();
+      }
+    }
+  }
+}
