@@ -15,6 +15,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.peltast.data.CacheFolder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
@@ -97,7 +98,7 @@ final class DoctorCommand implements Callable<Integer> {
               + " if an unpacking was cut short");
     }
 
-    well &= folder(out, "cache", Places.cache());
+    well &= folder(out, "cache", CacheFolder.standard());
     well &= folder(out, "natives", Places.natives());
     well &= folder(out, "clone", Places.home());
     line(

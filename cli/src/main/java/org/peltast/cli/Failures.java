@@ -11,6 +11,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.peltast.data.DataException;
 import org.peltast.diffusion.DiffusionException;
 import org.peltast.distill.DivergedException;
 import org.peltast.distill.run.RunException;
@@ -51,6 +52,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
   static @Nullable Verdict judge(Throwable failure) {
     if (failure instanceof CommandException
         || failure instanceof RunException
+        || failure instanceof DataException
         || failure instanceof ModelException
         || failure instanceof EvaluationException
         || failure instanceof DiffusionException

@@ -13,21 +13,6 @@ final class Places {
     return Path.of(System.getProperty("peltast.home", "")).toAbsolutePath().normalize();
   }
 
-  /**
-   * Where prepared data and text features are kept between runs: {@code PELTAST_CACHE}, or {@code
-   * peltast} in the user's folder of caches. May be deleted at any time.
-   */
-  static Path cache() {
-    String chosen = System.getenv("PELTAST_CACHE");
-    if (chosen != null && !chosen.isBlank()) {
-      return Path.of(chosen).toAbsolutePath().normalize();
-    }
-    String caches = System.getenv("XDG_CACHE_HOME");
-    return caches != null && Path.of(caches).isAbsolute()
-        ? Path.of(caches, "peltast")
-        : Path.of(System.getProperty("user.home"), ".cache", "peltast");
-  }
-
   /** Where JavaCPP unpacks libtorch on first use. */
   static Path natives() {
     String chosen = System.getProperty("org.bytedeco.javacpp.cachedir");

@@ -1,0 +1,74 @@
+package org.peltast.cli;
+
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Turns the first Ctrl-C into a question that a loop can ask between updates; the second ends the
+ * process at once. Until {@link #listen} is called, Ctrl-C ends the process as usual.
+ */
+final class Interrupts implements BooleanSupplier {
+  private final AtomicInteger count = new AtomicInteger();
+
+  private Interrupts() {}
+
+  /**
+   * From now on Ctrl-C (SIGINT) and SIGTERM ask to stop.
+   *
+   * @param what is finished before, as in "this update"
+   */
+  static Interrupts listen(String what) {
+    Interrupts interrupts = new Interrupts();
+    for (String signal : new String[] {"INT", "TERM"}) {
+      interrupts.handle(
+          signal,
+          () -> {
+            if (interrupts.count.getAndIncrement() == 0) {
+              System.err.println(
+                  "\nStopping after %s; Ctrl-C again stops at once.".formatted(what));
+            } else {
+              Runtime.getRuntime().halt(ExitCode.INTERRUPTED);
+            }
+          });
+    }
+    return interrupts;
+  }
+
+  /** Whether it was asked to stop. */
+  @Override
+  public boolean getAsBoolean() {
+    return count.get() > 0;
+  }
+
+  /**
+   * Through reflection: {@code sun.misc.Signal} is in every JDK, but naming it in code is a warning
+   * that cannot be switched off. Where it is missing, Ctrl-C simply ends the process.
+   */
+  private void handle(String signal, Runnable handler) {
+    try {
+      Class<?> type = Class.forName("sun.misc.Signal");
+      Class<?> handlerType = Class.forName("sun.misc.SignalHandler");
+      InvocationHandler calls =
+          (proxy, method, arguments) ->
+              switch (method.getName()) {
+                case "handle" -> {
+                  handler.run();
+                  yield null;
+                }
+                case "equals" -> proxy == arguments[0];
+                case "hashCode" -> System.identityHashCode(proxy);
+                default -> "peltast's handler of " + signal;
+              };
+      type.getMethod("handle", type, handlerType)
+          .invoke(
+              null,
+              type.getConstructor(String.class).newInstance(signal),
+              Proxy.newProxyInstance(
+                  handlerType.getClassLoader(), new Class<?>[] {handlerType}, calls));
+    } catch (ReflectiveOperationException | IllegalArgumentException unavailable) {
+      // No such class or signal here: the default stays.
+    }
+  }
+}
