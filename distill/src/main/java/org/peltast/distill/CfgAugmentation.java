@@ -1,5 +1,6 @@
 package org.peltast.distill;
 
+import java.util.function.Supplier;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.Tensor;
@@ -13,16 +14,21 @@ final class CfgAugmentation {
   private final Questions.Answer conditional;
   private final Questions.Answer unconditional;
 
-  /** Asks the teacher for both predictions at the engine's own draw. */
+  /**
+   * Asks the teacher for both predictions at the engine's own draw; with α = 1, where both weigh
+   * nothing against each other, for the conditional one alone.
+   *
+   * @param empty reads the empty captions when they are needed
+   */
   CfgAugmentation(
       Guidance guidance,
       Questions teacher,
       Renoising.Draw draw,
       Network.Text text,
-      Network.Text empty) {
+      Supplier<Network.Text> empty) {
     this.guidance = guidance;
     this.conditional = teacher.ask(draw, text);
-    this.unconditional = teacher.ask(draw, empty);
+    this.unconditional = guidance.isOn() ? teacher.ask(draw, empty.get()) : conditional;
   }
 
   /** The push in x₀ space, [B, C, H, W]. */

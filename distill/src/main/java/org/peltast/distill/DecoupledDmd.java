@@ -3,6 +3,7 @@ package org.peltast.distill;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Network;
@@ -148,21 +149,21 @@ public final class DecoupledDmd implements Method {
     Rollout.Start start = rollout.walk(student, text.detached(), part, step, rng.fork("rollout"));
     Tensor images = student.clean(start.xt(), start.time(), text);
     Tensor seen = images.detach();
+    DivergedException.require("generator's image", seen.mean().item());
 
     Renoising.Draws draws =
         settings.renoising().draw(start.preShift(), part, teacher.shift(), rng.fork("renoising"));
     Questions questions = new Questions(teacher, seen);
-    Texts texts = read(part);
+    Network.Text caption = read(part.condition());
     CfgAugmentation engine =
         settings.engineWeight() > 0
             ? new CfgAugmentation(
-                settings.guidance(), questions, draws.engine(), texts.caption(), texts.empty())
+                settings.guidance(), questions, draws.engine(), caption, () -> read(part.empty()))
             : null;
     Regulariser.Pull pull =
         settings.regulariserWeight() > 0
             ? regulariser.begin(
-                questions,
-                new Regulariser.View(images, seen, draws.regulariser(), part, texts.caption()))
+                questions, new Regulariser.View(images, seen, draws.regulariser(), part, caption))
             : null;
     questions.answer();
 
@@ -171,22 +172,17 @@ public final class DecoupledDmd implements Method {
     loss.backward();
     Tensor guided = engine == null ? null : engine.guided();
     describe(seen, guided, share, figures);
-    if (part.first() == 0) {
-      appearance.of(seen).forEach(figures::put);
-      if (guided != null) {
-        appearance.of(guided).forEach((n, v) -> figures.put("teacher." + n, v));
-      }
+    appearance.of(seen).forEach((n, v) -> figures.add(n, share * v));
+    if (guided != null) {
+      appearance.of(guided).forEach((n, v) -> figures.add("teacher." + n, share * v));
     }
     return seen;
   }
 
-  /** The captions as the frozen teacher reads them. */
-  private record Texts(Network.Text caption, Network.Text empty) {}
-
-  private Texts read(Batch part) {
+  /** Captions as the frozen teacher reads them. */
+  private Network.Text read(Condition captions) {
     try (Autograd off = Autograd.off()) {
-      return new Texts(
-          teacher.network().read(part.condition()), teacher.network().read(part.empty()));
+      return teacher.network().read(captions);
     }
   }
 
@@ -215,9 +211,15 @@ public final class DecoupledDmd implements Method {
               weighted(dm, forDm, settings.regulariserWeight()),
               seen);
     }
-    Tensor total = images.sub(seen.add(push)).square().mean().mul(0.5);
+    // x̂ − stopgrad(x̂ + Δ), with x̂ taken off first: Δ may be far smaller than x̂.
+    Tensor total = images.sub(seen).sub(push).square().mean().mul(0.5);
     Tensor extra = pull == null ? null : pull.loss();
-    return extra == null ? total : total.addScaled(extra, settings.regulariserWeight());
+    if (extra == null) {
+      return total;
+    }
+    figures.add(
+        "regulariserLoss", share * DivergedException.require("regulariser's loss", extra.item()));
+    return total.addScaled(extra, settings.regulariserWeight());
   }
 
   private @Nullable Tensor weighted(
@@ -240,7 +242,10 @@ public final class DecoupledDmd implements Method {
   }
 
   /**
-   * ‖CA‖ and ‖DM‖ (root mean square), their cosine, and the normaliser, averaged over the batch.
+   * ‖CA‖ and ‖DM‖ (an image's root mean square), their cosine, and the normaliser, averaged over
+   * the batch.
+   *
+   * @throws DivergedException if a direction is not finite, which the normaliser would hide
    */
   private static void note(
       @Nullable Tensor ca,
@@ -249,10 +254,10 @@ public final class DecoupledDmd implements Method {
       double share,
       Figures figures) {
     if (ca != null) {
-      figures.add("ca", share * ca.square().mean().sqrt().item());
+      figures.add("ca", share * DivergedException.require("engine's push (CA)", size(ca)));
     }
     if (dm != null) {
-      figures.add("dm", share * dm.square().mean().sqrt().item());
+      figures.add("dm", share * DivergedException.require("regulariser's pull (DM)", size(dm)));
     }
     if (ca != null && dm != null) {
       Tensor a = ca.flatten(1, -1);
@@ -263,6 +268,10 @@ public final class DecoupledDmd implements Method {
     if (normaliser != null) {
       figures.add("normaliser", share * normaliser.mean().item());
     }
+  }
+
+  private static double size(Tensor direction) {
+    return direction.square().mean(false, 1, 2, 3).sqrt().mean().item();
   }
 
   /** The latents' per-image mean and variance, the generator's and the teacher's. */

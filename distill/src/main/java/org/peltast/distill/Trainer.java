@@ -93,11 +93,13 @@ public final class Trainer {
     Checkpoints checkpoints = folder.checkpoints();
     long saved = done;
     long savedAt = System.nanoTime();
+    long running = done;
     try (MetricsLog log = MetricsLog.open(folder.metrics(), done == 0 ? -1 : done)) {
       boolean stop = false;
       while (done < settings.updates() && !stop) {
+        running = done + 1;
         Figures figures = update(root, done);
-        done++;
+        done = running;
         for (Observer observer : observers) {
           stop |= observer.after(done, settings.updates(), figures) == Observer.Verdict.STOP;
         }
@@ -115,7 +117,7 @@ public final class Trainer {
       throw new RunException(
           "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there"
               .formatted(
-                  done,
+                  running,
                   e.getMessage(),
                   saved == 0
                       ? "there is no checkpoint yet"

@@ -1,0 +1,54 @@
+package org.peltast.distill;
+
+import java.util.List;
+import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.Network;
+import org.peltast.diffusion.Prediction;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Linear;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Tensor;
+
+/** A small trained network: latents [B, C, 1, 1], one-token captions, velocity. */
+final class Mlp implements Network {
+  private final Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32);
+  private final Linear text; // captions' classes → hidden
+  private final Linear first; // (x, t, t², t³) → hidden
+  private final Linear second;
+  private final Linear last; // hidden → C
+
+  Mlp(int channels, int classes, int hidden, Rng rng) {
+    text = new Linear(parameters.at("text"), classes, hidden, true);
+    first = new Linear(parameters.at("first"), channels + 3, hidden, true);
+    second = new Linear(parameters.at("second"), hidden, hidden, true);
+    last = new Linear(parameters.at("last"), hidden, channels, true);
+    parameters.initialise(rng);
+  }
+
+  @Override
+  public Text read(Condition condition) {
+    return new ToyText(text.forward(condition.features().select(1, 0)));
+  }
+
+  @Override
+  public Tensor forward(Tensor x, Tensor t, Text captions) {
+    Tensor time = t.reshape(t.size(0), 1);
+    Tensor input =
+        Tensor.cat(List.of(x.flatten(1, -1), time, time.square(), time.pow(3)), 1); // (B, C + 3)
+    Tensor hidden = first.forward(input).add(((ToyText) captions).rows()).silu();
+    hidden = second.forward(hidden).silu();
+    return last.forward(hidden).reshape(x.shape());
+  }
+
+  @Override
+  public Prediction prediction() {
+    return Prediction.VELOCITY;
+  }
+
+  @Override
+  public Parameters parameters() {
+    return parameters;
+  }
+}
