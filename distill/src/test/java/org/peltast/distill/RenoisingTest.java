@@ -94,8 +94,7 @@ class RenoisingTest {
     Renoising.Draws draws =
         Renoising.DECOUPLED_FULL.draw(0, batch(ITEMS), TimeShift.NONE, Rng.of(5));
     double bound = 4 / Math.sqrt(ITEMS); // four standard deviations of a correlation of nothing
-    assertThat(
-            correlation(draws.engine().time().toFloats(), draws.regulariser().time().toFloats()))
+    assertThat(correlation(draws.engine().time().toFloats(), draws.regulariser().time().toFloats()))
         .isBetween(-bound, bound);
     float[] a = draws.engine().noise().toFloats();
     float[] b = draws.regulariser().noise().toFloats();
@@ -160,12 +159,7 @@ class RenoisingTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {
-        "coupled-shared",
-        "decoupled-full",
-        "decoupled-constrained",
-        "decoupled-hybrid"
-      })
+      strings = {"coupled-shared", "decoupled-full", "decoupled-constrained", "decoupled-hybrid"})
   void namesAreReadBack(String name) {
     assertThat(Renoising.parse(name)).hasToString(name);
   }

@@ -79,12 +79,7 @@ class RolloutTest {
     Batch batch = Toys.points(3, null, 0, 1, 2, 2, 1);
     Tensor whole =
         rollout
-            .walk(
-                Toys.denoiser(network),
-                network.read(batch.condition()),
-                batch,
-                2,
-                Rng.of(4))
+            .walk(Toys.denoiser(network), network.read(batch.condition()), batch, 2, Rng.of(4))
             .xt();
     for (Batch part : batch.parts(2)) {
       Network.Text text = network.read(part.condition());
@@ -104,8 +99,7 @@ class RolloutTest {
     Batch batch = Toys.points(3, null, 0, 1);
     Network.Text text = network.read(batch.condition());
     Rollout.Start start =
-        new Rollout(StepGrid.uniform(2))
-            .walk(Toys.denoiser(network), text, batch, 1, Rng.of(4));
+        new Rollout(StepGrid.uniform(2)).walk(Toys.denoiser(network), text, batch, 1, Rng.of(4));
     assertThat(start.xt().requiresGrad()).isFalse();
 
     Tensor images = Toys.denoiser(network).clean(start.xt(), start.time(), text);
