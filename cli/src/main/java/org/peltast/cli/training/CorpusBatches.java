@@ -23,6 +23,7 @@ final class CorpusBatches implements BatchSource {
   private final List<Integer> latent;
   private final @Nullable LatentCorpus latents;
   private final @Nullable Normalisation normalisation;
+  private final boolean unconditional;
   private final Device device;
 
   CorpusBatches(
@@ -33,6 +34,7 @@ final class CorpusBatches implements BatchSource {
       List<Integer> latent,
       @Nullable LatentCorpus latents,
       @Nullable Normalisation normalisation,
+      boolean unconditional,
       Device device) {
     this.images = images;
     this.captions = captions;
@@ -41,6 +43,7 @@ final class CorpusBatches implements BatchSource {
     this.latent = latent;
     this.latents = latents;
     this.normalisation = normalisation;
+    this.unconditional = unconditional;
     this.device = device;
   }
 
@@ -49,7 +52,7 @@ final class CorpusBatches implements BatchSource {
     int[] indices = batches.indices(update);
     List<String> prompts = new ArrayList<>();
     for (int i = 0; i < indices.length; i++) {
-      prompts.add(images.caption(indices[i], batches.captionDraw(update, i)));
+      prompts.add(unconditional ? "" : images.caption(indices[i], batches.captionDraw(update, i)));
     }
     Tensor clean = null;
     if (latents != null && normalisation != null) {

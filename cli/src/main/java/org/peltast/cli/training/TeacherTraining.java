@@ -1,13 +1,12 @@
 package org.peltast.cli.training;
 
+import java.awt.image.BufferedImage;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.peltast.data.CacheFolder;
 import org.peltast.data.CaptionedImages;
-import org.peltast.data.EmojiCorpus;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.EulerOde;
 import org.peltast.diffusion.Guidance;
@@ -24,15 +23,19 @@ import org.peltast.distill.run.RunFolder;
 import org.peltast.models.CachedTextEncoder;
 import org.peltast.models.Captions;
 import org.peltast.models.Codec;
+import org.peltast.models.GenerationSettings;
 import org.peltast.models.MiniLmEncoder;
+import org.peltast.models.ModelFolder;
 import org.peltast.models.Normalisation;
 import org.peltast.models.NormalisedCodec;
 import org.peltast.models.PixelCodec;
 import org.peltast.models.Taef2Codec;
 import org.peltast.models.TextEncoder;
+import org.peltast.models.TextToImage;
 import org.peltast.models.zimage.ZImageConfig;
 import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
@@ -45,6 +48,11 @@ public final class TeacherTraining {
   private static final long TEXT_MEMORY = 600L << 20;
   private static final int LOOKS = 24;
 
+  /** How the exported teacher is meant to be sampled. */
+  private static final int STEPS = 50;
+
+  private static final Guidance GUIDANCE = new Guidance(3);
+
   private TeacherTraining() {}
 
   /** Runs or goes on with a training in an open run folder. */
@@ -52,12 +60,8 @@ public final class TeacherTraining {
       TeacherRecipe recipe, RunFolder folder, Progress progress, BooleanSupplier interrupted) {
     Device device = Device.CPU;
     Path cache = CacheFolder.standard();
-    EmojiCorpus corpus =
-        EmojiCorpus.open(
-            EmojiCorpus.Options.ofSize(recipe.data().size())
-                .withConcepts(recipe.data().limit())
-                .withPreparation((what, done, total) -> progress.step(done, total, Map.of())));
-    CaptionedImages images = corpus.train();
+    Prompts prompts = Prompts.open(recipe.data(), progress);
+    CaptionedImages images = prompts.train();
     try (TextEncoder text = CachedTextEncoder.inMemory(new MiniLmEncoder(), TEXT_MEMORY);
         Codec raw = codec(recipe.model().codec(), device);
         LatentCorpus latents = LatentCorpus.of(images, raw, cache, progress)) {
@@ -83,7 +87,7 @@ public final class TeacherTraining {
                 if (every > 0 && (done % every == 0 || done == updates)) {
                   look(
                       recipe,
-                      corpus,
+                      prompts,
                       captions,
                       codec,
                       denoiser.with(average),
@@ -106,13 +110,44 @@ public final class TeacherTraining {
                       latent,
                       latents,
                       normalisation,
+                      false,
                       device),
                   folder,
                   List.of(shown(progress), looks),
                   interrupted);
-          return trainer.run(trainer.resume());
+          Trainer.End end = trainer.run(trainer.resume());
+          if (end == Trainer.End.FINISHED) {
+            export(recipe, folder, denoiser, role, codec, text);
+          }
+          return end;
         }
       }
+    }
+  }
+
+  /** Writes the averaged weights as a model folder beside the checkpoints. */
+  private static void export(
+      TeacherRecipe recipe,
+      RunFolder folder,
+      Denoiser denoiser,
+      Role role,
+      Codec codec,
+      TextEncoder text) {
+    GenerationSettings settings =
+        new GenerationSettings(
+            recipe.data().size(),
+            recipe.data().size(),
+            StepGrid.uniform(STEPS),
+            GUIDANCE,
+            new EulerOde());
+    Map<String, String> provenance =
+        folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
+    if (denoiser.network() instanceof ZImageTransformer network) {
+      ModelFolder.write(
+          folder.path().resolve("teacher"),
+          TextToImage.of(network, denoiser.shift(), codec, text, settings, provenance),
+          role.ema().values(),
+          DType.BFLOAT16);
     }
   }
 
@@ -148,7 +183,7 @@ public final class TeacherTraining {
    */
   private static void look(
       TeacherRecipe recipe,
-      EmojiCorpus corpus,
+      Prompts corpus,
       Captions captions,
       Codec codec,
       Denoiser average,
@@ -159,10 +194,8 @@ public final class TeacherTraining {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
       average.network().parameters().load(role.ema().values());
-      CaptionedImages heldOut = corpus.heldOut();
-      List<Integer> order = corpus.evaluationOrder(Math.min(LOOKS, heldOut.size()));
-      List<String> prompts = new ArrayList<>();
-      order.forEach(i -> prompts.add(heldOut.captions(i).get(0)));
+      Prompts.HeldOut heldOut = corpus.heldOut(LOOKS);
+      List<String> prompts = heldOut.captions();
       Tensor start =
           Rng.of(recipe.seed())
               .fork("looks")
@@ -172,16 +205,16 @@ public final class TeacherTraining {
               .sample(
                   average,
                   StepGrid.uniform(20),
-                  new Guidance(3),
+                  GUIDANCE,
                   start,
                   average.network().read(captions.of(prompts)),
                   average.network().read(captions.empty(prompts.size())),
                   k -> start,
                   null);
-      Tensor real =
-          LatentCorpus.pixels(heldOut, order.stream().mapToInt(Integer::intValue).toArray());
-      byte[] png = Looks.grid(List.of(codec.decode(z), real), 12);
-      Looks.write(folder.samples().resolve("%07d.png".formatted(done)), png);
+      List<BufferedImage> pictures =
+          Pictures.of(Tensor.cat(List.of(codec.decode(z), heldOut.real()), 0));
+      Pictures.write(
+          folder.samples().resolve("%07d.png".formatted(done)), Pictures.grid(pictures, 12));
     }
   }
 }

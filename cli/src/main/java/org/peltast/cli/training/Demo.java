@@ -1,0 +1,319 @@
+package org.peltast.cli.training;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.peltast.distill.Observer;
+import org.peltast.distill.Trainer;
+import org.peltast.distill.run.Checksums;
+import org.peltast.distill.run.Progress;
+import org.peltast.distill.run.Provenance;
+import org.peltast.distill.run.Recipes;
+import org.peltast.distill.run.RunFolder;
+import org.peltast.distill.run.TensorBoardWriter;
+import org.peltast.evaluate.Evaluation;
+import org.peltast.evaluate.Judge;
+import org.peltast.evaluate.JudgeFolder;
+import org.peltast.evaluate.Prompt;
+import org.peltast.evaluate.Scores;
+import org.peltast.models.GenerationSettings;
+import org.peltast.models.ModelFolder;
+import org.peltast.models.TextToImage;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Engine;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The main job in one piece: distils the shipped teacher, measures student, teacher and real
+ * pictures on the same held-out prompts, and leaves a report.
+ */
+public final class Demo {
+  /**
+   * What may be chosen.
+   *
+   * @param out the run folder
+   * @param recipe of the distillation
+   * @param minutes a bound on the distilling, or null
+   * @param weights the folder with the shipped teacher and judge
+   * @param prompts held-out prompts to measure on
+   * @param spear updates of the run without a shield; 0 leaves it out
+   */
+  public record Options(
+      Path out,
+      DistillRecipe recipe,
+      @Nullable Duration minutes,
+      Path weights,
+      int prompts,
+      long spear) {}
+
+  /** How long each part took, in seconds. */
+  record Seconds(double prepare, double distil, double evaluate, double total) {}
+
+  private static final int STORY_PROMPTS = 4;
+  private static final int STORY_MOMENTS = 6;
+  private static final int NOISE_FLOOR_DRAWS = 8;
+  private static final int SPEAR_BATCH = 16;
+
+  private final Options options;
+  private final Function<String, Progress> progress;
+  private final Consumer<String> notices;
+  private final BooleanSupplier interrupted;
+
+  /**
+   * A demonstration; {@code progress} shows a stage of that title, {@code notices} hears warnings.
+   */
+  public Demo(
+      Options options,
+      Function<String, Progress> progress,
+      Consumer<String> notices,
+      BooleanSupplier interrupted) {
+    this.options = options;
+    this.progress = progress;
+    this.notices = notices;
+    this.interrupted = interrupted;
+  }
+
+  /** Runs, or goes on with, the demonstration. */
+  public Trainer.End run() {
+    long begin = System.nanoTime();
+    DistillRecipe recipe = options.recipe();
+    try (RunFolder folder = RunFolder.open(options.out(), notices);
+        TextToImage teacher = ModelFolder.open(recipe.teacher());
+        Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(Device.CPU);
+        Progress preparing = progress.apply("preparing pictures")) {
+      Prompts prompts = Prompts.open(recipe.data(), preparing);
+      record(folder, prompts);
+      double prepared = since(begin);
+
+      Trainer.End end;
+      double distilled;
+      try (Distillation distillation = new Distillation(recipe, teacher)) {
+        Map<String, String> provenance = provenance(folder);
+        Story watched =
+            story(
+                "shield", recipe.run().updates(), prompts, () -> distillation.student(provenance));
+        watched.begin();
+        long started = System.nanoTime();
+        end = distil(distillation, prompts, folder, watched);
+        distilled = since(started);
+        if (end == Trainer.End.STOPPED && interrupted.getAsBoolean()) {
+          return end;
+        }
+        Story spear = spear(teacher, prompts);
+        long measuring = System.nanoTime();
+        try (Scope scope = Scope.open()) {
+          TextToImage student = distillation.student(provenance);
+          ModelFolder.write(options.out().resolve("student"), student, DType.BFLOAT16);
+          Results results = measure(teacher, student, judge, prompts);
+          Seconds seconds = new Seconds(prepared, distilled, since(measuring), since(begin));
+          samples(results);
+          folder.write(options.out().resolve("metrics.json"), json(results, seconds));
+          new DemoReport(recipe, results, watched, spear, folder, seconds)
+              .write(options.out().resolve("report.html"));
+        }
+      }
+      return Trainer.End.FINISHED;
+    }
+  }
+
+  private void record(RunFolder folder, Prompts prompts) {
+    folder.writeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()));
+    if (folder.readProvenance().isEmpty()) {
+      Map<String, String> inputs = new LinkedHashMap<>();
+      inputs.put("teacher", Checksums.sha256(options.recipe().teacher()));
+      inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
+      inputs.put("emoji", prompts.checksum());
+      folder.writeProvenance(
+          Provenance.now(
+              Map.of("libtorch", Engine.version()),
+              Map.of("run", options.recipe().seed()),
+              inputs));
+    }
+  }
+
+  private static Map<String, String> provenance(RunFolder folder) {
+    return folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
+  }
+
+  private Story story(
+      String name, long updates, Prompts prompts, java.util.function.Supplier<TextToImage> model) {
+    return new Story(
+        options.out().resolve("story").resolve(name),
+        prompts.heldOut(STORY_PROMPTS).captions(),
+        options.recipe().seed(),
+        Story.evenly(updates, STORY_MOMENTS),
+        model);
+  }
+
+  private Trainer.End distil(
+      Distillation distillation, Prompts prompts, RunFolder folder, Story story) {
+    long limit = options.minutes() == null ? Long.MAX_VALUE : options.minutes().toNanos();
+    long started = System.nanoTime();
+    try (Progress shown = progress.apply("distilling");
+        TensorBoardWriter events = TensorBoardWriter.open(folder.events(), 0)) {
+      return distillation.run(
+          prompts.train(),
+          folder,
+          List.of(
+              TeacherTraining.shown(shown),
+              story,
+              (done, updates, figures) -> {
+                events.scalars(done, figures.values());
+                return System.nanoTime() - started >= limit
+                    ? Observer.Verdict.STOP
+                    : Observer.Verdict.GO_ON;
+              }),
+          interrupted);
+    }
+  }
+
+  /** The same start with the engine alone, until it falls apart. */
+  private Story spear(TextToImage teacher, Prompts prompts) {
+    long updates = Math.max(1, options.spear());
+    RunRecipe main = options.recipe().run();
+    DistillRecipe recipe =
+        options
+            .recipe()
+            .withoutShield(
+                new RunRecipe(
+                    updates, Math.min(SPEAR_BATCH, main.batch()), main.checkpointEvery(), 1, 0));
+    try (Distillation alone = new Distillation(recipe, teacher)) {
+      Story story = story("spear", updates, prompts, () -> alone.student(Map.of()));
+      if (options.spear() == 0) {
+        return story;
+      }
+      story.begin();
+      try (RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
+          Progress shown = progress.apply("the spear alone")) {
+        alone.run(
+            prompts.train(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
+      }
+      return story;
+    }
+  }
+
+  /**
+   * All that was measured.
+   *
+   * @param candidates what the teacher can do at the student's cost, the best first
+   */
+  record Results(
+      Prompts.HeldOut heldOut,
+      Contestant student,
+      Contestant teacher,
+      Contestant teacherSameCost,
+      Contestant teacherSameSteps,
+      List<Contestant> candidates,
+      Tensor realImages,
+      Scores real,
+      Evaluation.NoiseFloor floor) {
+    List<Contestant> contestants() {
+      return List.of(student, teacher, teacherSameCost, teacherSameSteps);
+    }
+  }
+
+  private Results measure(TextToImage teacher, TextToImage student, Judge judge, Prompts prompts) {
+    JudgeFolder judged = JudgeFolder.at(options.weights().resolve("judge"));
+    long seed = options.recipe().seed();
+    Evaluation evaluation = new Evaluation(judge, teacher.textEncoder(), judged.reference(), seed);
+    Prompts.HeldOut heldOut = prompts.heldOut(options.prompts());
+    List<Prompt> asked = heldOut.prompts();
+    GenerationSettings full = teacher.defaults();
+    int n = options.recipe().steps();
+    Contestant best;
+    List<Contestant> candidates = new ArrayList<>();
+    try (Progress shown = progress.apply("drawing with the student")) {
+      best =
+          Contestant.measure(
+              "student", student, student.defaults(), asked, evaluation, seed, shown);
+    }
+    try (Progress shown = progress.apply("drawing with the teacher at the student's cost")) {
+      for (GenerationSettings settings : Contestant.sameCost(full, n)) {
+        candidates.add(
+            Contestant.measure(
+                "teacherSameCost", teacher, settings, asked, evaluation, seed, shown));
+      }
+      candidates.sort(Comparator.comparingDouble(c -> c.scores().frechet()));
+    }
+    Contestant sameSteps;
+    try (Progress shown = progress.apply("drawing with the teacher in as many steps")) {
+      sameSteps =
+          Contestant.measure(
+              "teacherSameSteps", teacher, full.withSteps(n), asked, evaluation, seed, shown);
+    }
+    Contestant slow;
+    try (Progress shown = progress.apply("drawing with the teacher, all its steps")) {
+      slow = Contestant.measure("teacher", teacher, full, asked, evaluation, seed, shown);
+    }
+    Tensor real = heldOut.real();
+    Tensor all = prompts.heldOut(Integer.MAX_VALUE).real();
+    Evaluation.NoiseFloor floor =
+        evaluation.noiseFloor(judge.see(all).features(), asked.size(), NOISE_FLOOR_DRAWS);
+    return new Results(
+        heldOut,
+        best,
+        slow,
+        candidates.get(0),
+        sameSteps,
+        candidates,
+        real,
+        evaluation.score(real, asked),
+        floor);
+  }
+
+  private void samples(Results results) {
+    Path folder = options.out().resolve("samples");
+    Map<String, Tensor> sets = new LinkedHashMap<>();
+    sets.put("student", results.student().images());
+    sets.put("teacher", results.teacher().images());
+    sets.put("teacher-same-cost", results.teacherSameCost().images());
+    sets.put("real", results.realImages());
+    sets.forEach((name, images) -> Pictures.writeAll(folder.resolve(name), Pictures.of(images)));
+    try {
+      java.nio.file.Files.writeString(
+          folder.resolve("prompts.txt"), String.join("\n", results.heldOut().captions()) + "\n");
+    } catch (java.io.IOException e) {
+      throw new org.peltast.distill.run.RunException(
+          "cannot write " + folder.resolve("prompts.txt") + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  private String json(Results results, Seconds seconds) {
+    JsonMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+    ObjectNode root = mapper.createObjectNode();
+    root.put("updates", options.recipe().run().updates());
+    root.put("prompts", results.heldOut().indices().size());
+    root.put("seed", options.recipe().seed());
+    ObjectNode times = root.putObject("seconds");
+    times.put("prepare", seconds.prepare());
+    times.put("distil", seconds.distil());
+    times.put("evaluate", seconds.evaluate());
+    times.put("total", seconds.total());
+    for (Contestant c : results.contestants()) {
+      root.set(c.name(), c.toJson());
+    }
+    ObjectNode real = results.real().toJson();
+    real.put("steps", 0).put("guidance", 1).put("evaluations", 0).put("imagesPerSecond", 0);
+    real.put("frechetNoiseFloor", results.floor().frechet());
+    real.put("frechetNoiseFloorDeviation", results.floor().deviation());
+    root.set("real", real);
+    return mapper.writeValueAsString(root) + "\n";
+  }
+
+  static double since(long begin) {
+    return (System.nanoTime() - begin) / 1e9;
+  }
+}

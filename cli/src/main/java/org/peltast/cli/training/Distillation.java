@@ -1,0 +1,135 @@
+package org.peltast.cli.training;
+
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.peltast.data.CaptionedImages;
+import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.Renoise;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.DecoupledDmd;
+import org.peltast.distill.DistributionMatching;
+import org.peltast.distill.MeanVariance;
+import org.peltast.distill.NoRegulariser;
+import org.peltast.distill.Observer;
+import org.peltast.distill.Regulariser;
+import org.peltast.distill.Role;
+import org.peltast.distill.Trainer;
+import org.peltast.distill.run.RunFolder;
+import org.peltast.models.Captions;
+import org.peltast.models.GenerationSettings;
+import org.peltast.models.TextToImage;
+import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Scope;
+
+/** Distils a teacher into a generator of a few steps, by Decoupled DMD. */
+public final class Distillation implements AutoCloseable {
+  private final DistillRecipe recipe;
+  private final TextToImage teacher;
+  private final ZImageTransformer student;
+  private final ZImageTransformer average;
+  private final @Nullable ZImageTransformer fake;
+  private final Role role;
+  private final DecoupledDmd method;
+
+  /** A distillation of an open teacher, which stays the caller's. */
+  public Distillation(DistillRecipe recipe, TextToImage teacher) {
+    this.recipe = recipe;
+    this.teacher = teacher;
+    this.student = teacher.network().copy();
+    this.average = teacher.network().copy();
+    this.role = new Role("student", student, recipe.student().settings());
+    boolean matching =
+        recipe.regulariserWeight() > 0
+            && recipe.regulariser() instanceof RegulariserRecipe.DistributionMatching;
+    this.fake = matching ? teacher.network().copy() : null;
+    this.method =
+        new DecoupledDmd(
+            recipe.settings(),
+            teacher.denoiser(),
+            teacher.denoiser().with(student),
+            role,
+            regulariser(),
+            new PictureAppearance(teacher.codec()));
+  }
+
+  private Regulariser regulariser() {
+    ZImageTransformer own = fake;
+    if (own != null
+        && recipe.regulariser() instanceof RegulariserRecipe.DistributionMatching matching) {
+      return new DistributionMatching(
+          teacher.denoiser().with(own),
+          new Role("fake", own, matching.fake().settings()),
+          matching.updates());
+    }
+    if (recipe.regulariser() instanceof RegulariserRecipe.MeanVariance moments) {
+      return new MeanVariance(moments.mean(), moments.variance());
+    }
+    return new NoRegulariser();
+  }
+
+  /** Runs or goes on with the run in an open folder. */
+  public Trainer.End run(
+      CaptionedImages prompts,
+      RunFolder folder,
+      List<Observer> observers,
+      BooleanSupplier interrupted) {
+    GenerationSettings size = teacher.defaults();
+    int factor = teacher.codec().factor();
+    Captions captions = new Captions(teacher.textEncoder(), teacher.device());
+    Trainer trainer =
+        new Trainer(
+            recipe.run().settings(recipe.seed()),
+            method,
+            new CorpusBatches(
+                prompts,
+                captions,
+                recipe.run().batch(),
+                recipe.seed(),
+                List.of(teacher.codec().channels(), size.height() / factor, size.width() / factor),
+                null,
+                null,
+                recipe.unconditional(),
+                teacher.device()),
+            folder,
+            observers,
+            interrupted);
+    return trainer.run(trainer.resume());
+  }
+
+  /** The generator with its weights' moving average as they are now; it belongs to this. */
+  public TextToImage student(Map<String, String> provenance) {
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      average.parameters().load(role.ema().values());
+    }
+    return teacher.with(average, settings(), provenance);
+  }
+
+  /** The steps that the generator is trained for, unguided, noised afresh in between. */
+  public GenerationSettings settings() {
+    return new GenerationSettings(
+        teacher.defaults().height(),
+        teacher.defaults().width(),
+        StepGrid.uniform(recipe.steps()),
+        Guidance.NONE,
+        new Renoise());
+  }
+
+  /** The fake model's denoiser, if there is one: to see what it sees. */
+  public @Nullable ZImageTransformer fake() {
+    return fake;
+  }
+
+  @Override
+  public void close() {
+    method.close();
+    student.close();
+    average.close();
+    if (fake != null) {
+      fake.close();
+    }
+  }
+}

@@ -1,0 +1,98 @@
+package org.peltast.cli.training;
+
+import java.awt.image.BufferedImage;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+import org.peltast.distill.Figures;
+import org.peltast.distill.Observer;
+import org.peltast.models.TextToImage;
+import org.peltast.tensor.Scope;
+
+/**
+ * A run as pictures: the same few prompts and noise drawn at certain updates, kept as files so that
+ * a resumed run has the whole strip.
+ */
+final class Story implements Observer {
+  private final Path folder;
+  private final List<String> prompts;
+  private final long seed;
+  private final TreeSet<Long> moments;
+  private final Supplier<TextToImage> generator;
+
+  /** A strip in a folder: pictures at update 0 and after each of the given moments. */
+  Story(
+      Path folder,
+      List<String> prompts,
+      long seed,
+      TreeSet<Long> moments,
+      Supplier<TextToImage> generator) {
+    this.folder = folder;
+    this.prompts = prompts;
+    this.seed = seed;
+    this.moments = moments;
+    this.generator = generator;
+  }
+
+  /** So many moments spread evenly up to the last update. */
+  static TreeSet<Long> evenly(long updates, int count) {
+    TreeSet<Long> moments = new TreeSet<>();
+    for (int i = 1; i <= count; i++) {
+      moments.add(Math.max(1, updates * i / count));
+    }
+    return moments;
+  }
+
+  /** Draws the beginning, before any update. */
+  void begin() {
+    if (!Files.exists(file(0, 0))) {
+      draw(0);
+    }
+  }
+
+  @Override
+  public Verdict after(long done, long updates, Figures figures) {
+    if (moments.contains(done)) {
+      draw(done);
+    }
+    return Verdict.GO_ON;
+  }
+
+  private void draw(long update) {
+    TextToImage model = generator.get();
+    try (Scope scope = Scope.open()) {
+      List<BufferedImage> pictures =
+          Pictures.of(model.generate(prompts, seed, model.defaults(), prompts.size(), n -> {}));
+      for (int i = 0; i < pictures.size(); i++) {
+        Pictures.write(file(update, i), pictures.get(i));
+      }
+    }
+  }
+
+  private Path file(long update, int picture) {
+    return folder.resolve("%06d-%d.png".formatted(update, picture));
+  }
+
+  /** All that was drawn, by update. */
+  SortedMap<Long, List<BufferedImage>> pictures() {
+    SortedMap<Long, List<BufferedImage>> all = new TreeMap<>(Map.of());
+    TreeSet<Long> updates = new TreeSet<>(moments);
+    updates.add(0L);
+    for (long update : updates) {
+      List<BufferedImage> row = new ArrayList<>();
+      for (int i = 0; i < prompts.size() && Files.exists(file(update, i)); i++) {
+        row.add(Pictures.read(file(update, i)));
+      }
+      if (!row.isEmpty()) {
+        all.put(update, row);
+      }
+    }
+    return all;
+  }
+}
