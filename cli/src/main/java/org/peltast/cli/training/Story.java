@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
@@ -23,7 +24,7 @@ final class Story implements Observer {
   private final Path folder;
   private final List<String> prompts;
   private final long seed;
-  private final TreeSet<Long> moments;
+  private final SortedSet<Long> moments;
   private final Supplier<TextToImage> generator;
 
   /** A strip in a folder: pictures at update 0 and after each of the given moments. */
@@ -31,7 +32,7 @@ final class Story implements Observer {
       Path folder,
       List<String> prompts,
       long seed,
-      TreeSet<Long> moments,
+      SortedSet<Long> moments,
       Supplier<TextToImage> generator) {
     this.folder = folder;
     this.prompts = prompts;
@@ -41,7 +42,7 @@ final class Story implements Observer {
   }
 
   /** So many moments spread evenly up to the last update. */
-  static TreeSet<Long> evenly(long updates, int count) {
+  static SortedSet<Long> evenly(long updates, int count) {
     TreeSet<Long> moments = new TreeSet<>();
     for (int i = 1; i <= count; i++) {
       moments.add(Math.max(1, updates * i / count));
