@@ -1003,10 +1003,7 @@ public final class Tensor {
       String name,
       List<Tensor> parts,
       java.util.function.Function<TensorVector, org.bytedeco.pytorch.Tensor> f) {
-    org.bytedeco.pytorch.Tensor[] raws = new org.bytedeco.pytorch.Tensor[parts.size()];
-    for (int i = 0; i < raws.length; i++) {
-      raws[i] = parts.get(i).raw();
-    }
+    org.bytedeco.pytorch.Tensor[] raws = raws(parts);
     return op(
         name,
         () -> {
@@ -1277,15 +1274,30 @@ public final class Tensor {
    *     gradient
    */
   public void backward() {
+    backward(false);
+  }
+
+  /** Like {@link #backward()}; the graph can stay, to be walked through again. */
+  void backward(boolean keepGraph) {
     if (count() != 1 || !dtype.isFloating()) {
       throw new TensorException("backward needs a loss of one element, got " + this);
     }
     requireGraph("backward");
-    try {
-      raw().backward();
-    } catch (RuntimeException e) {
-      throw failure("backward", e);
-    }
+    org.bytedeco.pytorch.Tensor r = raw();
+    guarded(
+        "backward",
+        () -> {
+          if (keepGraph) {
+            try (org.bytedeco.pytorch.Tensor one = new org.bytedeco.pytorch.Tensor();
+                BoolOptional keep = new BoolOptional(true);
+                org.bytedeco.pytorch.TensorArrayRefOptional all =
+                    new org.bytedeco.pytorch.TensorArrayRefOptional()) {
+              r.backward(one, keep, false, all);
+            }
+          } else {
+            r.backward();
+          }
+        });
   }
 
   /** Like {@link #backward()}, for the sum of this tensor's products with a cotangent. */
@@ -1296,13 +1308,52 @@ public final class Tensor {
           "backward of " + this + ": the cotangent " + cotangent + " has another shape");
     }
     requireGraph("backward");
-    try (BoolOptional none = new BoolOptional();
-        org.bytedeco.pytorch.TensorArrayRefOptional all =
-            new org.bytedeco.pytorch.TensorArrayRefOptional()) {
-      raw().backward(cotangent.raw(), none, false, all);
-    } catch (RuntimeException e) {
-      throw failure("backward", e);
+    backward(List.of(this), List.of(cotangent), false);
+  }
+
+  /** The gradient of the sum of all roots' products with their cotangents, in one pass. */
+  static void backward(List<Tensor> roots, List<Tensor> cotangents, boolean keepGraph) {
+    org.bytedeco.pytorch.Tensor[] r = raws(roots);
+    org.bytedeco.pytorch.Tensor[] c = raws(cotangents);
+    guarded(
+        "backward",
+        () -> {
+          try (TensorVector rs = new TensorVector(r);
+              TensorVector cs = new TensorVector(c);
+              BoolOptional keep = new BoolOptional(keepGraph);
+              TensorVector all = new TensorVector()) {
+            torch.backward(rs, cs, keep, false, all);
+          }
+        });
+  }
+
+  private static org.bytedeco.pytorch.Tensor[] raws(List<Tensor> tensors) {
+    org.bytedeco.pytorch.Tensor[] raws = new org.bytedeco.pytorch.Tensor[tensors.size()];
+    for (int i = 0; i < raws.length; i++) {
+      raws[i] = tensors.get(i).raw();
     }
+    return raws;
+  }
+
+  /** Runs a native call that makes no tensor. */
+  static void guarded(String name, Runnable body) {
+    try {
+      body.run();
+    } catch (TensorException | IllegalStateException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw failure(name, e);
+    }
+  }
+
+  /** Whether this was not computed from other tensors, as far as gradients go. */
+  boolean isLeaf() {
+    return raw().is_leaf();
+  }
+
+  /** Another handle on the very same tensor, its graph included, for another scope to own. */
+  Tensor handle() {
+    return unary("handle", r -> new org.bytedeco.pytorch.Tensor(r));
   }
 
   private void requireGraph(String name) {
