@@ -196,6 +196,22 @@ class EvaluationTest {
   }
 
   @Test
+  void halfTheSizeInBfloat16SeesNearlyTheSame() throws IOException {
+    JudgeFolder files = JudgeFolder.at(folder);
+    files.save(judge, DType.FLOAT32);
+    long whole = Files.size(folder.resolve("model.safetensors"));
+    files.save(judge, DType.BFLOAT16);
+    assertThat(Files.size(folder.resolve("model.safetensors"))).isLessThan(whole * 6 / 10);
+    try (Judge loaded = files.load(Device.CPU);
+        Scope scope = Scope.open()) {
+      FeatureTable before = judge.see(all(OTHER)).embeddings();
+      FeatureTable after = loaded.see(all(OTHER)).embeddings();
+      assertThat(Arrays.stream(Alignment.perImage(before, after)).min().orElseThrow())
+          .isBetween(99.5, 100.0001);
+    }
+  }
+
+  @Test
   void aDamagedFolderIsNamed() throws IOException {
     assertThatThrownBy(() -> JudgeFolder.at(folder).load(Device.CPU))
         .isInstanceOf(EvaluationException.class)

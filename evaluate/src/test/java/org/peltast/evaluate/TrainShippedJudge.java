@@ -37,7 +37,7 @@ final class TrainShippedJudge {
                         "%d %.0f s %s%n", update, (System.nanoTime() - start) / 1e9, losses);
                   }
                 })) {
-      JudgeFolder.at(Path.of(args[0])).save(judge, DType.FLOAT32);
+      JudgeFolder.at(Path.of(args[0])).save(judge, DType.BFLOAT16);
       System.out.printf(
           "%d weights, %.0f s%n", judge.parameters().count(), (System.nanoTime() - start) / 1e9);
     }
