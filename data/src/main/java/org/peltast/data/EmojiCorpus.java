@@ -1,7 +1,6 @@
 package org.peltast.data;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -11,8 +10,6 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Some 11,000 emoji of eight families on white squares, captioned, with held-out (family, concept)
@@ -30,8 +27,6 @@ public final class EmojiCorpus {
   private static final int MIN_SIZE = 8;
 
   private static final int MAX_SIZE = 512;
-
-  private static final Logger LOG = LoggerFactory.getLogger(EmojiCorpus.class);
 
   private final PictureFile file;
   private final List<CaptionedImages.Item> items;
@@ -99,27 +94,8 @@ public final class EmojiCorpus {
     String part = options.concepts() == 0 ? "" : "-" + options.concepts() + "concepts";
     String definition = DEFINITION + part + " " + size + "px";
     Path path = options.cache().resolve("emoji-1-%dpx%s.pictures".formatted(size, part));
-    try {
-      if (Files.exists(path)) {
-        try {
-          return new EmojiCorpus(PictureFile.open(path, definition));
-        } catch (PictureFile.Damaged e) {
-          LOG.warn("The cache file {} {}; it is made again.", path, e.getMessage());
-        }
-      }
-      draw(path, definition, options);
-      return new EmojiCorpus(PictureFile.open(path, definition));
-    } catch (PictureFile.Damaged e) {
-      throw new DataException(
-          "The cache file %s %s although it was just written; check the disk, or set PELTAST_CACHE to another folder."
-              .formatted(path, e.getMessage()),
-          e);
-    } catch (IOException e) {
-      throw new DataException(
-          "The cache file %s cannot be written or read (%s); free space there, or set PELTAST_CACHE to another folder."
-              .formatted(path, e),
-          e);
-    }
+    return new EmojiCorpus(
+        PictureCache.openOrMake(path, definition, writer -> draw(writer, options)));
   }
 
   /** Every picture, in order of family and name. */
@@ -169,30 +145,25 @@ public final class EmojiCorpus {
     return List.copyOf(order.subList(0, Math.min(Math.max(0, count), order.size())));
   }
 
-  private static void draw(Path path, String definition, Options options) throws IOException {
+  private static void draw(PictureFile.Writer writer, Options options) throws IOException {
     int size = options.size();
     List<EmojiListing.Entry> entries = part(EmojiListing.read(), options.concepts());
     ThreadLocal<SvgRasteriser> rasteriser = ThreadLocal.withInitial(() -> new SvgRasteriser(size));
-    PictureFile.write(
-        path,
-        definition,
-        writer ->
-            InOrder.run(
-                "drawing the emoji",
-                entries.size(),
-                i -> {
-                  byte[] rgb = new byte[size * size * 3];
-                  rasteriser.get().draw(entries.get(i).icon(), rgb);
-                  return rgb;
-                },
-                (i, rgb) -> {
-                  Icon icon = entries.get(i).icon();
-                  CaptionedImages.Item item =
-                      new CaptionedImages.Item(
-                          icon.family(), entries.get(i).concept(), icon.name());
-                  writer.add(new PictureFile.Entry(size, size, item), rgb);
-                  options.preparation().progress("drawing emoji", i + 1, entries.size());
-                }));
+    InOrder.run(
+        "drawing the emoji",
+        entries.size(),
+        i -> {
+          byte[] rgb = new byte[size * size * 3];
+          rasteriser.get().draw(entries.get(i).icon(), rgb);
+          return rgb;
+        },
+        (i, rgb) -> {
+          Icon icon = entries.get(i).icon();
+          CaptionedImages.Item item =
+              new CaptionedImages.Item(icon.family(), entries.get(i).concept(), icon.name());
+          writer.add(new PictureFile.Entry(size, size, item), rgb);
+          options.preparation().progress("drawing emoji", i + 1, entries.size());
+        });
   }
 
   /** Whole concepts, so that the split of the part is the part of the split. */

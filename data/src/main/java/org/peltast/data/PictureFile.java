@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.UUID;
 
 /**
  * Pictures in one memory-mapped file, which is either whole or refused.
@@ -193,9 +194,10 @@ final class PictureFile {
     }
     Files.createDirectories(folder);
     removeLeftovers(folder);
-    Path temporary = Files.createTempFile(folder, name + ".", PART);
+    // Unlike a temporary file's, its rights are those that the user's other files get.
+    Path temporary = folder.resolve(name + "." + UUID.randomUUID() + PART);
     try {
-      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
         Writer writer = new Writer(channel, definition);
         filler.fill(writer);
         writer.finish();

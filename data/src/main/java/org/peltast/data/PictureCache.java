@@ -1,0 +1,38 @@
+package org.peltast.data;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Opens prepared pictures, preparing them first if they are missing, damaged or out of date. */
+final class PictureCache {
+  private static final Logger LOG = LoggerFactory.getLogger(PictureCache.class);
+
+  private PictureCache() {}
+
+  static PictureFile openOrMake(Path path, String definition, PictureFile.Filler filler) {
+    try {
+      if (Files.exists(path)) {
+        try {
+          return PictureFile.open(path, definition);
+        } catch (PictureFile.Damaged e) {
+          LOG.warn("The cache file {} {}; it is made again.", path, e.getMessage());
+        }
+      }
+      PictureFile.write(path, definition, filler);
+      return PictureFile.open(path, definition);
+    } catch (PictureFile.Damaged e) {
+      throw new DataException(
+          "The cache file %s %s although it was just written; check the disk, or set PELTAST_CACHE to another folder."
+              .formatted(path, e.getMessage()),
+          e);
+    } catch (IOException e) {
+      throw new DataException(
+          "The cache file %s cannot be written or read (%s); free space there, or set PELTAST_CACHE to another folder."
+              .formatted(path, e),
+          e);
+    }
+  }
+}
