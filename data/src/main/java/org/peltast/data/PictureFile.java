@@ -197,7 +197,8 @@ final class PictureFile {
     // Unlike a temporary file's, its rights are those that the user's other files get.
     Path temporary = folder.resolve(name + "." + UUID.randomUUID() + PART);
     try {
-      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      try (FileChannel channel =
+          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
         Writer writer = new Writer(channel, definition);
         filler.fill(writer);
         writer.finish();
