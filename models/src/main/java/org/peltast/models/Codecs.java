@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.peltast.tensor.Device;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -11,7 +12,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class Codecs {
   static final String TAEF2 = "Taef2Codec";
   static final String PIXELS = "PixelCodec";
-  static final List<String> CLASSES = List.of(TAEF2, PIXELS);
+  static final List<String> CLASSES = List.of(TAEF2, PIXELS, AutoencoderKl.CLASS);
 
   /** The value of {@code weights} that stands for those that come with the project. */
   private static final String BUILT_IN = "built-in";
@@ -30,10 +31,12 @@ final class Codecs {
     Codec codec = load(folder, json, name, device);
     try {
       Normalisation n =
-          json.has("latents_mean") || json.has("latents_std")
-              ? new Normalisation(
-                  json.numbers("latents_mean", null), json.numbers("latents_std", null))
-              : Normalisation.identity(codec.channels());
+          codec instanceof AutoencoderKl
+              ? AutoencoderKl.normalisation(json)
+              : json.has("latents_mean") || json.has("latents_std")
+                  ? new Normalisation(
+                      json.numbers("latents_mean", null), json.numbers("latents_std", null))
+                  : Normalisation.identity(codec.channels());
       return new NormalisedCodec(codec, n);
     } catch (ModelException e) {
       codec.close();
@@ -48,6 +51,7 @@ final class Codecs {
     return switch (name) {
       case PIXELS -> new PixelCodec();
       case TAEF2 -> taef2(folder, json, device);
+      case AutoencoderKl.CLASS -> AutoencoderKl.load(folder, json, device);
       default ->
           throw new ModelException(
               json.file()
@@ -79,12 +83,28 @@ final class Codecs {
     if (raw instanceof PixelCodec) {
       return PIXELS;
     }
+    if (raw instanceof AutoencoderKl) {
+      return AutoencoderKl.CLASS;
+    }
     throw new ModelException(
-        "a model folder cannot hold the codec " + raw.id() + ", only " + TAEF2 + " and " + PIXELS);
+        "a model folder cannot hold the codec "
+            + raw.id()
+            + ", only "
+            + String.join(", ", CLASSES));
+  }
+
+  /** The library that {@code model_index.json} says the codec's class is from. */
+  static String library(Codec codec) {
+    return className(codec).equals(AutoencoderKl.CLASS) ? "diffusers" : "peltast";
   }
 
   /** Writes {@code config.json}, and weights that are not those of the project, into a folder. */
   static void write(Path folder, Codec codec) throws IOException {
+    Codec raw = codec instanceof NormalisedCodec n ? n.codec() : codec;
+    if (raw instanceof AutoencoderKl kl) { // weights and scaling as they were read
+      copyFiles(kl.folder(), folder);
+      return;
+    }
     ObjectNode json = JsonConfig.JSON.createObjectNode();
     json.put("_class_name", className(codec));
     json.put("latent_channels", codec.channels());
@@ -93,7 +113,6 @@ final class Codecs {
       n.normalisation().mean().forEach(json.putArray("latents_mean")::add);
       n.normalisation().std().forEach(json.putArray("latents_std")::add);
     }
-    Codec raw = codec instanceof NormalisedCodec n ? n.codec() : codec;
     if (raw instanceof Taef2Codec taef2) {
       List<Path> files = taef2.files();
       if (files.isEmpty()) {
@@ -104,5 +123,13 @@ final class Codecs {
       }
     }
     JsonConfig.write(folder.resolve("config.json"), json);
+  }
+
+  private static void copyFiles(Path from, Path to) throws IOException {
+    try (Stream<Path> files = Files.list(from)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        Files.copy(file, to.resolve(String.valueOf(file.getFileName())));
+      }
+    }
   }
 }

@@ -400,7 +400,7 @@ public final class ModelFolder {
     index.putArray("text_encoder").add("peltast").add(MINILM);
     index.putArray("tokenizer").addNull().addNull();
     index.putArray("transformer").add("diffusers").add(ZImageFiles.CLASS);
-    index.putArray("vae").add("peltast").add(Codecs.className(model.codec()));
+    index.putArray("vae").add(Codecs.library(model.codec())).add(Codecs.className(model.codec()));
     JsonConfig.write(folder.resolve(INDEX), index);
 
     ObjectNode scheduler = JsonConfig.JSON.createObjectNode();

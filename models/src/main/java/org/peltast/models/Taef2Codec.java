@@ -9,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameter;
+import org.peltast.tensor.GroupNorm;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
@@ -43,30 +44,35 @@ public final class Taef2Codec implements Codec {
     this.files = files;
     encoderWeights = Parameters.on(device, Precision.FLOAT32);
     Parameters e = encoderWeights;
-    encoder.add(new Convolution(e.at("0"), 3, WIDTH, 3)::forward);
+    encoder.add(convolution(e.at("0"), 3, WIDTH)::forward);
     encoder.add(new Block(e.at("1"), false)::forward);
     for (int first = 2; first <= 10; first += 4) { // each halves the size
-      encoder.add(new Convolution(e.at("" + first), WIDTH, WIDTH, 3, 2, false)::forward);
+      encoder.add(new Conv2d(e.at("" + first), WIDTH, WIDTH, 3, 2, 1, false)::forward);
       for (int i = 1; i <= 3; i++) {
         encoder.add(new Block(e.at("" + (first + i)), first == 10)::forward);
       }
     }
-    encoder.add(new Convolution(e.at("14"), WIDTH, CHANNELS, 3)::forward);
+    encoder.add(convolution(e.at("14"), WIDTH, CHANNELS)::forward);
 
     decoderWeights = Parameters.on(device, Precision.FLOAT32);
     Parameters d = decoderWeights;
     decoder.add(z -> z.div(3).tanh().mul(3));
-    Convolution in = new Convolution(d.at("1"), CHANNELS, WIDTH, 3);
+    Conv2d in = convolution(d.at("1"), CHANNELS, WIDTH);
     decoder.add(z -> in.forward(z).relu());
     for (int first = 3; first <= 13; first += 5) { // each doubles the size
       for (int i = 0; i < 3; i++) {
         decoder.add(new Block(d.at("" + (first + i)), first == 3)::forward);
       }
-      Convolution after = new Convolution(d.at("" + (first + 4)), WIDTH, WIDTH, 3, 1, false);
+      Conv2d after = new Conv2d(d.at("" + (first + 4)), WIDTH, WIDTH, 3, 1, 1, false);
       decoder.add(x -> after.forward(x.upsampleNearest(2 * x.size(2), 2 * x.size(3))));
     }
     decoder.add(new Block(d.at("18"), false)::forward);
-    decoder.add(new Convolution(d.at("19"), WIDTH, 3, 3)::forward);
+    decoder.add(convolution(d.at("19"), WIDTH, 3)::forward);
+  }
+
+  /** A 3 × 3 convolution with bias that keeps the size. */
+  private static Conv2d convolution(Parameters p, int in, int out) {
+    return new Conv2d(p, in, out, 3, 1, 1, true);
   }
 
   /** The codec with the weights that come with the project. */
@@ -191,37 +197,38 @@ public final class Taef2Codec implements Codec {
    * norm.
    */
   private static final class Block {
-    private final List<Convolution> convolutions = new ArrayList<>();
-    private final @Nullable Convolution poolIn; // 64 → 256
-    private final @Nullable Convolution poolOut; // 256 → 64
-    private final @Nullable Parameter poolWeight; // [256]
-    private final @Nullable Parameter poolBias; // [256]
+    private final List<Conv2d> convolutions = new ArrayList<>();
+    private final @Nullable Pool pool;
 
     Block(Parameters p, boolean pooled) {
       for (int i = 0; i < 3; i++) {
-        convolutions.add(new Convolution(p.at("conv").at("" + 2 * i), WIDTH, WIDTH, 3));
+        convolutions.add(convolution(p.at("conv").at("" + 2 * i), WIDTH, WIDTH));
       }
-      Parameters pool = p.at("pool");
-      poolIn = pooled ? new Convolution(pool.at("0"), WIDTH, POOL_WIDTH, 1, 1, false) : null;
-      poolOut = pooled ? new Convolution(pool.at("3"), POOL_WIDTH, WIDTH, 1, 1, false) : null;
-      poolWeight =
-          pooled ? pool.at("1").declare("weight", Parameters.Init.ones(), POOL_WIDTH) : null;
-      poolBias = pooled ? pool.at("1").declare("bias", Parameters.Init.zeros(), POOL_WIDTH) : null;
+      pool = pooled ? new Pool(p.at("pool")) : null;
     }
 
     Tensor forward(Tensor x) {
-      Tensor y = x;
-      if (poolIn != null && poolOut != null && poolWeight != null && poolBias != null) {
-        Tensor pooled =
-            poolIn
-                .forward(x)
-                .groupNorm(POOL_GROUPS, poolWeight.value(), poolBias.value(), 1e-5)
-                .relu();
-        y = x.add(poolOut.forward(pooled));
-      }
+      Tensor y = pool == null ? x : x.add(pool.forward(x));
       Tensor out = convolutions.get(0).forward(y).relu();
       out = convolutions.get(1).forward(out).relu();
       return convolutions.get(2).forward(out).add(y).relu();
+    }
+  }
+
+  /** Two 1 × 1 convolutions, 64 → 256 → 64, around a group norm and ReLU. */
+  private static final class Pool {
+    private final Conv2d in;
+    private final GroupNorm norm;
+    private final Conv2d out;
+
+    Pool(Parameters p) {
+      in = new Conv2d(p.at("0"), WIDTH, POOL_WIDTH, 1, 1, 0, false);
+      norm = new GroupNorm(p.at("1"), POOL_GROUPS, POOL_WIDTH, 1e-5);
+      out = new Conv2d(p.at("3"), POOL_WIDTH, WIDTH, 1, 1, 0, false);
+    }
+
+    Tensor forward(Tensor x) {
+      return out.forward(norm.forward(in.forward(x)).relu());
     }
   }
 }

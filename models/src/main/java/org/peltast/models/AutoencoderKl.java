@@ -1,0 +1,285 @@
+package org.peltast.models;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Attention;
+import org.peltast.tensor.Conv2d;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.GroupNorm;
+import org.peltast.tensor.Linear;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/**
+ * The variational autoencoder of latent diffusion (Rombach et al., 2022), as diffusers' {@code
+ * AutoencoderKL} has it: residual blocks with group norms, one attention at the lowest resolution.
+ * It computes in float32, for in half precision some of the published ones overflow. As a codec it
+ * encodes to the mean.
+ */
+public final class AutoencoderKl implements Codec {
+  static final String CLASS = "AutoencoderKL";
+
+  private static final double EPS = 1e-6;
+
+  private final Parameters parameters;
+  private final Path folder;
+  private final int channels;
+  private final int factor;
+  private final List<UnaryOperator<Tensor>> encoder = new ArrayList<>();
+  private final List<UnaryOperator<Tensor>> decoder = new ArrayList<>();
+
+  private AutoencoderKl(Path folder, JsonConfig json, Parameters p) {
+    this.parameters = p;
+    this.folder = folder;
+    channels = json.integer("latent_channels", 4);
+    List<Integer> widths = json.integers("block_out_channels", List.of(64));
+    int layers = json.integer("layers_per_block", 1);
+    int groups = json.integer("norm_num_groups", 32);
+    boolean attend = json.bool("mid_block_add_attention", true);
+    require(json, channels >= 1 && layers >= 1 && groups >= 1, "its sizes must be positive");
+    require(
+        json,
+        !widths.isEmpty() && widths.stream().allMatch(w -> w >= 1 && w % groups == 0),
+        "block_out_channels " + widths + " must be multiples of norm_num_groups " + groups);
+    require(
+        json,
+        json.integer("in_channels", 3) == 3 && json.integer("out_channels", 3) == 3,
+        "in_channels and out_channels must be 3");
+    require(json, json.string("act_fn", "silu").equals("silu"), "act_fn must be silu");
+    requireBlocks(json, "down_block_types", "DownEncoderBlock2D", widths.size());
+    requireBlocks(json, "up_block_types", "UpDecoderBlock2D", widths.size());
+    factor = 1 << (widths.size() - 1);
+    int last = widths.size() - 1;
+
+    Parameters e = p.at("encoder");
+    encoder.add(convolution(e.at("conv_in"), 3, widths.get(0))::forward);
+    int width = widths.get(0);
+    for (int i = 0; i <= last; i++) {
+      Parameters block = e.at("down_blocks").at("" + i);
+      for (int j = 0; j < layers; j++) {
+        encoder.add(
+            new Resnet(block.at("resnets").at("" + j), width, widths.get(i), groups)::forward);
+        width = widths.get(i);
+      }
+      if (i < last) {
+        Conv2d down =
+            new Conv2d(block.at("downsamplers").at("0").at("conv"), width, width, 3, 2, 0, true);
+        encoder.add(x -> down.forward(padded(x)));
+      }
+    }
+    middle(encoder, e.at("mid_block"), width, groups, attend);
+    finish(encoder, e, width, 2 * channels, groups);
+    if (json.bool("use_quant_conv", true)) {
+      encoder.add(
+          new Conv2d(p.at("quant_conv"), 2L * channels, 2L * channels, 1, 1, 0, true)::forward);
+    }
+
+    if (json.bool("use_post_quant_conv", true)) {
+      decoder.add(new Conv2d(p.at("post_quant_conv"), channels, channels, 1, 1, 0, true)::forward);
+    }
+    Parameters d = p.at("decoder");
+    decoder.add(convolution(d.at("conv_in"), channels, width)::forward);
+    middle(decoder, d.at("mid_block"), width, groups, attend);
+    for (int i = 0; i <= last; i++) {
+      Parameters block = d.at("up_blocks").at("" + i);
+      int to = widths.get(last - i);
+      for (int j = 0; j <= layers; j++) {
+        decoder.add(new Resnet(block.at("resnets").at("" + j), width, to, groups)::forward);
+        width = to;
+      }
+      if (i < last) {
+        Conv2d up = convolution(block.at("upsamplers").at("0").at("conv"), width, width);
+        decoder.add(x -> up.forward(x.upsampleNearest(2 * x.size(2), 2 * x.size(3))));
+      }
+    }
+    finish(decoder, d, width, 3, groups);
+  }
+
+  private static void require(JsonConfig json, boolean condition, String sentence) {
+    if (!condition) {
+      throw new ModelException(json.file() + ": " + sentence);
+    }
+  }
+
+  private static void requireBlocks(JsonConfig json, String key, String type, int count) {
+    List<@Nullable String> types = json.strings(key);
+    require(
+        json,
+        types.size() == count && types.stream().allMatch(type::equals),
+        key + " must be " + count + " times " + type + ", but is " + types);
+  }
+
+  private static void middle(
+      List<UnaryOperator<Tensor>> layers, Parameters p, int width, int groups, boolean attend) {
+    layers.add(new Resnet(p.at("resnets").at("0"), width, width, groups)::forward);
+    if (attend) {
+      layers.add(new PixelAttention(p.at("attentions").at("0"), width, groups)::forward);
+    }
+    layers.add(new Resnet(p.at("resnets").at("1"), width, width, groups)::forward);
+  }
+
+  private static void finish(
+      List<UnaryOperator<Tensor>> layers, Parameters p, int width, int out, int groups) {
+    GroupNorm norm = new GroupNorm(p.at("conv_norm_out"), groups, width, EPS);
+    Conv2d conv = convolution(p.at("conv_out"), width, out);
+    layers.add(x -> conv.forward(norm.forward(x).silu()));
+  }
+
+  /** A 3 × 3 convolution with bias that keeps the size. */
+  private static Conv2d convolution(Parameters p, int in, int out) {
+    return new Conv2d(p, in, out, 3, 1, 1, true);
+  }
+
+  /** One column of zeros on the right and one row below: [B, C, H + 1, W + 1]. */
+  private static Tensor padded(Tensor x) {
+    long b = x.size(0);
+    long c = x.size(1);
+    Tensor wide =
+        Tensor.cat(List.of(x, Tensor.zeros(DType.FLOAT32, x.device(), b, c, x.size(2), 1)), 3);
+    return Tensor.cat(
+        List.of(wide, Tensor.zeros(DType.FLOAT32, x.device(), b, c, 1, x.size(3) + 1)), 2);
+  }
+
+  /** Reads {@code config.json} and weights. */
+  static AutoencoderKl load(Path folder, JsonConfig json, Device device) {
+    Parameters p = Parameters.on(device, Precision.FLOAT32);
+    try {
+      AutoencoderKl codec = new AutoencoderKl(folder, json, p);
+      Weights.load(folder, p);
+      return codec;
+    } catch (RuntimeException e) {
+      p.close();
+      throw e;
+    }
+  }
+
+  /** How latents are scaled for the network: {@code (z − shift_factor)·scaling_factor}. */
+  static Normalisation normalisation(JsonConfig json) {
+    int channels = json.integer("latent_channels", 4);
+    double scaling = json.number("scaling_factor", 0.18215);
+    require(json, scaling > 0, "scaling_factor must be positive, but is " + scaling);
+    if (json.has("latents_mean") || json.has("latents_std")) {
+      return new Normalisation(
+          json.numbers("latents_mean", null),
+          json.numbers("latents_std", null).stream().map(s -> s / scaling).toList());
+    }
+    return Normalisation.uniform(channels, json.number("shift_factor", 0.0), 1 / scaling);
+  }
+
+  /** The folder that it was read from. */
+  Path folder() {
+    return folder;
+  }
+
+  /**
+   * The posterior over latents.
+   *
+   * @param images [B, 3, H, W] in [−1, 1]
+   * @return mean and logarithm of the variance, the latter within [−30, 20], each [B, C, h, w]
+   */
+  List<Tensor> posterior(Tensor images) {
+    List<Tensor> halves = through(encoder, images).chunk(2, 1);
+    return List.of(halves.get(0), halves.get(1).clamp(-30, 20));
+  }
+
+  /** Latents [B, C, h, w] to pictures [B, 3, H, W] in [−1, 1]. */
+  Tensor picture(Tensor latents) {
+    return through(decoder, latents);
+  }
+
+  @Override
+  public String id() {
+    return "autoencoder-kl";
+  }
+
+  @Override
+  public int channels() {
+    return channels;
+  }
+
+  @Override
+  public int factor() {
+    return factor;
+  }
+
+  @Override
+  public Tensor encode(Tensor images) {
+    CodecInputs.requireImages(this, images);
+    return posterior(images.mul(2).sub(1)).get(0);
+  }
+
+  @Override
+  public Tensor decode(Tensor latents) {
+    CodecInputs.requireLatents(this, latents);
+    return picture(latents).add(1).mul(0.5);
+  }
+
+  private static Tensor through(List<UnaryOperator<Tensor>> layers, Tensor x) {
+    return Scope.compute(
+        () -> {
+          Tensor y = x;
+          for (UnaryOperator<Tensor> layer : layers) {
+            Tensor in = y;
+            y = Scope.compute(() -> layer.apply(in));
+          }
+          return y;
+        });
+  }
+
+  @Override
+  public void close() {
+    parameters.close();
+  }
+
+  /** {@code skip(x) + conv₂(silu(norm₂(conv₁(silu(norm₁(x))))))}. */
+  private static final class Resnet {
+    private final GroupNorm norm1;
+    private final Conv2d conv1;
+    private final GroupNorm norm2;
+    private final Conv2d conv2;
+    private final @Nullable Conv2d shortcut; // 1 × 1, where the width changes
+
+    Resnet(Parameters p, int in, int out, int groups) {
+      norm1 = new GroupNorm(p.at("norm1"), groups, in, EPS);
+      conv1 = convolution(p.at("conv1"), in, out);
+      norm2 = new GroupNorm(p.at("norm2"), groups, out, EPS);
+      conv2 = convolution(p.at("conv2"), out, out);
+      shortcut = in == out ? null : new Conv2d(p.at("conv_shortcut"), in, out, 1, 1, 0, true);
+    }
+
+    Tensor forward(Tensor x) {
+      Tensor h = conv1.forward(norm1.forward(x).silu());
+      h = conv2.forward(norm2.forward(h).silu());
+      return (shortcut == null ? x : shortcut.forward(x)).add(h);
+    }
+  }
+
+  /** Self-attention with one head among all pixels, added to its input. */
+  private static final class PixelAttention {
+    private final GroupNorm norm;
+    private final Linear toQ;
+    private final Linear toK;
+    private final Linear toV;
+    private final Linear toOut;
+
+    PixelAttention(Parameters p, int width, int groups) {
+      norm = new GroupNorm(p.at("group_norm"), groups, width, EPS);
+      toQ = new Linear(p.at("to_q"), width, width, true);
+      toK = new Linear(p.at("to_k"), width, width, true);
+      toV = new Linear(p.at("to_v"), width, width, true);
+      toOut = new Linear(p.at("to_out").at("0"), width, width, true);
+    }
+
+    Tensor forward(Tensor x) {
+      Tensor rows = norm.forward(x).flatten(2, 3).transpose(1, 2).unsqueeze(1); // [B, 1, H·W, C]
+      Tensor attended = Attention.of(toQ.forward(rows), toK.forward(rows), toV.forward(rows), null);
+      return toOut.forward(attended).squeeze(1).transpose(1, 2).reshape(x.shape()).add(x);
+    }
+  }
+}

@@ -1,0 +1,305 @@
+package org.peltast.models;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.DiffusionException;
+import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/**
+ * Proves a checkpoint's components equal to their reference: feeds each golden file's inputs to the
+ * component that it names, and compares every output by {@code max|a − b| / max|b|}.
+ */
+public final class Verification {
+  /** What became of one output. */
+  public enum Verdict {
+    /** Within the tolerance. */
+    PASS,
+    /** Not within the tolerance, or of another shape, or not finite. */
+    FAIL,
+    /** This build cannot compute it. */
+    UNSUPPORTED
+  }
+
+  /**
+   * One output of one golden file.
+   *
+   * @param golden the file
+   * @param output its name; empty where a whole file cannot be checked
+   * @param shape of the expected output
+   * @param error relative; NaN where there is none
+   * @param note one sentence where a number does not say it all, else empty
+   */
+  public record Line(
+      Path golden,
+      String output,
+      List<Long> shape,
+      double error,
+      double tolerance,
+      Verdict verdict,
+      String note) {
+    /** Copies the shape. */
+    public Line {
+      shape = List.copyOf(shape);
+    }
+
+    /** {@code forward.safetensors sample [3, 16, 6, 10] 2.1e-06 1e-04 PASS}. */
+    @Override
+    public String toString() {
+      StringBuilder s = new StringBuilder().append(golden.getFileName());
+      if (!output.isEmpty()) {
+        s.append("  ").append(output).append(' ').append(shape);
+      }
+      if (verdict != Verdict.UNSUPPORTED) {
+        s.append(String.format(Locale.ROOT, "  %.2e  %.0e", error, tolerance));
+      }
+      s.append("  ").append(verdict);
+      return note.isEmpty() ? s.toString() : s.append("  ").append(note).toString();
+    }
+  }
+
+  /** All lines, in order. */
+  public record Report(List<Line> lines) {
+    /** Copies the lines. */
+    public Report {
+      lines = List.copyOf(lines);
+    }
+
+    /** 0 if everything passed, 1 if anything failed, else 2: something could not be checked. */
+    public int exitCode() {
+      if (lines.stream().anyMatch(l -> l.verdict() == Verdict.FAIL)) {
+        return 1;
+      }
+      return lines.stream().allMatch(l -> l.verdict() == Verdict.PASS) ? 0 : 2;
+    }
+  }
+
+  /** Says in one sentence why something cannot be computed here. */
+  static final class Unsupported extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Unsupported(String sentence) {
+      super(sentence);
+    }
+  }
+
+  private Verification() {}
+
+  /**
+   * Checks a checkpoint.
+   *
+   * @param folder in the diffusers layout; only the components that the golden files name are read
+   * @param goldens their format is told in {@code oracles/README.md}
+   * @param each told every line as soon as it is known
+   * @throws ModelException if the checkpoint or a golden file is malformed
+   */
+  public static Report run(Path folder, List<Path> goldens, Device device, Consumer<Line> each) {
+    if (goldens.isEmpty()) {
+      throw new ModelException("name at least one golden file to verify " + folder + " against");
+    }
+    List<Line> lines = new ArrayList<>();
+    for (Path path : goldens) {
+      try (Scope s = Scope.open()) {
+        GoldenFile golden = GoldenFile.read(path, device);
+        List<Line> some;
+        try {
+          some = check(folder, golden, device);
+        } catch (Unsupported e) {
+          some = List.of(unsupported(golden, "", List.of(), String.valueOf(e.getMessage())));
+        } catch (DiffusionException e) {
+          throw new ModelException(path + ": " + e.getMessage(), e);
+        }
+        some.forEach(each);
+        lines.addAll(some);
+      }
+    }
+    return new Report(lines);
+  }
+
+  private static List<Line> check(Path folder, GoldenFile golden, Device device) {
+    if (golden.has("lora")) {
+      throw new Unsupported("LoRA files cannot be loaded yet.");
+    }
+    String what = golden.text("component") + " " + golden.text("operation");
+    return switch (what) {
+      case "transformer forward", "transformer backward" ->
+          transformer(folder, golden, device, what.endsWith("backward"));
+      case "vae encode" -> encode(folder, golden, device);
+      case "vae decode" -> decode(folder, golden, device);
+      case "pipeline sample" -> compare(golden, ZImagePipeline.sample(folder, golden, device));
+      default ->
+          throw new Unsupported(
+              "The operation "
+                  + what
+                  + " cannot be checked yet; supported are transformer forward"
+                  + " and backward, vae encode and decode, and pipeline sample.");
+    };
+  }
+
+  /** The class that a component's own configuration names. */
+  private static String className(Path folder, String component) {
+    return JsonConfig.read(folder.resolve(component).resolve("config.json"))
+        .string("_class_name", "");
+  }
+
+  /** A Z-Image transformer for a golden file, on the patch size that it asks for. */
+  static ZImageTransformer transformer(Path folder, int patch, GoldenFile golden, Device device) {
+    String name = className(folder, "transformer");
+    if (!name.equals(ZImageFiles.CLASS)) {
+      throw new Unsupported(
+          "Transformers of class "
+              + name
+              + " cannot be computed yet, only "
+              + ZImageFiles.CLASS
+              + ".");
+    }
+    return ZImageFiles.load(folder.resolve("transformer"), patch, device, golden.precision());
+  }
+
+  private static List<Line> transformer(
+      Path folder, GoldenFile golden, Device device, boolean backward) {
+    int patch = golden.has("patch_size") ? golden.integer("patch_size") : 0;
+    try (ZImageTransformer network = transformer(folder, patch, golden, device)) {
+      Map<String, Tensor> leaves = new LinkedHashMap<>();
+      for (String name : List.of("latents", "timestep", "caption_features")) {
+        leaves.put(name, golden.input(name).detach().requireGrad(backward));
+      }
+      network.parameters().trainable(backward);
+      Tensor sample =
+          network.forward(
+              leaf(leaves, "latents"),
+              leaf(leaves, "timestep"),
+              network.read(golden.condition(leaf(leaves, "caption_features"), "caption_mask")));
+      Map<String, Tensor> answers = new LinkedHashMap<>();
+      answers.put("sample", sample);
+      if (backward) {
+        sample.backward(golden.input("cotangent"));
+        leaves.forEach((name, leaf) -> answers.put("grad." + name, gradient(leaf)));
+        network
+            .parameters()
+            .values()
+            .forEach((name, weight) -> answers.put("grad.weights." + name, gradient(weight)));
+      }
+      return compare(golden, answers);
+    }
+  }
+
+  private static Tensor leaf(Map<String, Tensor> leaves, String name) {
+    Tensor leaf = leaves.get(name);
+    if (leaf == null) {
+      throw new IllegalStateException("no leaf " + name);
+    }
+    return leaf;
+  }
+
+  /** A leaf's gradient; zeros if the answer does not depend on it. */
+  private static Tensor gradient(Tensor leaf) {
+    Tensor g = leaf.grad();
+    return g == null ? Tensor.zeros(leaf.dtype(), leaf.device(), leaf.shape()) : g;
+  }
+
+  /** The codec of a checkpoint, without its normalisation: golden files hold raw latents. */
+  private static Codec codec(Path folder, Device device) {
+    String name = className(folder, "vae");
+    if (!Codecs.CLASSES.contains(name)) {
+      throw new Unsupported(
+          "Codecs of class "
+              + name
+              + " cannot be computed yet, only "
+              + String.join(", ", Codecs.CLASSES)
+              + ".");
+    }
+    return Codecs.load(folder.resolve("vae"), device).codec();
+  }
+
+  private static List<Line> encode(Path folder, GoldenFile golden, Device device) {
+    try (Codec codec = codec(folder, device);
+        Autograd off = Autograd.off()) {
+      Tensor images = golden.input("sample");
+      Map<String, Tensor> answers = new LinkedHashMap<>();
+      if (codec instanceof AutoencoderKl kl) { // its golden files are in its own range, [−1, 1]
+        List<Tensor> posterior = kl.posterior(images);
+        answers.put("mean", posterior.get(0));
+        answers.put("logvar", posterior.get(1));
+      } else {
+        answers.put("mean", codec.encode(images));
+      }
+      return compare(golden, answers);
+    }
+  }
+
+  private static List<Line> decode(Path folder, GoldenFile golden, Device device) {
+    try (Codec codec = codec(folder, device);
+        Autograd off = Autograd.off()) {
+      Tensor latents = golden.input("latents");
+      Tensor images =
+          codec instanceof AutoencoderKl kl ? kl.picture(latents) : codec.decode(latents);
+      return compare(golden, Map.of("sample", images));
+    }
+  }
+
+  // ------------------------------------------------------------------ comparing
+
+  private static List<Line> compare(GoldenFile golden, Map<String, Tensor> answers) {
+    List<Line> lines = new ArrayList<>();
+    golden
+        .outputs()
+        .forEach((name, expected) -> lines.add(compare(golden, name, answers.get(name), expected)));
+    return lines;
+  }
+
+  private static Line compare(
+      GoldenFile golden, String name, @Nullable Tensor actual, Tensor expected) {
+    List<Long> shape = Arrays.stream(expected.shape()).boxed().toList();
+    if (actual == null) {
+      return unsupported(golden, name, shape, "This output is not computed here.");
+    }
+    if (!Arrays.equals(actual.shape(), expected.shape())) {
+      String note = "The shape here is " + Arrays.toString(actual.shape()) + ".";
+      return new Line(
+          golden.path(), name, shape, Double.NaN, golden.tolerance(), Verdict.FAIL, note);
+    }
+    double error = relativeError(actual, expected);
+    Verdict verdict = error <= golden.tolerance() ? Verdict.PASS : Verdict.FAIL; // NaN fails
+    String note = Double.isNaN(error) ? "There are values that are not finite." : "";
+    return new Line(golden.path(), name, shape, error, golden.tolerance(), verdict, note);
+  }
+
+  private static Line unsupported(
+      GoldenFile golden, String name, List<Long> shape, String sentence) {
+    return new Line(
+        golden.path(), name, shape, Double.NaN, golden.tolerance(), Verdict.UNSUPPORTED, sentence);
+  }
+
+  /** {@code max|a − b| / max|b|}; of zeros, whether they are zeros here too. */
+  private static double relativeError(Tensor actual, Tensor expected) {
+    if (expected.count() == 0) {
+      return 0;
+    }
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      Tensor a = actual.detach().to(Device.CPU).to(DType.FLOAT64).reshape(expected.count());
+      Tensor b = expected.to(Device.CPU).to(DType.FLOAT64).reshape(expected.count());
+      if (!a.allFinite() || !b.allFinite()) {
+        return Double.NaN;
+      }
+      double difference = a.sub(b).abs().max(false, 0).item();
+      double largest = b.abs().max(false, 0).item();
+      if (largest == 0) {
+        return difference == 0 ? 0 : Double.POSITIVE_INFINITY;
+      }
+      return difference / largest;
+    }
+  }
+}

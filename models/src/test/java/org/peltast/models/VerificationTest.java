@@ -1,0 +1,217 @@
+package org.peltast.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+import org.peltast.models.Verification.Line;
+import org.peltast.models.Verification.Report;
+import org.peltast.models.Verification.Verdict;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorFiles;
+
+/**
+ * Networks, codecs and pipelines are equal to their references on every golden file; and what is
+ * not equal does not pass.
+ */
+class VerificationTest {
+  @TempDir Path temporary;
+
+  /** One test a file: forward, backward, bfloat16, pipelines, the autoencoder. */
+  @TestFactory
+  Stream<DynamicTest> everyZImageFileAgreesWithDiffusers() throws IOException {
+    try (Stream<Path> walk = Files.walk(Golden.path("zimage-tiny").getParent(), 2)) {
+      List<Path> files =
+          walk.filter(p -> p.getParent().getFileName().toString().startsWith("zimage-"))
+              .filter(p -> p.toString().endsWith(".safetensors"))
+              .sorted()
+              .toList();
+      assertThat(files).hasSizeGreaterThanOrEqualTo(20);
+      return files.stream()
+          .map(
+              f ->
+                  DynamicTest.dynamicTest(
+                      f.getParent().getFileName() + "/" + f.getFileName(), () -> passes(f)));
+    }
+  }
+
+  private void passes(Path file) throws IOException {
+    Path folder = file.getParent();
+    if (Files.exists(folder.resolve("transformer/formula.json"))) {
+      folder = FormulaWeights.materialise(folder, Files.createTempDirectory(temporary, "model"));
+    }
+    Report report = verify(folder, file);
+    assertThat(report.lines())
+        .allSatisfy(line -> assertThat(line.verdict()).as(line.toString()).isEqualTo(Verdict.PASS));
+    assertThat(report.lines()).hasSize(outputs(file));
+    assertThat(report.exitCode()).isZero();
+  }
+
+  private static int outputs(Path file) {
+    try (Scope s = Scope.open()) {
+      return (int)
+          TensorFiles.read(file).keySet().stream().filter(k -> k.startsWith("output.")).count();
+    }
+  }
+
+  private static Report verify(Path folder, Path... files) {
+    List<Line> told = new ArrayList<>();
+    Report report = Verification.run(folder, List.of(files), Device.CPU, told::add);
+    assertThat(told).isEqualTo(report.lines());
+    return report;
+  }
+
+  private Path taef2() throws IOException {
+    Path vae = Files.createDirectories(temporary.resolve("taef2/vae"));
+    Files.writeString(
+        vae.resolve("config.json"), "{\"_class_name\": \"Taef2Codec\", \"weights\": \"built-in\"}");
+    return vae.getParent();
+  }
+
+  @Test
+  void theBuiltInCodecAgreesWithItsOriginal() throws IOException {
+    Report report =
+        verify(
+            taef2(),
+            Golden.path("taef2/encode.safetensors"),
+            Golden.path("taef2/decode.safetensors"));
+    assertThat(report.lines())
+        .extracting(Line::verdict)
+        .containsExactly(Verdict.PASS, Verdict.PASS);
+    assertThat(report.lines().get(0).toString())
+        .matches("encode\\.safetensors  mean \\[2, 32, 9, 7]  \\d\\.\\d\\de[-+]0\\d  1e-04  PASS");
+  }
+
+  /** A copy of a golden file with something changed. */
+  private Path changed(String name, Map<String, String> metadata, String tensor, Tensor value) {
+    Path source = Golden.path(name);
+    Map<String, String> m = new LinkedHashMap<>(TensorFiles.metadata(source));
+    m.putAll(metadata);
+    Map<String, Tensor> t = new LinkedHashMap<>(TensorFiles.read(source));
+    if (value == null) {
+      t.remove(tensor);
+    } else {
+      t.put(tensor, value);
+    }
+    Path file = temporary.resolve("changed.safetensors");
+    TensorFiles.write(file, t, m);
+    return file;
+  }
+
+  @Test
+  void whatDiffersFails() throws IOException {
+    try (Scope s = Scope.open()) {
+      Golden g = Golden.read(Golden.path("zimage-tiny/forward.safetensors"));
+      Path folder = Golden.path("zimage-tiny");
+      Tensor sample = g.output("sample");
+      Tensor bump = Tensor.zeros(sample.shape());
+      bump.narrow(3, 2, 1)
+          .narrow(0, 1, 1)
+          .copyFrom(Tensor.full(0.02, bump.dtype(), bump.device(), 1, 16, 6, 1));
+      Path off =
+          changed("zimage-tiny/forward.safetensors", Map.of(), "output.sample", sample.add(bump));
+      Report report = verify(folder, off);
+      assertThat(report.lines()).extracting(Line::verdict).containsExactly(Verdict.FAIL);
+      assertThat(report.exitCode()).isEqualTo(1);
+
+      Path other =
+          changed(
+              "zimage-tiny/forward.safetensors",
+              Map.of(),
+              "output.sample",
+              sample.narrow(2, 0, 4).contiguous());
+      assertThat(verify(folder, other).lines().get(0).note()).contains("[3, 16, 6, 10]");
+      assertThat(verify(folder, other).exitCode()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void otherGuidanceFails() {
+    try (Scope s = Scope.open()) {
+      Path folder = Golden.path("zimage-tiny");
+      for (Map<String, String> metadata :
+          List.of(
+              Map.of("guidance_scale", "3.4"),
+              Map.of("steps", "5"),
+              Map.of("cfg_normalization", "0.9"),
+              Map.of("cfg_truncation", "0.4"))) {
+        Path file = changed("zimage-tiny/sample.safetensors", metadata, "output.image", null);
+        assertThat(verify(folder, file).exitCode()).as(metadata.toString()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void whatCannotBeComputedIsSaidAndDoesNotPass() throws IOException {
+    try (Scope s = Scope.open()) {
+      Path folder = Golden.path("zimage-tiny");
+      String forward = "zimage-tiny/forward.safetensors";
+      Path unet = changed(forward, Map.of("component", "unet"), "input.none", null);
+      Report report = verify(folder, unet, Golden.path(forward));
+      assertThat(report.lines())
+          .extracting(Line::verdict)
+          .containsExactly(Verdict.UNSUPPORTED, Verdict.PASS);
+      assertThat(report.lines().get(0).note()).contains("unet forward");
+      assertThat(report.exitCode()).isEqualTo(2);
+
+      Path unknown = changed(forward, Map.of(), "output.attention", Tensor.zeros(2));
+      assertThat(verify(folder, unknown).exitCode()).isEqualTo(2);
+      Path lora = changed(forward, Map.of("lora", "x.safetensors"), "input.none", null);
+      assertThat(verify(folder, lora).lines().get(0).note()).contains("LoRA");
+
+      Path lumina = Files.createDirectories(temporary.resolve("lumina/transformer"));
+      Files.writeString(
+          lumina.resolve("config.json"), "{\"_class_name\": \"Lumina2Transformer2DModel\"}");
+      assertThat(verify(lumina.getParent(), Golden.path(forward)).lines().get(0).note())
+          .contains("Lumina2Transformer2DModel");
+    }
+  }
+
+  @Test
+  void malformedFilesAreToldInOneSentence() throws IOException {
+    try (Scope s = Scope.open()) {
+      Path folder = Golden.path("zimage-tiny");
+      String forward = "zimage-tiny/forward.safetensors";
+      refuses(folder, changed(forward, Map.of(), "input.latents", null), "input.latents");
+      refuses(folder, changed(forward, Map.of(), "output.sample", null), "is no golden file");
+      refuses(
+          folder, changed(forward, Map.of("tolerance", "small"), "input.none", null), "tolerance");
+      refuses(
+          folder, changed(forward, Map.of("patch_size", "3"), "input.none", null), "patch sizes");
+      refuses(
+          folder,
+          changed(
+              forward,
+              Map.of(),
+              "input.caption_mask",
+              Tensor.of(new long[] {0, 1, 1, 0, 1, 0}, 3, 2)),
+          "do not fit the mask");
+      refuses(folder, Files.writeString(temporary.resolve("x.safetensors"), "x"), "x.safetensors");
+      refuses(temporary, Golden.path(forward), "config.json is missing");
+      assertThatThrownBy(() -> Verification.run(folder, List.of(), Device.CPU, l -> {}))
+          .isInstanceOf(ModelException.class);
+    }
+  }
+
+  private static void refuses(Path folder, Path golden, String sentence) {
+    assertThatThrownBy(() -> verify(folder, golden))
+        .hasMessageContaining(sentence)
+        .satisfies(
+            e ->
+                assertThat(e.getClass().getSimpleName())
+                    .isIn("ModelException", "SafetensorsException"));
+  }
+}
