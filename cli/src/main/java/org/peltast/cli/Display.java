@@ -25,7 +25,7 @@ final class Display {
 
   /** Of the dozens of figures of an update, those that tell at a glance how it goes. */
   private static final List<String> AT_A_GLANCE =
-      List.of("loss", "ca", "dm", "variance", "teacherVariance", "fakeLoss", "accuracy");
+      List.of("loss", "ca", "dm", "variance", "teacherVariance", "fakeLoss", "contrast", "family");
 
   private Display() {}
 

@@ -14,7 +14,13 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     scope = ScopeType.INHERIT,
     versionProvider = Version.class,
-    subcommands = {DataCommand.class, InspectCommand.class, DoctorCommand.class},
+    subcommands = {
+      GenerateCommand.class,
+      RecipesCommand.class,
+      DataCommand.class,
+      InspectCommand.class,
+      DoctorCommand.class
+    },
     synopsisSubcommandLabel = "COMMAND",
     usageHelpAutoWidth = true,
     sortOptions = false,

@@ -13,6 +13,11 @@ final class Places {
     return Path.of(System.getProperty("peltast.home", "")).toAbsolutePath().normalize();
   }
 
+  /** What comes with the clone: the teacher, the student, the judge. */
+  static Path shipped(String model) {
+    return home().resolve("weights").resolve(model);
+  }
+
   /** Where JavaCPP unpacks libtorch on first use. */
   static Path natives() {
     String chosen = System.getProperty("org.bytedeco.javacpp.cachedir");

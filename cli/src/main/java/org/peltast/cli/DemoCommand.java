@@ -1,0 +1,145 @@
+package org.peltast.cli;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.peltast.cli.training.Demo;
+import org.peltast.cli.training.DistillRecipe;
+import org.peltast.distill.Trainer;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "demo",
+    description = {
+      "Distils the shipped teacher into a generator of a few steps, measures both beside real pictures on prompts that neither has seen, and writes a report.",
+      "About ten minutes on two cores, five of them distilling. Ctrl-C finishes the update and saves; the same command goes on."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  peltast demo",
+      "  peltast demo --steps 1 --minutes 30 --out runs/one-step",
+      "  peltast demo --updates 20 --prompts 32 --spear 0 --out runs/taste"
+    })
+final class DemoCommand implements Callable<Integer> {
+  /** What the default number of updates is made for, on two cores. */
+  private static final double DEFAULT_MINUTES = 5;
+
+  /** The spear alone needs this many times the updates to fall apart for all to see. */
+  private static final int SPEAR_FACTOR = 3;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "where to write (default: ${DEFAULT-VALUE})")
+  private Path out = Path.of("runs/demo");
+
+  @ArgGroup(exclusive = true)
+  private @Nullable Length length;
+
+  /** How long to distil. */
+  static final class Length {
+    @Option(
+        names = "--updates",
+        paramLabel = "N",
+        description =
+            "how many updates to distil for (default: what takes five minutes on two cores)")
+    private @Nullable Long updates;
+
+    @Option(
+        names = "--minutes",
+        paramLabel = "M",
+        description =
+            "how long to distil: as many updates as two cores do in that time, and never longer")
+    private @Nullable Double minutes;
+  }
+
+  @Option(
+      names = "--seed",
+      paramLabel = "S",
+      description = "of everything random (default: ${DEFAULT-VALUE})")
+  private long seed = DistillRecipe.defaults().seed();
+
+  @Option(
+      names = "--steps",
+      paramLabel = "1|2|4|8",
+      description = "steps of the generator (default: ${DEFAULT-VALUE})")
+  private int steps = DistillRecipe.defaults().steps();
+
+  @Option(
+      names = "--prompts",
+      paramLabel = "N",
+      description = "held-out prompts to measure on (default: ${DEFAULT-VALUE})")
+  private int prompts = 256;
+
+  @Option(
+      names = "--spear",
+      paramLabel = "N",
+      description =
+          "updates of the run without the shield; 0 leaves it out (default: three times --updates)")
+  private @Nullable Long spear;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description = "change a key of the recipe; may be given several times")
+  private List<String> sets = List.of();
+
+  @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
+  DemoCommand() {}
+
+  @Override
+  public Integer call() {
+    if (!List.of(1, 2, 4, 8).contains(steps)) {
+      throw new CommandException("--steps must be 1, 2, 4 or 8.");
+    }
+    if (prompts < 2) {
+      throw new CommandException("--prompts must be at least 2: a distance needs a spread.");
+    }
+    if (spear != null && spear < 0) {
+      throw new CommandException("--spear must not be negative.");
+    }
+    DistillRecipe defaults = DistillRecipe.defaults();
+    Duration limit = null;
+    long updates = defaults.run().updates();
+    if (length != null && length.minutes != null) {
+      double minutes = length.minutes;
+      if (!(minutes > 0 && minutes < 1e5)) {
+        throw new CommandException("--minutes must be more than 0.");
+      }
+      limit = Duration.ofMillis(Math.round(minutes * 60_000));
+      updates = Math.max(1, Math.round(updates * minutes / DEFAULT_MINUTES));
+    } else if (length != null && length.updates != null) {
+      updates = length.updates;
+      if (updates < 1) {
+        throw new CommandException("--updates must be at least 1.");
+      }
+    }
+    List<String> all = new ArrayList<>();
+    all.add("seed=" + seed);
+    all.add("steps=" + steps);
+    all.add("run.updates=" + updates);
+    all.add("teacher=" + RecipeOptions.weights(defaults.teacher()));
+    all.addAll(sets);
+    DistillRecipe recipe =
+        org.peltast.distill.run.Recipes.over(defaults).parse("", "the command line", all);
+    Demo demo =
+        new Demo(
+            new Demo.Options(
+                out,
+                recipe,
+                limit,
+                Places.home().resolve("weights"),
+                prompts,
+                spear == null ? SPEAR_FACTOR * recipe.run().updates() : spear),
+            Display::progress,
+            System.err::println,
+            Interrupts.listen("this update"));
+    Trainer.End end = demo.run();
+    return RunEnd.tell(end, "peltast demo --out " + out, out.resolve("report.html"));
+  }
+}

@@ -1,0 +1,112 @@
+package org.peltast.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.peltast.cli.training.DistillRecipe;
+import org.peltast.cli.training.Distillation;
+import org.peltast.cli.training.Prompts;
+import org.peltast.distill.Observer;
+import org.peltast.distill.Trainer;
+import org.peltast.distill.run.Checksums;
+import org.peltast.distill.run.Progress;
+import org.peltast.distill.run.Provenance;
+import org.peltast.distill.run.RunFolder;
+import org.peltast.distill.run.TensorBoardWriter;
+import org.peltast.models.ModelFolder;
+import org.peltast.models.TextToImage;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Engine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "distill",
+    description = {
+      "Distils a guided, many-step teacher into a generator of a few steps, by Decoupled DMD.",
+      "Writes the student as a model folder OUT/student. The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the update and saves."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  peltast distill --out runs/two-steps",
+      "  peltast distill --recipe dmd2 --out runs/dmd2",
+      "  peltast distill --teacher runs/teacher/teacher --set steps=4 --set alpha=5 --out runs/four",
+      "  peltast distill --out runs/two-steps --resume"
+    })
+final class DistillCommand implements Callable<Integer> {
+  @Mixin private RecipeOptions recipe;
+
+  @Option(
+      names = "--teacher",
+      paramLabel = "DIR",
+      description = "the teacher's model folder (default: the recipe's, weights/teacher)")
+  private @Nullable Path teacher;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "the run's folder (default: ${DEFAULT-VALUE})")
+  private Path out = Path.of("runs/distill");
+
+  @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
+  DistillCommand() {}
+
+  @Override
+  public Integer call() {
+    List<String> sets = new ArrayList<>();
+    if (teacher != null) {
+      sets.add("teacher=" + teacher);
+    }
+    DistillRecipe wanted = recipe.read(RecipeShelf.Kind.DISTILL, DistillRecipe.defaults(), sets);
+    Path weights = RecipeOptions.weights(wanted.teacher());
+    try (RunFolder folder = RunFolder.open(out, System.err::println);
+        TextToImage opened = ModelFolder.open(weights);
+        Progress preparing = Display.progress("drawing emoji")) {
+      DistillRecipe settled = recipe.settle(folder, wanted, teacher != null);
+      Prompts prompts = Prompts.open(settled.data(), preparing);
+      preparing.close();
+      if (folder.readProvenance().isEmpty()) {
+        Map<String, String> inputs = new LinkedHashMap<>();
+        inputs.put("teacher", Checksums.sha256(weights));
+        inputs.put("emoji", prompts.checksum());
+        folder.writeProvenance(
+            Provenance.now(
+                Map.of("peltast", Version.peltast(), "libtorch", Engine.version()),
+                Map.of("run", settled.seed()),
+                inputs));
+      }
+      Interrupts interrupts = Interrupts.listen("this update");
+      try (Distillation distillation = new Distillation(settled, opened)) {
+        Trainer.End end = run(distillation, prompts, folder, interrupts);
+        if (end == Trainer.End.FINISHED) {
+          Map<String, String> origin =
+              folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
+          ModelFolder.write(out.resolve("student"), distillation.student(origin), DType.BFLOAT16);
+        }
+        return RunEnd.tell(end, "peltast distill --out " + out, out.resolve("student"));
+      }
+    }
+  }
+
+  private static Trainer.End run(
+      Distillation distillation, Prompts prompts, RunFolder folder, Interrupts interrupts) {
+    try (Progress progress = Display.progress("distilling");
+        TensorBoardWriter events = TensorBoardWriter.open(folder.events(), 0)) {
+      return distillation.run(
+          prompts.train(),
+          folder,
+          List.of(
+              (done, updates, figures) -> {
+                progress.step(done, updates, figures.values());
+                events.scalars(done, figures.values());
+                return Observer.Verdict.GO_ON;
+              }),
+          interrupts);
+    }
+  }
+}

@@ -1,0 +1,212 @@
+package org.peltast.cli;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.peltast.cli.report.PictureGrid;
+import org.peltast.cli.training.Pictures;
+import org.peltast.distill.run.Progress;
+import org.peltast.models.GenerationSettings;
+import org.peltast.models.ModelFolder;
+import org.peltast.models.TextToImage;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Scope;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "generate",
+    description = {
+      "Draws pictures of prompts with a model folder.",
+      "The same model, prompt and seed give the same bytes. What is not said, the model folder says."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  peltast generate --prompt \"a red apple, noto style\"",
+      "  peltast generate --model runs/demo/student --prompt \"an owl, twemoji style\" --steps 4 --seed 7 --count 9 --out owls.png",
+      "  peltast generate --model weights/teacher --prompts prompts.txt --out pictures/"
+    })
+final class GenerateCommand implements Callable<Integer> {
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      description = "the model folder (default: the shipped student)")
+  private @Nullable Path model;
+
+  @ArgGroup(exclusive = true, multiplicity = "1")
+  private Asked asked;
+
+  /** What to draw. */
+  static final class Asked {
+    @Option(
+        names = "--prompt",
+        paramLabel = "TEXT",
+        description = "what to draw; may be given several times")
+    private @Nullable List<String> prompts;
+
+    @Option(
+        names = "--prompts",
+        paramLabel = "FILE",
+        description = "a text file with a prompt on each line")
+    private @Nullable Path file;
+  }
+
+  @Option(
+      names = "--count",
+      paramLabel = "N",
+      description = "pictures of each prompt (default: ${DEFAULT-VALUE})")
+  private int count = 1;
+
+  @Option(
+      names = "--out",
+      paramLabel = "PATH",
+      description =
+          "a .png file for all pictures in a grid, or a folder for 0000.png, 0001.png, … (default: ${DEFAULT-VALUE})")
+  private Path out = Path.of("generated.png");
+
+  @Option(
+      names = "--seed",
+      paramLabel = "S",
+      description = "of the noise (default: ${DEFAULT-VALUE})")
+  private long seed = 1;
+
+  @Option(names = "--steps", paramLabel = "N", description = "steps of equal length")
+  private @Nullable Integer steps;
+
+  @Option(
+      names = "--guidance",
+      paramLabel = "ALPHA",
+      description = "α of u + α(c − u); 1 is none and halves the cost")
+  private @Nullable Double guidance;
+
+  @Option(names = "--sampler", paramLabel = "NAME", description = "euler, ddim or renoise")
+  private @Nullable String sampler;
+
+  @Option(
+      names = "--size",
+      paramLabel = "PIXELS",
+      description = "edge of the pictures, if not the size that the model was trained for")
+  private @Nullable Integer size;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      description = "pictures drawn at once (default: ${DEFAULT-VALUE})")
+  private int batch = 16;
+
+  @Option(
+      names = "--scale",
+      paramLabel = "N",
+      description = "in a grid, enlarge each pixel to N × N (default: ${DEFAULT-VALUE})")
+  private int scale = 2;
+
+  @Option(names = "--captions", description = "in a grid, write the prompts under the pictures")
+  private boolean captions;
+
+  @Option(
+      names = "--device",
+      paramLabel = "NAME",
+      description = "cpu, cuda or cuda:N (default: cpu)")
+  private String device = "cpu";
+
+  @Option(
+      names = "--precision",
+      paramLabel = "NAME",
+      description = "auto, float32 or bf16 (default: what the model folder says)")
+  private @Nullable String precision;
+
+  @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
+  GenerateCommand() {}
+
+  @Override
+  public Integer call() throws IOException {
+    require(count >= 1, "--count must be at least 1.");
+    require(batch >= 1, "--batch must be at least 1.");
+    require(scale >= 1 && scale <= 32, "--scale must be from 1 to 32.");
+    require(steps == null || (steps >= 1 && steps <= 1000), "--steps must be from 1 to 1000.");
+    require(
+        guidance == null || (Double.isFinite(guidance) && guidance >= 0),
+        "--guidance must be a number of 0 or more.");
+    List<String> prompts = new ArrayList<>();
+    asked()
+        .forEach(
+            prompt -> {
+              for (int i = 0; i < count; i++) {
+                prompts.add(prompt);
+              }
+            });
+    Device on = Device.parse(device);
+    long begin = System.nanoTime();
+    List<BufferedImage> pictures;
+    GenerationSettings settings;
+    try (TextToImage opened =
+            ModelFolder.open(
+                model == null ? Places.shipped("student") : model,
+                on,
+                precision == null ? null : Precision.parse(precision, on));
+        Scope scope = Scope.open();
+        Progress progress = Display.progress("drawing")) {
+      settings = settings(opened.defaults());
+      pictures =
+          Pictures.of(
+              opened.generate(
+                  prompts,
+                  seed,
+                  settings,
+                  batch,
+                  done -> progress.step(done, prompts.size(), Map.of())));
+    }
+    if (out.toString().toLowerCase(Locale.ROOT).endsWith(".png")) {
+      boolean rowOfEach = count > 1 && count < prompts.size();
+      int columns = rowOfEach ? count : (int) Math.ceil(Math.sqrt(pictures.size()));
+      PictureGrid.write(
+          PictureGrid.draw(pictures, captions ? prompts : List.of(), columns, scale), out);
+    } else {
+      Pictures.writeAll(out, pictures);
+    }
+    System.err.printf(
+        Locale.ROOT,
+        "Wrote %s: %d picture%s, %d network evaluations each, %s.%n",
+        out,
+        pictures.size(),
+        pictures.size() == 1 ? "" : "s",
+        settings.evaluations(),
+        Text.seconds((System.nanoTime() - begin) / 1e9));
+    return ExitCode.OK;
+  }
+
+  private List<String> asked() throws IOException {
+    Path file = asked.file;
+    if (file == null) {
+      return asked.prompts == null ? List.of() : asked.prompts;
+    }
+    List<String> lines =
+        Files.readAllLines(file).stream().map(String::strip).filter(l -> !l.isEmpty()).toList();
+    require(!lines.isEmpty(), file + " holds no prompt; write one on each line.");
+    return lines;
+  }
+
+  private GenerationSettings settings(GenerationSettings defaults) {
+    GenerationSettings settings = defaults;
+    settings = steps == null ? settings : settings.withSteps(steps);
+    settings = guidance == null ? settings : settings.withGuidance(guidance);
+    settings =
+        sampler == null ? settings : settings.withSampler(GenerationSettings.sampler(sampler));
+    return size == null ? settings : settings.withSize(size, size);
+  }
+
+  private static void require(boolean condition, String sentence) {
+    if (!condition) {
+      throw new CommandException(sentence);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+package org.peltast.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.peltast.distill.run.Recipes;
+import org.peltast.distill.run.RunFolder;
+import picocli.CommandLine.Option;
+
+/** The options of every command that runs a recipe in a folder. */
+final class RecipeOptions {
+  @Option(
+      names = "--recipe",
+      paramLabel = "NAME_OR_FILE",
+      description = "a recipe of `peltast recipes`, or a YAML file")
+  private @Nullable String recipe;
+
+  @Option(
+      names = "--set",
+      paramLabel = "KEY=VALUE",
+      description =
+          "change a key of the recipe, as in --set run.batch=16; may be given several times")
+  private List<String> sets = List.of();
+
+  @Option(
+      names = "--resume",
+      description = "refuse to begin anew: the folder must hold a run to go on with")
+  private boolean resume;
+
+  /** Whether a recipe or a change of it was asked for. */
+  private boolean asked() {
+    return recipe != null || !sets.isEmpty();
+  }
+
+  /** The recipe asked for, its changes applied; the defaults if none was. */
+  <T extends Record> T read(RecipeShelf.Kind kind, T defaults, List<String> moreSets) {
+    Recipes<T> recipes = Recipes.over(defaults);
+    List<String> all = new java.util.ArrayList<>(sets);
+    all.addAll(moreSets);
+    String name = recipe;
+    return name == null
+        ? recipes.parse("", "the command line", all)
+        : recipes.read(RecipeShelf.find(kind, name), all);
+  }
+
+  /**
+   * The recipe to run in a folder: a run that has begun keeps its own. Stores it in a fresh folder.
+   *
+   * @param wanted what {@link #read} gave
+   * @param more whether other options ask for a recipe of their own
+   * @throws CommandException if the folder holds a run with another recipe, or --resume finds none
+   */
+  <T extends Record> T settle(RunFolder folder, T wanted, boolean more) {
+    Recipes<T> recipes = Recipes.over(wanted);
+    String yaml = recipes.write(wanted);
+    String stored = folder.readRecipe().orElse(null);
+    if (stored == null) {
+      if (resume) {
+        throw new CommandException(
+            "there is no run in "
+                + folder.path()
+                + " to go on with; leave out --resume to begin one.");
+      }
+      folder.writeRecipe(yaml);
+      return wanted;
+    }
+    T own = recipes.parse(stored, "recipe.yaml", List.of());
+    if ((asked() || more) && !recipes.write(own).equals(yaml)) {
+      throw new CommandException(
+          "%s holds a run with another recipe (%s); leave out the options that differ to go on with it, or choose another --out."
+              .formatted(folder.path(), difference(recipes.write(own), yaml)));
+    }
+    return own;
+  }
+
+  /** The first line in which two recipes differ. */
+  static String difference(String own, String wanted) {
+    List<String> a = own.lines().toList();
+    List<String> b = wanted.lines().toList();
+    for (int i = 0; i < Math.min(a.size(), b.size()); i++) {
+      if (!a.get(i).equals(b.get(i))) {
+        return "it says '" + a.get(i).strip() + "', not '" + b.get(i).strip() + "'";
+      }
+    }
+    return "one is longer";
+  }
+
+  /** A folder with weights as a recipe names it: below the working folder, or else the clone. */
+  static Path weights(Path named) {
+    Path atHome = Places.home().resolve(named);
+    return !named.isAbsolute() && !Files.exists(named) && Files.exists(atHome) ? atHome : named;
+  }
+}

@@ -1,0 +1,62 @@
+package org.peltast.cli;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.peltast.cli.training.TeacherRecipe;
+import org.peltast.cli.training.TeacherTraining;
+import org.peltast.distill.Trainer;
+import org.peltast.distill.run.Progress;
+import org.peltast.distill.run.Provenance;
+import org.peltast.distill.run.RunFolder;
+import org.peltast.tensor.Engine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "teacher",
+    description = {
+      "Trains a many-step, guided text-to-image teacher from nothing, by flow matching in a codec's latents.",
+      "The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the update and saves."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  peltast train teacher --out runs/teacher",
+      "  peltast train teacher --set run.updates=500 --set model.dim=128 --out runs/small",
+      "  peltast train teacher --out runs/teacher --resume"
+    })
+final class TrainTeacherCommand implements Callable<Integer> {
+  @Mixin private RecipeOptions recipe;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "the run's folder (default: ${DEFAULT-VALUE})")
+  private Path out = Path.of("runs/teacher");
+
+  @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
+  TrainTeacherCommand() {}
+
+  @Override
+  public Integer call() {
+    TeacherRecipe wanted =
+        recipe.read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), List.of());
+    try (RunFolder folder = RunFolder.open(out, System.err::println);
+        Progress progress = Display.progress("training")) {
+      TeacherRecipe settled = recipe.settle(folder, wanted, false);
+      if (folder.readProvenance().isEmpty()) {
+        folder.writeProvenance(
+            Provenance.now(
+                Map.of("peltast", Version.peltast(), "libtorch", Engine.version()),
+                Map.of("run", settled.seed()),
+                Map.of()));
+      }
+      Interrupts interrupts = Interrupts.listen("this update");
+      Trainer.End end = TeacherTraining.run(settled, folder, progress, interrupts);
+      progress.close();
+      return RunEnd.tell(end, "peltast train teacher --out " + out, out.resolve("teacher"));
+    }
+  }
+}
