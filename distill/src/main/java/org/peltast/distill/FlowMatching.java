@@ -39,7 +39,8 @@ public final class FlowMatching implements Method {
           && Math.abs(timeMean) < 100
           && microBatches >= 1)) {
         throw new IllegalArgumentException(
-            "emptyCaptions must be in [0, 1] and timeDeviation positive");
+            "emptyCaptions must be in [0, 1], timeMean in (-100, 100), timeDeviation positive and"
+                + " microBatches at least 1");
       }
     }
   }

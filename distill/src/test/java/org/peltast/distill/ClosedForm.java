@@ -22,6 +22,9 @@ final class ClosedForm implements Network {
     Tensor clean(Tensor x, Tensor t, Tensor captions);
   }
 
+  /** Captions as they came: their lengths, and their features, flat. */
+  record Reading(List<Integer> lengths, float[] features) {}
+
   private final Formula formula;
   private final Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32);
   private final Parameter offset = parameters.declare("offset", Parameters.Init.zeros(), 1);
@@ -29,8 +32,8 @@ final class ClosedForm implements Network {
   /** The items of each evaluation. */
   final List<Integer> evaluations = new ArrayList<>();
 
-  /** The captions read at each reading. */
-  final List<Integer> readings = new ArrayList<>();
+  /** What was read, each time. */
+  final List<Reading> readings = new ArrayList<>();
 
   ClosedForm(Formula formula) {
     this.formula = formula;
@@ -38,7 +41,7 @@ final class ClosedForm implements Network {
 
   @Override
   public Text read(Condition condition) {
-    readings.add(condition.batch());
+    readings.add(new Reading(condition.lengths(), condition.features().toFloats()));
     return new ToyText(condition.features().select(1, 0));
   }
 
