@@ -233,6 +233,30 @@ class ModelFolderTest {
     }
   }
 
+  @Test
+  void opensWhatDiffusersWrote() throws IOException {
+    Path folder = FormulaWeights.materialise(Golden.path("zimage-tiny"), temporary.resolve("d"));
+    try (TextToImage tiny = ModelFolder.open(folder, Device.CPU, Precision.FLOAT32)) {
+      assertThat(tiny.codec().factor()).isEqualTo(8);
+      assertThat(tiny.denoiser().shift()).isEqualTo(new TimeShift(3));
+      assertThat(((NormalisedCodec) tiny.codec()).normalisation())
+          .isEqualTo(Normalisation.uniform(16, 0.1159, 1 / 0.3611));
+      assertThat(tiny.defaults().height()).isEqualTo(512); // as many positions as it has
+      assertThatThrownBy(tiny::textEncoder)
+          .isInstanceOf(ModelException.class)
+          .hasMessageContaining("no text encoder");
+
+      Path vae = Files.createDirectory(temporary.resolve("vae"));
+      Codecs.write(vae, tiny.codec());
+      try (NormalisedCodec again = Codecs.load(vae, Device.CPU)) {
+        Tensor z = Rng.of(1).normal(1, 16, 2, 2);
+        assertThat(again.decode(z).toFloats()).isEqualTo(tiny.codec().decode(z).toFloats());
+      }
+    }
+    edit(folder.resolve("vae/config.json"), "UpDecoderBlock2D", "AttnUpDecoderBlock2D");
+    fails(folder, "vae/config.json: up_block_types must be 4 times UpDecoderBlock2D");
+  }
+
   // ------------------------------------------------------------------ mistakes
 
   private void fails(Path folder, String... sentence) {
