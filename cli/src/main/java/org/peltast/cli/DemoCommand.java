@@ -137,7 +137,7 @@ final class DemoCommand implements Callable<Integer> {
                 prompts,
                 spear == null ? SPEAR_FACTOR * recipe.run().updates() : spear),
             Display::progress,
-            System.err::println,
+            Display::notice,
             Interrupts.listen("this update"));
     Trainer.End end = demo.run();
     return RunEnd.tell(end, "peltast demo --out " + out, out.resolve("report.html"));

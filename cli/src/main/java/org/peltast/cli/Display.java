@@ -46,6 +46,11 @@ final class Display {
     return (done, total, figures) -> plain.step(done, total, glance(figures));
   }
 
+  /** Says something beside the work, on a line of its own. */
+  static void notice(String sentence) {
+    System.err.println(sentence);
+  }
+
   /** The terminal's width; 0 if standard error is none. The launcher knows, Java does not. */
   private static int terminalColumns() {
     return Integer.getInteger("peltast.columns", 0);

@@ -64,7 +64,7 @@ final class DistillCommand implements Callable<Integer> {
     }
     DistillRecipe wanted = recipe.read(RecipeShelf.Kind.DISTILL, DistillRecipe.defaults(), sets);
     Path weights = RecipeOptions.weights(wanted.teacher());
-    try (RunFolder folder = RunFolder.open(out, System.err::println);
+    try (RunFolder folder = RunFolder.open(out, Display::notice);
         TextToImage opened = ModelFolder.open(weights);
         Progress preparing = Display.progress("drawing emoji")) {
       DistillRecipe settled = recipe.settle(folder, wanted, teacher != null);

@@ -56,7 +56,7 @@ final class TrainJudgeCommand implements Callable<Integer> {
               EmojiCorpus.Options.ofSize(EDGE)
                   .withPreparation((what, done, total) -> progress.step(done, total, Map.of())));
     }
-    try (RunFolder folder = RunFolder.open(out, System.err::println);
+    try (RunFolder folder = RunFolder.open(out, Display::notice);
         Progress progress = Display.progress("training the judge");
         MetricsLog log = MetricsLog.open(folder.metrics(), -1);
         TextEncoder encoder = new MiniLmEncoder()) {

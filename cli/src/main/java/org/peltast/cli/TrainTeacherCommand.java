@@ -43,7 +43,7 @@ final class TrainTeacherCommand implements Callable<Integer> {
   public Integer call() {
     TeacherRecipe wanted =
         recipe.read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), List.of());
-    try (RunFolder folder = RunFolder.open(out, System.err::println);
+    try (RunFolder folder = RunFolder.open(out, Display::notice);
         Progress progress = Display.progress("training")) {
       TeacherRecipe settled = recipe.settle(folder, wanted, false);
       if (folder.readProvenance().isEmpty()) {
