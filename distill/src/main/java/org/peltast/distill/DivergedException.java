@@ -11,6 +11,11 @@ public final class DivergedException extends RuntimeException {
     this.term = term;
   }
 
+  DivergedException(String term, String what) {
+    super(what);
+    this.term = term;
+  }
+
   /** Which loss or gradient it was. */
   public String term() {
     return term;
