@@ -30,8 +30,8 @@
  *       asked: the fake by the ordinary denoising loss.
  * </ol>
  *
- * <p>With one shared draw, unit weights and the shared normaliser this is DMD2 to the last bit but
- * rounding; a test says so.
+ * <p>With one shared draw, unit weights and the shared normaliser this is DMD2 to 1e-6; a test says
+ * so.
  *
  * <p><b>The public surface.</b>
  *
