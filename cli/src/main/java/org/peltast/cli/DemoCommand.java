@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -9,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.cli.training.Demo;
 import org.peltast.cli.training.DistillRecipe;
 import org.peltast.distill.Trainer;
+import org.peltast.distill.run.Recipes;
+import org.peltast.distill.run.RunFolder;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -125,8 +128,9 @@ final class DemoCommand implements Callable<Integer> {
     all.add("run.updates=" + updates);
     all.add("teacher=" + RecipeOptions.weights(defaults.teacher()));
     all.addAll(sets);
-    DistillRecipe recipe =
-        org.peltast.distill.run.Recipes.over(defaults).parse("", "the command line", all);
+    Recipes<DistillRecipe> recipes = Recipes.over(defaults);
+    DistillRecipe recipe = recipes.parse("", "the command line", all);
+    refuseAnotherRun(recipes.write(recipe));
     Demo demo =
         new Demo(
             new Demo.Options(
@@ -140,6 +144,19 @@ final class DemoCommand implements Callable<Integer> {
             Display::notice,
             Interrupts.listen("this update"));
     Trainer.End end = demo.run();
-    return RunEnd.tell(end, "peltast demo --out " + out, out.resolve("report.html"));
+    return RunEnd.tell(end, "the same command", out.resolve("report.html"));
+  }
+
+  /** A run that was begun with other options is neither gone on with nor overwritten. */
+  private void refuseAnotherRun(String recipe) {
+    if (!Files.isDirectory(out)) {
+      return;
+    }
+    String own = RunFolder.read(out, Display::notice).readRecipe().orElse(recipe);
+    if (!own.equals(recipe)) {
+      throw new CommandException(
+          "%s holds a demonstration begun with other options (%s); give the same again to go on with it, or choose another --out."
+              .formatted(out, RecipeOptions.difference(own, recipe)));
+    }
   }
 }

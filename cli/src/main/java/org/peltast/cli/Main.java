@@ -15,9 +15,13 @@ import picocli.CommandLine.Spec;
     scope = ScopeType.INHERIT,
     versionProvider = Version.class,
     subcommands = {
+      DemoCommand.class,
+      DistillCommand.class,
       GenerateCommand.class,
+      TrainCommand.class,
       RecipesCommand.class,
       DataCommand.class,
+      VerifyCommand.class,
       InspectCommand.class,
       DoctorCommand.class
     },
