@@ -11,6 +11,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.peltast.distill.ExplosionGuard;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
 import org.peltast.distill.run.Checksums;
@@ -169,6 +170,7 @@ public final class Demo {
           folder,
           List.of(
               TeacherTraining.shown(shown),
+              ExplosionGuard.standard(),
               story,
               (done, updates, figures) -> {
                 events.scalars(done, figures.values());
