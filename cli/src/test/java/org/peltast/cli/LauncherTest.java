@@ -1,0 +1,168 @@
+package org.peltast.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The launcher script in a clone of its own, with a Java and a Maven that only tell what they got.
+ */
+@DisabledOnOs(OS.WINDOWS)
+class LauncherTest {
+  @TempDir Path temporary;
+  private Path home;
+  private Path bin;
+
+  @BeforeEach
+  void aCloneInAFolderWithSpaces() throws IOException {
+    home = Files.createDirectories(temporary.resolve("my clone"));
+    bin = Files.createDirectories(temporary.resolve("bin"));
+    Path here = Path.of("").toAbsolutePath();
+    Path script = Files.exists(here.resolve("peltast")) ? here : here.getParent();
+    Files.copy(script.resolve("peltast"), home.resolve("peltast"));
+    Files.createDirectories(home.resolve("cli/src/main/java"));
+    Files.createDirectories(home.resolve(".mvn"));
+    for (String file : List.of("pom.xml", "cli/pom.xml", "cli/src/main/java/Main.java")) {
+      Files.writeString(home.resolve(file), "");
+    }
+    Files.writeString(temporary.resolve("library.jar"), "");
+    java("17.0.15");
+    program("javac", "exit 0");
+    program(
+        "mvn",
+        """
+        echo "$@" >> "%1$s/mvn.calls"
+        mkdir -p cli/target && : > cli/target/peltast-cli-0.1.0-SNAPSHOT.jar
+        printf '%%s' "%1$s/library.jar" > cli/target/libraries.txt
+        """
+            .formatted(temporary));
+  }
+
+  private void java(String version) throws IOException {
+    program(
+        "java",
+        """
+        if [ "$1" = -version ]; then echo 'openjdk version "%s" 2025-04-15' >&2; exit; fi
+        case "$*" in *ArchiveClassesAtExit*) exit;; esac
+        echo "java:$OMP_WAIT_POLICY:$*"
+        exit 7
+        """
+            .formatted(version));
+  }
+
+  private void program(String name, String body) throws IOException {
+    Path file = bin.resolve(name);
+    Files.writeString(file, "#!/bin/sh\n" + body);
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+
+  private record Result(int exitCode, String out, String err) {}
+
+  private Result run(String... arguments) throws Exception {
+    List<String> command = new java.util.ArrayList<>(List.of("bash", home + "/peltast"));
+    command.addAll(List.of(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command).directory(temporary.toFile());
+    builder.environment().put("PATH", bin + ":/usr/local/bin:/usr/bin:/bin");
+    List.of("JAVA_HOME", "OMP_WAIT_POLICY", "PELTAST_JAVA_OPTS")
+        .forEach(builder.environment()::remove);
+    Path err = temporary.resolve("err");
+    Process process = builder.redirectError(err.toFile()).start();
+    process.getOutputStream().close();
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    return new Result(process.exitValue(), out, Files.readString(err));
+  }
+
+  private long builds() throws IOException {
+    Path calls = temporary.resolve("mvn.calls");
+    return Files.exists(calls) ? Files.readAllLines(calls).size() : 0;
+  }
+
+  @Test
+  void buildsOnceAndHandsOverArgumentsAndExitCode() throws Exception {
+    Result first = run("generate", "--prompt", "a red apple");
+    assertThat(first.exitCode()).isEqualTo(7);
+    assertThat(first.err()).contains("building", "done in").hasLineCount(1);
+    assertThat(first.out())
+        .startsWith("java:passive:")
+        .contains("-Dorg.bytedeco.javacpp.noPointerGC=true", "-Dpeltast.home=" + home.toRealPath())
+        .contains("/library.jar org.peltast.cli.Main generate --prompt a red apple")
+        .doesNotContain("--enable-native-access");
+
+    Result second = run("doctor");
+    assertThat(second.err()).isEmpty();
+    assertThat(builds()).isEqualTo(1);
+  }
+
+  @Test
+  void buildsAgainWhenASourceIsNewerOrGoneOrALibraryIsGone() throws Exception {
+    run();
+    Path source = home.resolve("cli/src/main/java/Main.java");
+    Files.setLastModifiedTime(source, FileTime.from(Instant.now().plusSeconds(2)));
+    run();
+    assertThat(builds()).isEqualTo(2);
+
+    Files.setLastModifiedTime(source, FileTime.from(Instant.now().minusSeconds(100)));
+    Path more = home.resolve("cli/src/main/java/More.java");
+    Files.writeString(more, "");
+    run();
+    long before = builds();
+    Files.delete(more);
+    Files.setLastModifiedTime(
+        home.resolve("cli/src/main/java"), FileTime.from(Instant.now().plusSeconds(2)));
+    run();
+    assertThat(builds()).isEqualTo(before + 1);
+
+    Files.setLastModifiedTime(
+        home.resolve("cli/src/main/java"), FileTime.from(Instant.now().minusSeconds(100)));
+    run();
+    before = builds();
+    Files.delete(temporary.resolve("library.jar"));
+    run();
+    assertThat(builds()).isEqualTo(before + 1);
+  }
+
+  @Test
+  void saysInOneSentenceWhatIsMissing() throws Exception {
+    java("11.0.2");
+    assertThat(run().err()).contains("too old").contains("JDK 17").hasLineCount(1);
+    java("17.0.1");
+    Files.delete(bin.resolve("javac"));
+    program("javac", "exit 0");
+    program("mvn", "echo '[ERROR] COMPILATION ERROR : x.java'; exit 1");
+    Result failed = run();
+    assertThat(failed.exitCode()).isEqualTo(1);
+    assertThat(failed.err()).contains("[ERROR] COMPILATION ERROR : x.java", "build.log");
+  }
+
+  @Test
+  void aNewerJavaGetsTheFlagsItKnows() throws Exception {
+    java("24");
+    assertThat(run().out())
+        .contains("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow");
+  }
+
+  @Test
+  void worksThroughALink() throws Exception {
+    Path link = Files.createSymbolicLink(bin.resolve("peltast"), home.resolve("peltast"));
+    ProcessBuilder builder = new ProcessBuilder("bash", link.toString()).directory(bin.toFile());
+    builder.environment().put("PATH", bin + ":/usr/local/bin:/usr/bin:/bin");
+    builder.environment().remove("JAVA_HOME");
+    Process process = builder.redirectErrorStream(true).start();
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(out).contains("-Dpeltast.home=" + home.toRealPath());
+  }
+}
