@@ -73,6 +73,14 @@ public final class AdamW implements AutoCloseable {
       throw new TensorException(
           "the learning rate must be finite and not negative, got " + learningRate);
     }
+    if (parameters.all().size() != first.size()) {
+      throw new TensorException(
+          "AdamW was made for "
+              + first.size()
+              + " weights, but now there are "
+              + parameters.all().size()
+              + ": make the optimiser when all layers are declared");
+    }
     steps++;
     try (Scope s = Scope.open();
         Autograd off = Autograd.off();
@@ -82,6 +90,8 @@ public final class AdamW implements AutoCloseable {
         Lists v = new Lists();
         Lists none = new Lists();
         Lists counts = new Lists()) {
+      // The kernel takes the number of this step beside each weight; it only reads it.
+      Tensor count = Tensor.full((double) steps, DType.FLOAT32, parameters.device());
       List<Parameter> all = parameters.all();
       for (int i = 0; i < all.size(); i++) {
         Tensor w = all.get(i).value();
@@ -93,8 +103,7 @@ public final class AdamW implements AutoCloseable {
         grads.add(g);
         m.add(first.get(i));
         v.add(second.get(i));
-        // The kernel takes the count of this step, one tensor for each weight.
-        counts.add(Tensor.full((double) steps, DType.FLOAT32, parameters.device()));
+        counts.add(count);
       }
       try (IValueVector stack = new IValueVector()) {
         push(

@@ -19,8 +19,19 @@ public final class Conv2d {
         kernel,
         stride,
         padding,
-        Parameters.Init.fanIn(Math.multiplyExact(in, (long) kernel * kernel)),
+        Parameters.Init.fanIn(fanIn(in, kernel)),
         bias ? Parameters.Init.zeros() : null);
+  }
+
+  private static long fanIn(long in, int kernel) {
+    if (in < 1 || kernel < 1) {
+      throw new TensorException(
+          "a convolution needs at least one channel and one pixel, got "
+              + in
+              + " channels and kernel "
+              + kernel);
+    }
+    return Shapes.product("a convolution's weight", in, kernel, kernel);
   }
 
   /** Declares {@code weight} and, unless its initialisation is null, {@code bias}. */

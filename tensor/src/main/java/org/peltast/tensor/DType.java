@@ -1,5 +1,6 @@
 package org.peltast.tensor;
 
+import java.util.Objects;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.peltast.safetensors.SafetensorsType;
@@ -55,6 +56,7 @@ public enum DType {
 
   /** The type of a tensor read from a checkpoint file, or null if it cannot be computed with. */
   public static @Nullable DType of(SafetensorsType stored) {
+    Objects.requireNonNull(stored, "stored");
     for (DType d : values()) {
       if (d.stored == stored) {
         return d;

@@ -1,5 +1,7 @@
 package org.peltast.tensor;
 
+import java.util.Objects;
+
 /** Where a tensor's memory lies: {@link #CPU}, or one GPU. */
 public record Device(Kind kind, int index) {
   /** The kinds of device that libtorch's builds for the JVM know. */
@@ -13,6 +15,7 @@ public record Device(Kind kind, int index) {
 
   /** Checks that the index makes sense. */
   public Device {
+    Objects.requireNonNull(kind, "kind");
     if (index < 0 || (kind == Kind.CPU && index != 0)) {
       throw new TensorException("there is no device " + kind + ":" + index);
     }

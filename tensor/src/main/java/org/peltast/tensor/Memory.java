@@ -1,7 +1,11 @@
 package org.peltast.tensor;
 
 import java.lang.management.ManagementFactory;
+import java.math.BigInteger;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Refuses what the machine cannot hold before native code is asked for it: the system would promise
@@ -18,8 +22,9 @@ final class Memory {
 
   private Memory() {}
 
+  /** For tests: refuses more than so many bytes, or (negative) what the machine cannot hold. */
   static void limitTo(long bytes) {
-    small = bytes;
+    small = bytes < 0 ? SMALL : bytes;
     limit = bytes;
   }
 
@@ -55,6 +60,44 @@ final class Memory {
               + size(most)
               + " of memory here; make the batch or the tensor smaller");
     }
+  }
+
+  /**
+   * Checks that a Java array of so many elements can be had.
+   *
+   * @return its length
+   */
+  static int requireArray(String operation, long count, int elementBytes) {
+    long most = Math.min(Runtime.getRuntime().maxMemory() / 2, Integer.MAX_VALUE - 16L);
+    if (limit >= 0) {
+      most = Math.min(most, limit);
+    }
+    if (count > most / elementBytes) {
+      throw new TensorException(
+          operation
+              + " asked for an array of "
+              + size(count * elementBytes)
+              + ", more than "
+              + size(most)
+              + " of the Java heap; narrow the tensor first");
+    }
+    return (int) count;
+  }
+
+  private static final Pattern REFUSED =
+      Pattern.compile(
+          "you tried to allocate (\\d+) bytes|Tried to allocate ([0-9.]+ .iB)|std::bad_alloc");
+
+  /** How much native code could not get, if that is what its message says. */
+  static @Nullable String refused(String message) {
+    Matcher m = REFUSED.matcher(message);
+    if (!m.find()) {
+      return null;
+    }
+    if (m.group(1) != null) {
+      return size(new BigInteger(m.group(1)).min(BigInteger.valueOf(Long.MAX_VALUE)).longValue());
+    }
+    return m.group(2) != null ? m.group(2) : "more memory";
   }
 
   /** A number of bytes for people: "3.2 GiB". */

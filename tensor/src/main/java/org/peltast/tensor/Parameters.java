@@ -64,6 +64,9 @@ public final class Parameters implements AutoCloseable {
 
     /** Uniform with bound √(3 / fan-in): unit variance in, unit variance out. */
     static Init fanIn(long fanIn) {
+      if (fanIn < 1) {
+        throw new TensorException("a layer needs at least one input, got " + fanIn);
+      }
       return new Uniform(Math.sqrt(3.0 / fanIn));
     }
   }

@@ -10,7 +10,8 @@ final class Scalars {
     if (dtype.isFloating() || dtype == DType.COMPLEX64) {
       return new Scalar(value);
     }
-    if (value != Math.rint(value)) {
+    // −2⁶³ … 2⁶³ − 1; NaN is not equal to itself.
+    if (value != Math.rint(value) || value < -0x1p63 || value >= 0x1p63) {
       throw new TensorException(
           "the number "
               + value

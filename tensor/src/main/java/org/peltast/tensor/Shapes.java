@@ -6,14 +6,6 @@ import java.util.Arrays;
 final class Shapes {
   private Shapes() {}
 
-  static long count(long[] shape) {
-    long n = 1;
-    for (long s : shape) {
-      n *= s;
-    }
-    return n;
-  }
-
   /** The number of elements of a shape that may be asked for. */
   static long requireValid(String name, long[] shape) {
     long n = 1;
@@ -38,12 +30,17 @@ final class Shapes {
     }
   }
 
-  static int requireArray(String name, long count) {
-    if (count > Integer.MAX_VALUE / 8) {
-      throw new TensorException(
-          name + ": " + count + " elements are too many for an array; narrow the tensor first");
+  /** The product of sizes that are not negative, if there can be so many elements. */
+  static long product(String name, long... sizes) {
+    return requireValid(name, sizes);
+  }
+
+  /** The sum of two numbers of elements, if there can be so many. */
+  static long sum(String name, long a, long b) {
+    if (a > (Long.MAX_VALUE >> 4) - b) {
+      throw new TensorException(name + " would give too many elements");
     }
-    return (int) count;
+    return a + b;
   }
 
   static int dim(String name, int dim, int rank) {
@@ -107,7 +104,8 @@ final class Shapes {
     return out;
   }
 
-  static void requireMatmul(long[] a, long[] b) {
+  /** The number of elements of a matrix product. */
+  static long requireMatmul(long[] a, long[] b) {
     if (a.length < 2 || b.length < 2 || a[a.length - 1] != b[b.length - 2]) {
       throw new TensorException(
           "matmul: "
@@ -116,7 +114,11 @@ final class Shapes {
               + Arrays.toString(b)
               + " do not fit as matrices");
     }
-    broadcast("matmul", Arrays.copyOf(a, a.length - 2), Arrays.copyOf(b, b.length - 2));
+    long[] batch =
+        a.length == 2 && b.length == 2
+            ? new long[0]
+            : broadcast("matmul", Arrays.copyOf(a, a.length - 2), Arrays.copyOf(b, b.length - 2));
+    return product("matmul", product("matmul", batch), a[a.length - 2], b[b.length - 1]);
   }
 
   static long[] infer(String name, long count, long[] wanted) {

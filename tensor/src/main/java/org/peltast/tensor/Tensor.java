@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
 public final class Tensor {
   private final org.bytedeco.pytorch.Tensor raw;
   private final long[] shape;
+  private final long count;
   private final DType dtype;
   private final Device device;
   private @Nullable Scope owner;
@@ -42,9 +43,12 @@ public final class Tensor {
     this.raw = raw;
     this.dtype = DType.of(raw.scalar_type());
     this.shape = new long[(int) raw.dim()];
+    long n = 1;
     for (int i = 0; i < shape.length; i++) {
       shape[i] = raw.size(i);
+      n *= shape[i];
     }
+    this.count = n;
     if (raw.is_cuda()) {
       try (org.bytedeco.pytorch.Device d = raw.device()) {
         this.device = Device.cuda(d.index());
@@ -101,23 +105,49 @@ public final class Tensor {
     Scope scope = Scope.current(name);
     try {
       return adopt(body.get(), scope);
-    } catch (TensorException | IllegalStateException e) {
+    } catch (TensorException | IllegalStateException | NullPointerException e) {
       throw e;
     } catch (RuntimeException e) {
       throw failure(name, e);
     }
   }
 
+  /** What libtorch threw, as one sentence of ours. */
   static TensorException failure(String name, RuntimeException e) {
     String message = String.valueOf(e.getMessage());
     int end = message.indexOf('\n');
+    String first = end < 0 ? message : message.substring(0, end);
+    String size = Memory.refused(first);
     return new TensorException(
-        name + " failed: " + (end < 0 ? message : message.substring(0, end)), e);
+        size == null
+            ? name + " failed: " + first
+            : name
+                + " asked for "
+                + size
+                + ", which the system refused; close other programs or make the batch smaller",
+        e);
+  }
+
+  /** Checks that a result of so many elements of this dtype can be had. */
+  private void requireMemory(String name, long elements) {
+    if (device.kind() == Device.Kind.CPU) {
+      Memory.require(name, elements, dtype.bytes());
+    }
+  }
+
+  /** An operation that gives another view of the same memory. */
+  private Tensor view(
+      String name,
+      java.util.function.Function<org.bytedeco.pytorch.Tensor, org.bytedeco.pytorch.Tensor> f) {
+    org.bytedeco.pytorch.Tensor r = raw();
+    return op(name, () -> f.apply(r));
   }
 
   private Tensor unary(
       String name,
       java.util.function.Function<org.bytedeco.pytorch.Tensor, org.bytedeco.pytorch.Tensor> f) {
+    // Without this a view that only seems large (see expand) would be made so.
+    requireMemory(name, count);
     org.bytedeco.pytorch.Tensor r = raw();
     return op(name, () -> f.apply(r));
   }
@@ -125,7 +155,11 @@ public final class Tensor {
   private Tensor binary(
       String name, Tensor other, java.util.function.BinaryOperator<org.bytedeco.pytorch.Tensor> f) {
     requireSameKind(name, other);
-    Shapes.broadcast(name, shape, other.shape);
+    requireMemory(
+        name,
+        Arrays.equals(shape, other.shape)
+            ? count
+            : Shapes.requireValid(name, Shapes.broadcast(name, shape, other.shape)));
     org.bytedeco.pytorch.Tensor a = raw();
     org.bytedeco.pytorch.Tensor b = other.raw();
     return op(name, () -> f.apply(a, b));
@@ -137,6 +171,7 @@ public final class Tensor {
       java.util.function.BiFunction<
               org.bytedeco.pytorch.Tensor, Scalar, org.bytedeco.pytorch.Tensor>
           f) {
+    requireMemory(name, count);
     org.bytedeco.pytorch.Tensor r = raw();
     return op(
         name,
@@ -165,6 +200,12 @@ public final class Tensor {
               + " and "
               + other
               + ": the devices differ; move one with to(Device)");
+    }
+  }
+
+  private void requireReal(String name) {
+    if (dtype == DType.COMPLEX64) {
+      throw new TensorException(name + " needs real numbers, got " + this + "; see asReal");
     }
   }
 
@@ -246,28 +287,25 @@ public final class Tensor {
   /** A float32 tensor on the CPU with a copy of these values, row-major. */
   public static Tensor of(float[] values, long... shape) {
     Shapes.requireCount("of", values.length, shape);
-    ByteBuffer bytes =
-        ByteBuffer.allocate(Math.multiplyExact(values.length, 4)).order(ByteOrder.nativeOrder());
-    bytes.asFloatBuffer().put(values);
-    return of(bytes, DType.FLOAT32, shape);
+    Tensor t = uninitialised("of", DType.FLOAT32, shape);
+    t.buffer().asFloatBuffer().put(values);
+    return t;
   }
 
   /** A float64 tensor on the CPU with a copy of these values, row-major. */
   public static Tensor of(double[] values, long... shape) {
     Shapes.requireCount("of", values.length, shape);
-    ByteBuffer bytes =
-        ByteBuffer.allocate(Math.multiplyExact(values.length, 8)).order(ByteOrder.nativeOrder());
-    bytes.asDoubleBuffer().put(values);
-    return of(bytes, DType.FLOAT64, shape);
+    Tensor t = uninitialised("of", DType.FLOAT64, shape);
+    t.buffer().asDoubleBuffer().put(values);
+    return t;
   }
 
   /** An int64 tensor on the CPU with a copy of these values, row-major. */
   public static Tensor of(long[] values, long... shape) {
     Shapes.requireCount("of", values.length, shape);
-    ByteBuffer bytes =
-        ByteBuffer.allocate(Math.multiplyExact(values.length, 8)).order(ByteOrder.nativeOrder());
-    bytes.asLongBuffer().put(values);
-    return of(bytes, DType.INT64, shape);
+    Tensor t = uninitialised("of", DType.INT64, shape);
+    t.buffer().asLongBuffer().put(values);
+    return t;
   }
 
   /**
@@ -300,6 +338,7 @@ public final class Tensor {
     if (n < 0) {
       throw new TensorException("arange: the length " + n + " is negative");
     }
+    Memory.require("arange", Shapes.requireValid("arange", new long[] {n}), 8);
     return op(
         "arange",
         () -> {
@@ -329,7 +368,7 @@ public final class Tensor {
 
   /** The number of elements. */
   public long count() {
-    return Shapes.count(shape);
+    return count;
   }
 
   /** The element type. */
@@ -352,15 +391,19 @@ public final class Tensor {
     if (count() != 1) {
       throw new TensorException("item needs a tensor of one element, got " + this);
     }
+    requireReal("item");
     org.bytedeco.pytorch.Tensor r = raw();
     try (Scalar s = r.item()) {
       return dtype == DType.BOOL ? (s.toBool() ? 1 : 0) : s.toDouble();
+    } catch (RuntimeException e) {
+      throw failure("item", e); // a device's earlier failure is told here
     }
   }
 
   /** The elements as floats, row-major, whatever the dtype; waits for the device. */
   public float[] toFloats() {
-    int n = Shapes.requireArray("toFloats", count());
+    requireReal("toFloats");
+    int n = Memory.requireArray("toFloats", count, 4);
     try (Scope s = Scope.open()) {
       float[] out = new float[n];
       if (n > 0) {
@@ -373,7 +416,8 @@ public final class Tensor {
 
   /** The elements as doubles, row-major, whatever the dtype; waits for the device. */
   public double[] toDoubles() {
-    int n = Shapes.requireArray("toDoubles", count());
+    requireReal("toDoubles");
+    int n = Memory.requireArray("toDoubles", count, 8);
     try (Scope s = Scope.open()) {
       double[] out = new double[n];
       if (n > 0) {
@@ -386,7 +430,8 @@ public final class Tensor {
 
   /** The elements as longs, row-major; waits for the device. */
   public long[] toLongs() {
-    int n = Shapes.requireArray("toLongs", count());
+    requireReal("toLongs");
+    int n = Memory.requireArray("toLongs", count, 8);
     try (Scope s = Scope.open()) {
       long[] out = new long[n];
       if (n > 0) {
@@ -398,18 +443,24 @@ public final class Tensor {
   }
 
   /**
-   * The bytes of a contiguous CPU tensor of at most 2 GiB, in native order: a view of the tensor's
-   * own memory, so valid only while its scope is open.
+   * A copy of the elements' bytes on the Java heap, row-major, in native order; waits for the
+   * device. For files see {@link TensorFiles}, which copies by the piece.
    */
   public ByteBuffer bytes() {
-    return buffer();
+    int n = Memory.requireArray("bytes", count, dtype.bytes());
+    try (Scope s = Scope.open()) {
+      byte[] copy = new byte[n * dtype.bytes()];
+      to(Device.CPU).detach().contiguous().buffer().get(copy);
+      return ByteBuffer.wrap(copy).order(ByteOrder.nativeOrder());
+    }
   }
 
+  /** A view of a contiguous CPU tensor's own memory: it must not outlive the tensor. */
   private ByteBuffer buffer() {
-    long size = count() * dtype.bytes();
+    long size = count * dtype.bytes();
     if (size > Integer.MAX_VALUE) {
       throw new TensorException(
-          "bytes can view at most 2 GiB, " + this + " has " + size + " bytes; narrow it first");
+          "one buffer holds at most 2 GiB, " + this + " has more; narrow it first");
     }
     return buffer(0, (int) size);
   }
@@ -463,7 +514,10 @@ public final class Tensor {
       throw new TensorException(
           "to(DType) does not convert complex tensors: use asComplex and asReal");
     }
-    return unary("to", r -> r.to(wanted.raw()));
+    if (device.kind() == Device.Kind.CPU) {
+      Memory.require("to", count, wanted.bytes());
+    }
+    return view("to", r -> r.to(wanted.raw()));
   }
 
   /** This tensor on another device (itself if it lies there already); differentiable. */
@@ -656,6 +710,7 @@ public final class Tensor {
     if (!(low <= high)) {
       throw new TensorException("clamp: the range [" + low + ", " + high + "] is empty");
     }
+    requireMemory("clamp", count);
     org.bytedeco.pytorch.Tensor r = raw();
     return op(
         "clamp",
@@ -672,6 +727,7 @@ public final class Tensor {
   /** NaN and infinities replaced by the given number. */
   public Tensor finiteOr(double value) {
     requireFloating("finiteOr");
+    requireMemory("finiteOr", count);
     org.bytedeco.pytorch.Tensor r = raw();
     return op(
         "finiteOr",
@@ -697,7 +753,17 @@ public final class Tensor {
     if (condition.dtype != DType.BOOL) {
       throw new TensorException("where needs a BOOL condition, got " + condition);
     }
-    Shapes.broadcast("where", condition.shape, Shapes.broadcast("where", shape, other.shape));
+    requireSameKind("where", other);
+    if (!condition.device.equals(device)) {
+      throw new TensorException(
+          "where: the condition lies on " + condition.device + ", the tensor on " + device);
+    }
+    requireMemory(
+        "where",
+        Shapes.requireValid(
+            "where",
+            Shapes.broadcast(
+                "where", condition.shape, Shapes.broadcast("where", shape, other.shape))));
     org.bytedeco.pytorch.Tensor c = condition.raw();
     return binary("where", other, (a, b) -> torch.where(c, a, b));
   }
@@ -744,6 +810,7 @@ public final class Tensor {
   public Tensor variance(boolean keep, int... dims) {
     requireFloating("variance");
     long[] d = Shapes.dims("variance", shape.length, dims);
+    Shapes.requireNotEmpty("variance", shape, d);
     return unary("variance", r -> r.var(d, false, keep));
   }
 
@@ -787,7 +854,9 @@ public final class Tensor {
   public Tensor matmul(Tensor other) {
     requireSameKind("matmul", other);
     requireFloating("matmul");
-    Shapes.requireMatmul(shape, other.shape);
+    requireMemory("matmul", count);
+    requireMemory("matmul", other.count);
+    requireMemory("matmul", Shapes.requireMatmul(shape, other.shape));
     return op2("matmul", other, (a, b) -> a.matmul(b));
   }
 
@@ -814,6 +883,12 @@ public final class Tensor {
               + weight
               + ": the last dimension must be the weight's second");
     }
+    requireMemory("linear", count);
+    requireMemory("linear", weight.count);
+    requireMemory(
+        "linear",
+        Shapes.product(
+            "linear", weight.shape[1] == 0 ? 0 : count / weight.shape[1], weight.shape[0]));
     if (bias == null) {
       return op2("linear", weight, (a, w) -> torch.linear(a, w));
     }
@@ -836,7 +911,8 @@ public final class Tensor {
   public Tensor symmetricEigenvalues() {
     if (rank() < 2
         || shape[rank() - 1] != shape[rank() - 2]
-        || (dtype != DType.FLOAT32 && dtype != DType.FLOAT64)) {
+        || (dtype != DType.FLOAT32 && dtype != DType.FLOAT64)
+        || count == 0) {
       throw new TensorException(
           "symmetricEigenvalues needs float32 or float64 square matrices, got " + this);
     }
@@ -854,26 +930,26 @@ public final class Tensor {
   /** Dimensions in another order. */
   public Tensor permute(int... order) {
     long[] d = Shapes.permutation(shape.length, order);
-    return unary("permute", r -> r.permute(d));
+    return view("permute", r -> r.permute(d));
   }
 
   /** Two dimensions swapped. */
   public Tensor transpose(int a, int b) {
     int i = Shapes.dim("transpose", a, shape.length);
     int j = Shapes.dim("transpose", b, shape.length);
-    return unary("transpose", r -> r.transpose(i, j));
+    return view("transpose", r -> r.transpose(i, j));
   }
 
   /** Dimensions of size 1 repeated to the given shape without copying; −1 keeps a size. */
   public Tensor expand(long... wanted) {
     long[] full = Shapes.expand(shape, wanted);
-    return unary("expand", r -> r.expand(full));
+    return view("expand", r -> r.expand(full));
   }
 
   /** A dimension of size 1 put in at the given place. */
   public Tensor unsqueeze(int dim) {
     int d = Shapes.dim("unsqueeze", dim, shape.length + 1);
-    return unary("unsqueeze", r -> r.unsqueeze(d));
+    return view("unsqueeze", r -> r.unsqueeze(d));
   }
 
   /** A dimension of size 1 taken out. */
@@ -882,7 +958,7 @@ public final class Tensor {
     if (shape[d] != 1) {
       throw new TensorException("squeeze: dimension " + dim + " of " + this + " is not of size 1");
     }
-    return unary("squeeze", r -> r.squeeze((long) d));
+    return view("squeeze", r -> r.squeeze((long) d));
   }
 
   /** The dimensions first … last merged into one. */
@@ -911,7 +987,7 @@ public final class Tensor {
               + " of "
               + this);
     }
-    return unary("narrow", r -> r.narrow(d, start, length));
+    return view("narrow", r -> r.narrow(d, start, length));
   }
 
   /** One slice of a dimension, which goes; shares memory. */
@@ -921,7 +997,7 @@ public final class Tensor {
       throw new TensorException(
           "select: index " + index + " is outside dimension " + dim + " of " + this);
     }
-    return unary("select", r -> r.select(d, index));
+    return view("select", r -> r.select(d, index));
   }
 
   /** The slices of one dimension at the given indices (int64 [n]), in their order. */
@@ -934,21 +1010,46 @@ public final class Tensor {
       throw new TensorException(
           "indexSelect: the indices lie on " + indices.device + ", the tensor on " + device);
     }
-    if (indices.device.equals(Device.CPU)) {
-      for (long i : indices.toLongs()) {
-        if (i < 0 || i >= shape[d]) {
-          throw new TensorException(
-              "indexSelect: index " + i + " is outside dimension " + dim + " of " + this);
-        }
+    requireMemory("indexSelect", count);
+    requireMemory(
+        "indexSelect",
+        Shapes.product("indexSelect", shape[d] == 0 ? 0 : count / shape[d], indices.count));
+    indices.requireWithin("indexSelect", shape[d], "dimension " + dim + " of ", this);
+    return op2("indexSelect", indices, (a, i) -> a.index_select(d, i));
+  }
+
+  /** Checks that all of these whole numbers are in [0, n): native code would read elsewhere. */
+  private void requireWithin(String name, long n, String what, Tensor of) {
+    if (count == 0) {
+      return;
+    }
+    long low;
+    long high;
+    // Few numbers are read faster than two reductions start.
+    if (count <= 4096 && device.kind() == Device.Kind.CPU) {
+      low = Long.MAX_VALUE;
+      high = Long.MIN_VALUE;
+      for (long i : toLongs()) {
+        low = Math.min(low, i);
+        high = Math.max(high, i);
+      }
+    } else {
+      try (Scope s = Scope.open();
+          Autograd off = Autograd.off()) {
+        low = (long) unary(name, r -> r.min()).item();
+        high = (long) unary(name, r -> r.max()).item();
       }
     }
-    return op2("indexSelect", indices, (a, i) -> a.index_select(d, i));
+    if (low < 0 || high >= n) {
+      throw new TensorException(
+          name + ": index " + (low < 0 ? low : high) + " is outside " + what + of);
+    }
   }
 
   /** Equal parts of one dimension, sharing memory. */
   public List<Tensor> chunk(int parts, int dim) {
     int d = Shapes.dim("chunk", dim, shape.length);
-    if (parts < 1 || shape[d] % parts != 0) {
+    if (parts < 1 || parts > Math.max(1, shape[d]) || shape[d] % parts != 0) {
       throw new TensorException(
           "chunk: dimension "
               + dim
@@ -1004,6 +1105,11 @@ public final class Tensor {
       List<Tensor> parts,
       java.util.function.Function<TensorVector, org.bytedeco.pytorch.Tensor> f) {
     org.bytedeco.pytorch.Tensor[] raws = raws(parts);
+    long total = 0;
+    for (Tensor p : parts) {
+      total = Shapes.sum(name, total, p.count);
+    }
+    parts.get(0).requireMemory(name, total);
     return op(
         name,
         () -> {
@@ -1116,6 +1222,7 @@ public final class Tensor {
     requireSameKind("groupNorm", weight);
     requireSameKind("groupNorm", bias);
     if (rank() < 2
+        || count == 0
         || groups < 1
         || shape[1] % groups != 0
         || !weight.hasShape(shape[1])
@@ -1153,7 +1260,9 @@ public final class Tensor {
         || weight.rank() != 4
         || shape[1] != weight.shape[1]
         || stride < 1
-        || padding < 0) {
+        || padding < 0
+        || count == 0
+        || weight.count == 0) {
       throw new TensorException(
           "conv2d of "
               + this
@@ -1169,6 +1278,16 @@ public final class Tensor {
       throw new TensorException(
           "conv2d: the kernel " + weight + " is larger than the padded image " + this);
     }
+    requireMemory("conv2d", count);
+    requireMemory("conv2d", weight.count);
+    requireMemory(
+        "conv2d",
+        Shapes.product(
+            "conv2d",
+            shape[0],
+            weight.shape[0],
+            (shape[2] + 2L * padding - weight.shape[2]) / stride + 1,
+            (shape[3] + 2L * padding - weight.shape[3]) / stride + 1));
     if (bias != null) {
       requireSameKind("conv2d", bias);
       if (!bias.hasShape(weight.shape[0])) {
@@ -1201,13 +1320,15 @@ public final class Tensor {
       throw new TensorException(
           "upsampleNearest of " + this + " to " + height + " × " + width + " is not possible");
     }
+    requireMemory(
+        "upsampleNearest", Shapes.product("upsampleNearest", shape[0], shape[1], height, width));
     return unary("upsampleNearest", r -> torch.upsample_nearest2d(r, height, width));
   }
 
   /** [B, C, H, W] averaged over blocks of k × k pixels; H and W must be multiples of k. */
   public Tensor averagePool(int k) {
     requireFloating("averagePool");
-    if (rank() != 4 || k < 1 || shape[2] % k != 0 || shape[3] % k != 0) {
+    if (rank() != 4 || k < 1 || count == 0 || shape[2] % k != 0 || shape[3] % k != 0) {
       throw new TensorException("averagePool of " + this + " by " + k + " is not possible");
     }
     return unary("averagePool", r -> torch.avg_pool2d(r, k, k));
@@ -1223,11 +1344,15 @@ public final class Tensor {
               + " and "
               + classes);
     }
-    for (long c : classes.toLongs()) {
-      if (c < 0 || c >= shape[1]) {
-        throw new TensorException("crossEntropy: class " + c + " is outside [0, " + shape[1] + ")");
-      }
+    if (!classes.device.equals(device)) {
+      throw new TensorException(
+          "crossEntropy: the classes lie on " + classes.device + ", the logits on " + device);
     }
+    if (count == 0) {
+      throw new TensorException("crossEntropy of " + this + " has no class to choose");
+    }
+    requireMemory("crossEntropy", count);
+    classes.requireWithin("crossEntropy", shape[1], "the classes of ", this);
     return op2("crossEntropy", classes, (a, c) -> torch.cross_entropy_loss(a, c));
   }
 
@@ -1235,7 +1360,7 @@ public final class Tensor {
 
   /** The same values, cut off from the graph that made them; shares memory. */
   public Tensor detach() {
-    return unary("detach", r -> r.detach());
+    return view("detach", r -> r.detach());
   }
 
   /** A copy of the values in memory of its own, cut off from the graph. */
@@ -1339,7 +1464,7 @@ public final class Tensor {
   static void guarded(String name, Runnable body) {
     try {
       body.run();
-    } catch (TensorException | IllegalStateException e) {
+    } catch (TensorException | IllegalStateException | NullPointerException e) {
       throw e;
     } catch (RuntimeException e) {
       throw failure(name, e);
@@ -1353,7 +1478,7 @@ public final class Tensor {
 
   /** Another handle on the very same tensor, its graph included, for another scope to own. */
   Tensor handle() {
-    return unary("handle", r -> new org.bytedeco.pytorch.Tensor(r));
+    return view("handle", r -> new org.bytedeco.pytorch.Tensor(r));
   }
 
   private void requireGraph(String name) {
@@ -1365,6 +1490,9 @@ public final class Tensor {
 
   /** This leaf's accumulated gradient, sharing its memory, or null if there is none yet. */
   public @Nullable Tensor grad() {
+    if (!raw().is_leaf()) {
+      return null;
+    }
     org.bytedeco.pytorch.Tensor g = raw().grad();
     if (!g.defined()) {
       g.close();
@@ -1392,11 +1520,8 @@ public final class Tensor {
               + this
               + ", which gradients flow through: do it inside Autograd.off()");
     }
-    try {
-      body.run();
-    } catch (RuntimeException e) {
-      throw failure(name, e);
-    }
+    requireMemory(name, count);
+    guarded(name, body);
     return this;
   }
 
