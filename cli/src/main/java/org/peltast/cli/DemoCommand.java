@@ -129,8 +129,12 @@ final class DemoCommand implements Callable<Integer> {
     all.add("teacher=" + RecipeOptions.weights(defaults.teacher()));
     all.addAll(sets);
     Recipes<DistillRecipe> recipes = Recipes.over(defaults);
-    DistillRecipe recipe = recipes.parse("", "the command line", all);
-    refuseAnotherRun(recipes.write(recipe));
+    String begun =
+        Files.isDirectory(out)
+            ? RunFolder.read(out, Display::notice).readRecipe().orElse(null)
+            : null;
+    DistillRecipe recipe = RecipeOptions.decided(recipes.parse("", "the command line", all), begun);
+    refuseAnotherRun(begun, recipes.write(recipe));
     Demo demo =
         new Demo(
             new Demo.Options(
@@ -148,15 +152,11 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   /** A run that was begun with other options is neither gone on with nor overwritten. */
-  private void refuseAnotherRun(String recipe) {
-    if (!Files.isDirectory(out)) {
-      return;
-    }
-    String own = RunFolder.read(out, Display::notice).readRecipe().orElse(recipe);
-    if (!own.equals(recipe)) {
+  private void refuseAnotherRun(@Nullable String begun, String recipe) {
+    if (begun != null && !begun.equals(recipe)) {
       throw new CommandException(
           "%s holds a demonstration begun with other options (%s); give the same again to go on with it, or choose another --out."
-              .formatted(out, RecipeOptions.difference(own, recipe)));
+              .formatted(out, RecipeOptions.difference(begun, recipe)));
     }
   }
 }

@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -20,7 +21,9 @@ import org.peltast.distill.run.TensorBoardWriter;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
+import org.peltast.tensor.Precision;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -63,11 +66,27 @@ final class DistillCommand implements Callable<Integer> {
       sets.add("teacher=" + teacher);
     }
     DistillRecipe wanted = recipe.read(RecipeShelf.Kind.DISTILL, DistillRecipe.defaults(), sets);
-    Path weights = RecipeOptions.weights(wanted.teacher());
-    try (RunFolder folder = RunFolder.open(out, Display::notice);
-        TextToImage opened = ModelFolder.open(weights);
-        Progress preparing = Display.progress("drawing emoji")) {
+    if (!Files.exists(out.resolve("recipe.yaml"))) {
+      requireFolder(RecipeOptions.weights(wanted.teacher()));
+    }
+    try (RunFolder folder = RunFolder.open(out, Display::notice)) {
       DistillRecipe settled = recipe.settle(folder, wanted, teacher != null);
+      return distil(settled, RecipeOptions.weights(settled.teacher()), folder);
+    }
+  }
+
+  /** Before the run's folder is made: a mistyped teacher should leave nothing behind. */
+  private static void requireFolder(Path weights) {
+    if (!Files.isDirectory(weights)) {
+      throw new CommandException(
+          "there is no teacher in " + weights + "; name a model folder with --teacher.");
+    }
+  }
+
+  private int distil(DistillRecipe settled, Path weights, RunFolder folder) {
+    Precision precision = Precision.parse(settled.precision(), Device.CPU);
+    try (TextToImage opened = ModelFolder.open(weights, Device.CPU, precision);
+        Progress preparing = Display.progress("drawing emoji")) {
       Prompts prompts = Prompts.open(settled.data(), preparing);
       preparing.close();
       if (folder.readProvenance().isEmpty()) {

@@ -121,7 +121,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--precision",
       paramLabel = "NAME",
-      description = "auto, float32 or bf16 (default: what the model folder says)")
+      description =
+          "auto (measured, so it may change from day to day), float32 or bf16 (default: float32 on a CPU, bf16 on a GPU)")
   private @Nullable String precision;
 
   @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
@@ -152,7 +153,11 @@ final class GenerateCommand implements Callable<Integer> {
             ModelFolder.open(
                 model == null ? Places.shipped("student") : model,
                 on,
-                precision == null ? null : Precision.parse(precision, on));
+                Precision.parse(
+                    precision != null
+                        ? precision
+                        : on.kind() == Device.Kind.CPU ? "float32" : "bf16",
+                    on));
         Scope scope = Scope.open();
         Progress progress = Display.progress("drawing")) {
       settings = settings(opened.defaults());

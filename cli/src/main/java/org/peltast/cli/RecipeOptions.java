@@ -3,9 +3,12 @@ package org.peltast.cli;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.run.Recipes;
 import org.peltast.distill.run.RunFolder;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
 import picocli.CommandLine.Option;
 
 /** The options of every command that runs a recipe in a folder. */
@@ -53,8 +56,9 @@ final class RecipeOptions {
    */
   <T extends Record> T settle(RunFolder folder, T wanted, boolean more) {
     Recipes<T> recipes = Recipes.over(wanted);
-    String yaml = recipes.write(wanted);
     String stored = folder.readRecipe().orElse(null);
+    T decided = decided(wanted, stored);
+    String yaml = recipes.write(decided);
     if (stored == null) {
       if (resume) {
         throw new CommandException(
@@ -63,7 +67,7 @@ final class RecipeOptions {
                 + " to go on with; leave out --resume to begin one.");
       }
       folder.writeRecipe(yaml);
-      return wanted;
+      return decided;
     }
     T own = recipes.parse(stored, "recipe.yaml", List.of());
     if ((asked() || more) && !recipes.write(own).equals(yaml)) {
@@ -72,6 +76,29 @@ final class RecipeOptions {
               .formatted(folder.path(), difference(recipes.write(own), yaml)));
     }
     return own;
+  }
+
+  /**
+   * The recipe with a precision of {@code auto} decided: as the run did when it began, else by
+   * measuring now. What is measured may come out otherwise on a busy machine, and a run must go on
+   * as it began.
+   *
+   * @param stored the run's own recipe, or null
+   */
+  static <T extends Record> T decided(T recipe, @Nullable String stored) {
+    if (!Recipes.over(recipe).write(recipe).lines().anyMatch("precision: auto"::equals)) {
+      return recipe;
+    }
+    String precision =
+        stored == null
+            ? Precision.auto(Device.CPU).name().toLowerCase(Locale.ROOT)
+            : stored
+                .lines()
+                .filter(line -> line.startsWith("precision: "))
+                .map(line -> line.substring("precision: ".length()))
+                .findFirst()
+                .orElse("auto");
+    return Recipes.with(recipe, List.of("precision=" + precision));
   }
 
   /** The first line in which two recipes differ. */

@@ -31,6 +31,7 @@ import org.peltast.models.TextToImage;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
+import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import tools.jackson.databind.SerializationFeature;
@@ -92,7 +93,9 @@ public final class Demo {
     long begin = System.nanoTime();
     DistillRecipe recipe = options.recipe();
     try (RunFolder folder = RunFolder.open(options.out(), notices);
-        TextToImage teacher = ModelFolder.open(recipe.teacher());
+        TextToImage teacher =
+            ModelFolder.open(
+                recipe.teacher(), Device.CPU, Precision.parse(recipe.precision(), Device.CPU));
         Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(Device.CPU);
         Progress preparing = progress.apply("preparing pictures")) {
       Prompts prompts = Prompts.open(recipe.data(), preparing);
