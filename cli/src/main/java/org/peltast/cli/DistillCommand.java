@@ -70,7 +70,8 @@ final class DistillCommand implements Callable<Integer> {
       requireFolder(RecipeOptions.weights(wanted.teacher()));
     }
     try (RunFolder folder = RunFolder.open(out, Display::notice)) {
-      DistillRecipe settled = recipe.settle(folder, wanted, teacher != null);
+      DistillRecipe settled =
+          recipe.settle(RecipeShelf.Kind.DISTILL, folder, DistillRecipe.defaults(), sets);
       return distil(settled, RecipeOptions.weights(settled.teacher()), folder);
     }
   }

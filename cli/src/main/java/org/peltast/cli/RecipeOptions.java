@@ -2,6 +2,7 @@ package org.peltast.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -31,15 +32,14 @@ final class RecipeOptions {
       description = "refuse to begin anew: the folder must hold a run to go on with")
   private boolean resume;
 
-  /** Whether a recipe or a change of it was asked for. */
-  private boolean asked() {
-    return recipe != null || !sets.isEmpty();
-  }
-
-  /** The recipe asked for, its changes applied; the defaults if none was. */
-  <T extends Record> T read(RecipeShelf.Kind kind, T defaults, List<String> moreSets) {
-    Recipes<T> recipes = Recipes.over(defaults);
-    List<String> all = new java.util.ArrayList<>(sets);
+  /**
+   * The recipe asked for, its changes applied: over the defaults, or over a run's own recipe.
+   *
+   * @param moreSets changes that other options stand for
+   */
+  <T extends Record> T read(RecipeShelf.Kind kind, T over, List<String> moreSets) {
+    Recipes<T> recipes = Recipes.over(over);
+    List<String> all = new ArrayList<>(sets);
     all.addAll(moreSets);
     String name = recipe;
     return name == null
@@ -48,17 +48,15 @@ final class RecipeOptions {
   }
 
   /**
-   * The recipe to run in a folder: a run that has begun keeps its own. Stores it in a fresh folder.
+   * The recipe to run in a folder. A fresh folder stores what is asked for; a run that has begun
+   * keeps its own, which what is asked for must not change.
    *
-   * @param wanted what {@link #read} gave
-   * @param more whether other options ask for a recipe of their own
-   * @throws CommandException if the folder holds a run with another recipe, or --resume finds none
+   * @throws CommandException if it would change it, or --resume finds no run
    */
-  <T extends Record> T settle(RunFolder folder, T wanted, boolean more) {
-    Recipes<T> recipes = Recipes.over(wanted);
+  <T extends Record> T settle(
+      RecipeShelf.Kind kind, RunFolder folder, T defaults, List<String> moreSets) {
+    Recipes<T> recipes = Recipes.over(defaults);
     String stored = folder.readRecipe().orElse(null);
-    T decided = decided(wanted, stored);
-    String yaml = recipes.write(decided);
     if (stored == null) {
       if (resume) {
         throw new CommandException(
@@ -66,14 +64,16 @@ final class RecipeOptions {
                 + folder.path()
                 + " to go on with; leave out --resume to begin one.");
       }
-      folder.writeRecipe(yaml);
-      return decided;
+      T wanted = decided(read(kind, defaults, moreSets), null);
+      folder.writeRecipe(recipes.write(wanted));
+      return wanted;
     }
-    T own = recipes.parse(stored, "recipe.yaml", List.of());
-    if ((asked() || more) && !recipes.write(own).equals(yaml)) {
+    T own = recipes.parse(stored, folder.recipe().toString(), List.of());
+    String asked = recipes.write(decided(read(kind, own, moreSets), stored));
+    if (!recipes.write(own).equals(asked)) {
       throw new CommandException(
           "%s holds a run with another recipe (%s); leave out the options that differ to go on with it, or choose another --out."
-              .formatted(folder.path(), difference(recipes.write(own), yaml)));
+              .formatted(folder.path(), difference(recipes.write(own), asked)));
     }
     return own;
   }

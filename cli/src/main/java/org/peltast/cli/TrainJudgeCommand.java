@@ -47,8 +47,10 @@ final class TrainJudgeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    JudgeRun.Recipe wanted =
-        recipe.read(RecipeShelf.Kind.JUDGE, JudgeRun.Recipe.defaults(), List.of());
+    recipe.read(
+        RecipeShelf.Kind.JUDGE,
+        JudgeRun.Recipe.defaults(),
+        List.of()); // a mistake in it leaves no folder behind
     EmojiCorpus corpus;
     try (Progress progress = Display.progress("drawing emoji")) {
       corpus =
@@ -60,7 +62,8 @@ final class TrainJudgeCommand implements Callable<Integer> {
         Progress progress = Display.progress("training the judge");
         MetricsLog log = MetricsLog.open(folder.metrics(), -1);
         TextEncoder encoder = new MiniLmEncoder()) {
-      JudgeRun.Recipe settled = recipe.settle(folder, wanted, false);
+      JudgeRun.Recipe settled =
+          recipe.settle(RecipeShelf.Kind.JUDGE, folder, JudgeRun.Recipe.defaults(), List.of());
       try (Judge judge =
           JudgeRun.train(
               corpus.train(),

@@ -41,11 +41,14 @@ final class TrainTeacherCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    TeacherRecipe wanted =
-        recipe.read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), List.of());
+    recipe.read(
+        RecipeShelf.Kind.TEACHER,
+        TeacherRecipe.defaults(),
+        List.of()); // a mistake in it leaves no folder behind
     try (RunFolder folder = RunFolder.open(out, Display::notice);
         Progress progress = Display.progress("training")) {
-      TeacherRecipe settled = recipe.settle(folder, wanted, false);
+      TeacherRecipe settled =
+          recipe.settle(RecipeShelf.Kind.TEACHER, folder, TeacherRecipe.defaults(), List.of());
       if (folder.readProvenance().isEmpty()) {
         folder.writeProvenance(
             Provenance.now(
