@@ -7,7 +7,6 @@ import org.jspecify.annotations.Nullable;
 /** One column of a table as dots with their intervals, under one another, on one scale. */
 final class IntervalPlot {
   private static final int WIDTH = 460;
-  private static final int LEFT = 150;
   private static final int RIGHT = 56;
   private static final int ROW = 26;
   private static final int TOP = 8;
@@ -17,6 +16,13 @@ final class IntervalPlot {
 
   static String svg(ReportData.Table table, int column) {
     ReportData.Column about = table.columns().get(column);
+    // About as wide as the longest name is.
+    int left =
+        table.rows().stream()
+            .mapToInt(row -> row.name().length())
+            .map(n -> 24 + 6 * n)
+            .max()
+            .orElse(0);
     Double floor = about.floor();
     double high = floor == null ? Double.NEGATIVE_INFINITY : floor;
     double low = floor == null ? Double.POSITIVE_INFINITY : floor;
@@ -40,7 +46,7 @@ final class IntervalPlot {
             .formatted(WIDTH, height, Html.text(about.name())));
     List<Double> ticks = LineChart.ticks(low, low + span, 5);
     for (double tick : ticks) {
-      String x = at(x(tick, low, span));
+      String x = at(x(tick, low, span, left));
       svg.append(
               "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>"
                   .formatted(x, x, TOP, height - BOTTOM))
@@ -49,7 +55,7 @@ final class IntervalPlot {
                   .formatted(x, height - 8, LineChart.label(tick)));
     }
     if (floor != null) {
-      String x = at(x(floor, low, span));
+      String x = at(x(floor, low, span, left));
       svg.append(
           "<line class=\"floor\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>"
               .formatted(x, x, TOP, height - BOTTOM));
@@ -59,16 +65,20 @@ final class IntervalPlot {
       ReportData.@Nullable Estimate cell = row.cells().get(column);
       svg.append(
           "<text class=\"name\" x=\"%d\" y=\"%s\" text-anchor=\"end\">%s</text>"
-              .formatted(LEFT - 12, at(y + 4), Html.text(row.name())));
+              .formatted(left - 12, at(y + 4), Html.text(row.name())));
       if (cell != null) {
         String tone = row.tone().name().toLowerCase(Locale.ROOT);
         svg.append(
                 "<line class=\"whisker %s\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>"
                     .formatted(
-                        tone, at(x(cell.low(), low, span)), at(x(cell.high(), low, span)), y, y))
+                        tone,
+                        at(x(cell.low(), low, span, left)),
+                        at(x(cell.high(), low, span, left)),
+                        y,
+                        y))
             .append(
                 "<circle class=\"dot %s\" cx=\"%s\" cy=\"%d\" r=\"4.5\"/>"
-                    .formatted(tone, at(x(cell.value(), low, span)), y))
+                    .formatted(tone, at(x(cell.value(), low, span, left)), y))
             .append(
                 "<text class=\"value\" x=\"%d\" y=\"%s\" text-anchor=\"end\">%s</text>"
                     .formatted(WIDTH - 2, at(y + 4), decimals(cell.value(), about.decimals())));
@@ -82,8 +92,8 @@ final class IntervalPlot {
     return Double.isFinite(value) ? String.format(Locale.ROOT, "%." + decimals + "f", value) : "–";
   }
 
-  private static double x(double value, double low, double span) {
-    return LEFT + (value - low) / span * (WIDTH - LEFT - RIGHT);
+  private static double x(double value, double low, double span, int left) {
+    return left + (value - low) / span * (WIDTH - left - RIGHT);
   }
 
   private static String at(double place) {

@@ -116,7 +116,7 @@ public final class Demo {
         if (end == Trainer.End.STOPPED && interrupted.getAsBoolean()) {
           return end;
         }
-        Story spear = spear(teacher, prompts);
+        spear(teacher, prompts);
         long measuring = System.nanoTime();
         try (Scope scope = Scope.open()) {
           TextToImage student = distillation.student(provenance);
@@ -125,8 +125,7 @@ public final class Demo {
           Seconds seconds = new Seconds(prepared, distilled, since(measuring), since(begin));
           samples(results);
           folder.write(options.out().resolve("metrics.json"), json(results, seconds));
-          new DemoReport(recipe, results, watched, spear, folder, seconds)
-              .write(options.out().resolve("report.html"));
+          DemoReport.write(folder);
         }
       }
       return Trainer.End.FINISHED;
@@ -155,7 +154,7 @@ public final class Demo {
   private Story story(
       String name, long updates, Prompts prompts, java.util.function.Supplier<TextToImage> model) {
     return new Story(
-        options.out().resolve("story").resolve(name),
+        Story.folder(options.out(), name),
         prompts.heldOut(STORY_PROMPTS).captions(),
         options.recipe().seed(),
         Story.evenly(updates, STORY_MOMENTS),
@@ -186,8 +185,11 @@ public final class Demo {
   }
 
   /** The same start with the engine alone, until it falls apart. */
-  private Story spear(TextToImage teacher, Prompts prompts) {
-    long updates = Math.max(1, options.spear());
+  private void spear(TextToImage teacher, Prompts prompts) {
+    long updates = options.spear();
+    if (updates == 0) {
+      return;
+    }
     RunRecipe main = options.recipe().run();
     DistillRecipe recipe =
         options
@@ -195,18 +197,12 @@ public final class Demo {
             .withoutShield(
                 new RunRecipe(
                     updates, Math.min(SPEAR_BATCH, main.batch()), main.checkpointEvery(), 1, 0));
-    try (Distillation alone = new Distillation(recipe, teacher)) {
+    try (Distillation alone = new Distillation(recipe, teacher);
+        RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
+        Progress shown = progress.apply("the spear alone")) {
       Story story = story("spear", updates, prompts, () -> alone.student(Map.of()));
-      if (options.spear() == 0) {
-        return story;
-      }
       story.begin();
-      try (RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
-          Progress shown = progress.apply("the spear alone")) {
-        alone.run(
-            prompts.train(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
-      }
-      return story;
+      alone.run(prompts.train(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
     }
   }
 

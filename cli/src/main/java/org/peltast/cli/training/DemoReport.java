@@ -2,6 +2,7 @@ package org.peltast.cli.training;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,191 +27,248 @@ import org.peltast.cli.report.ReportData.Tone;
 import org.peltast.cli.report.ReportWriter;
 import org.peltast.distill.run.MetricsLog;
 import org.peltast.distill.run.Provenance;
-import org.peltast.distill.run.Recipes;
 import org.peltast.distill.run.RunException;
 import org.peltast.distill.run.RunFolder;
-import org.peltast.evaluate.Interval;
-import org.peltast.evaluate.Scores;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
-/** Puts a demonstration's results into words, tables and curves. */
-record DemoReport(
-    DistillRecipe recipe,
-    Demo.Results results,
-    Story shield,
-    Story spear,
-    RunFolder folder,
-    Demo.Seconds seconds) {
+/**
+ * A demonstration's folder in words, tables and curves: the page is a function of the files alone,
+ * so it can be written anew at any time.
+ */
+public final class DemoReport {
   private static final int GALLERY = 24;
 
-  void write(Path file) {
+  private final RunFolder folder;
+  private final JsonNode metrics;
+  private final Measured student;
+  private final Measured teacher;
+  private final Measured sameCost;
+  private final Measured sameSteps;
+  private final Measured real;
+
+  private DemoReport(RunFolder folder, JsonNode metrics) {
+    this.folder = folder;
+    this.metrics = metrics;
+    this.student = measured("student");
+    this.teacher = measured("teacher");
+    this.sameCost = measured("teacherSameCost");
+    this.sameSteps = measured("teacherSameSteps");
+    this.real = measured("real");
+  }
+
+  /**
+   * Writes {@code report.html} beside what it shows.
+   *
+   * @throws RunException if the folder holds no finished demonstration
+   */
+  public static void write(RunFolder folder) {
+    Path metrics = folder.path().resolve("metrics.json");
+    if (!Files.exists(metrics)) {
+      throw new RunException(
+          folder.path()
+              + " holds no metrics.json, so there is nothing to report; finish it with 'peltast demo --out "
+              + folder.path()
+              + "'.");
+    }
+    Path file = folder.path().resolve("report.html");
     try {
-      ReportWriter.write(data(), file);
+      JsonNode json = JsonMapper.builder().build().readTree(metrics.toFile());
+      ReportWriter.write(new DemoReport(folder, json).data(), file);
+    } catch (JacksonException e) {
+      throw new RunException(metrics + " is damaged; run the demonstration again.", e);
     } catch (IOException e) {
       throw new RunException("cannot write " + file + " (" + e.getMessage() + ")", e);
     }
   }
 
+  /** One set of pictures in {@code metrics.json}. */
+  private record Measured(JsonNode json) {
+    double figure(String name) {
+      return json.path(name).asDouble(Double.NaN);
+    }
+
+    int count(String name) {
+      return json.path(name).asInt(0);
+    }
+
+    /** A figure with its interval, or null if it was not measured. */
+    @Nullable Estimate estimate(String name, double unit) {
+      if (!json.path(name).isNumber()) {
+        return null;
+      }
+      double value = figure(name) * unit;
+      JsonNode interval = json.path("intervals").path(name);
+      return interval.isMissingNode()
+          ? Estimate.of(value)
+          : new Estimate(
+              value,
+              interval.path("low").asDouble(value / unit) * unit,
+              interval.path("high").asDouble(value / unit) * unit);
+    }
+
+    String describe() {
+      int steps = count("steps");
+      int evaluations = count("evaluations");
+      double alpha = figure("guidance");
+      return format(
+          "%d step%s%s, %d network evaluation%s",
+          steps,
+          steps == 1 ? "" : "s",
+          evaluations > steps ? format(" guided at α = %.3g", alpha) : "",
+          evaluations,
+          evaluations == 1 ? "" : "s");
+    }
+  }
+
+  private Measured measured(String name) {
+    JsonNode json = metrics.path(name);
+    if (!json.isObject()) {
+      throw new RunException(
+          folder.path().resolve("metrics.json")
+              + " lacks '"
+              + name
+              + "'; run the demonstration again.");
+    }
+    return new Measured(json);
+  }
+
   private ReportData data() {
-    int n = recipe.steps();
-    double speedUp =
-        results.teacher().throughput().denoiseMillis()
-            / results.student().throughput().denoiseMillis();
+    int n = student.count("steps");
+    double distilling = metrics.path("seconds").path("distil").asDouble(Double.NaN);
     List<Headline> headlines =
         List.of(
             new Headline(
-                format("×%.0f", speedUp),
+                format("×%.0f", teacher.figure("denoiseMillis") / student.figure("denoiseMillis")),
                 "faster denoising",
                 format(
                     "%d evaluations instead of %d",
-                    results.student().settings().evaluations(),
-                    results.teacher().settings().evaluations())),
+                    student.count("evaluations"), teacher.count("evaluations"))),
             new Headline(
-                format("%.2f", ratio(results.student(), results.teacher())),
+                format("%.2f", student.figure("frechet") / teacher.figure("frechet")),
                 "Fréchet, student ÷ teacher",
                 "below 1 the student is nearer to real pictures"),
             new Headline(
-                format("%.2f", ratio(results.teacherSameCost(), results.student())),
+                format("%.2f", sameCost.figure("frechet") / student.figure("frechet")),
                 "Fréchet, teacher at the student's cost ÷ student",
                 "what distilling is worth"),
             new Headline(
-                format("%.0f s", seconds.distil()),
+                format("%.0f s", distilling),
                 "distilling",
-                format("%d updates of %d prompts", recipe.run().updates(), recipe.run().batch())));
+                format("%d updates", metrics.path("updates").asLong(0))));
     return new ReportData(
         n == 1 ? "A generator of one step" : "A generator of " + n + " steps",
         format(
             "Decoupled DMD turned a guided teacher of %d steps into a generator of %d, in %.1f minutes on this machine.",
-            results.teacher().settings().grid().size(), n, seconds.distil() / 60),
+            teacher.count("steps"), n, distilling / 60),
         headlines,
         gallery(),
         table(),
         story(),
         charts(),
         facts(),
-        Recipes.over(DistillRecipe.defaults()).write(recipe));
-  }
-
-  private static double ratio(Contestant a, Contestant b) {
-    return a.scores().frechet() / b.scores().frechet();
+        folder.readRecipe().orElse(""));
   }
 
   private static String format(String pattern, Object... values) {
     return String.format(Locale.ROOT, pattern, values);
   }
 
-  private ReportData.Gallery gallery() {
-    List<List<BufferedImage>> columns =
-        List.of(
-            Pictures.of(results.teacher().images()),
-            Pictures.of(results.teacherSameCost().images()),
-            Pictures.of(results.student().images()),
-            Pictures.of(results.realImages()));
+  private ReportData.@Nullable Gallery gallery() {
     List<Source> sources =
         List.of(
-            new Source("teacher", describe(results.teacher()), Tone.TEACHER),
-            new Source(
-                "same cost",
-                "the best undistilled: " + describe(results.teacherSameCost()),
-                Tone.NEUTRAL),
-            new Source("student", describe(results.student()), Tone.STUDENT),
+            new Source("teacher", teacher.describe(), Tone.TEACHER),
+            new Source("same cost", "the best undistilled: " + sameCost.describe(), Tone.NEUTRAL),
+            new Source("student", student.describe(), Tone.STUDENT),
             new Source("real", "the held-out drawing itself", Tone.REAL));
+    Path samples = folder.samples();
+    List<String> captions = captions(samples.resolve("prompts.txt"));
     List<ReportData.Prompt> prompts = new ArrayList<>();
-    List<String> captions = results.heldOut().captions();
     for (int i = 0; i < Math.min(GALLERY, captions.size()); i++) {
-      int at = i;
-      prompts.add(
-          new ReportData.Prompt(captions.get(i), columns.stream().map(c -> c.get(at)).toList()));
+      List<BufferedImage> pictures = new ArrayList<>();
+      for (String source : List.of("teacher", "teacher-same-cost", "student", "real")) {
+        pictures.add(Pictures.read(samples.resolve(source).resolve("%04d.png".formatted(i))));
+      }
+      prompts.add(new ReportData.Prompt(captions.get(i), pictures));
     }
-    return new ReportData.Gallery(sources, prompts);
+    return prompts.isEmpty() ? null : new ReportData.Gallery(sources, prompts);
   }
 
-  private static String describe(Contestant c) {
-    int steps = c.settings().grid().size();
-    return format(
-        "%d step%s%s, %d network evaluation%s",
-        steps,
-        steps == 1 ? "" : "s",
-        c.settings().guidance().isOn()
-            ? format(" guided at α = %.3g", c.settings().guidance().alpha())
-            : "",
-        c.settings().evaluations(),
-        c.settings().evaluations() == 1 ? "" : "s");
+  private static List<String> captions(Path file) {
+    try {
+      return Files.exists(file) ? Files.readAllLines(file) : List.of();
+    } catch (IOException e) {
+      throw new RunException("cannot read " + file + " (" + e.getMessage() + ")", e);
+    }
   }
 
   private ReportData.Table table() {
+    double floor = real.figure("frechetNoiseFloor");
     List<Column> columns =
         List.of(
             new Column(
-                "Fréchet, " + results.real().judge(),
+                "Fréchet, " + student.json().path("judge").asString("judge"),
                 "",
                 Better.LOWER,
                 2,
-                results.floor().frechet(),
+                Double.isNaN(floor) ? null : floor,
                 true),
-            new Column("alignment", "", Better.HIGHER, 1, null, true),
-            new Column("family accuracy", "%", Better.HIGHER, 1, null, true),
-            new Column("retrieval@10", "%", Better.HIGHER, 1, null, false),
-            new Column("variance", "", Better.NEITHER, 3, null, false),
-            new Column("saturation", "", Better.NEITHER, 3, null, false),
-            new Column("colour cast", "", Better.NEITHER, 3, null, false),
-            new Column("denoising", "ms", Better.LOWER, 2, null, false),
-            new Column("images a second", "", Better.HIGHER, 1, null, false));
-    List<Row> rows = new ArrayList<>();
-    rows.add(row("student", Tone.STUDENT, results.student()));
-    rows.add(row("teacher", Tone.TEACHER, results.teacher()));
-    rows.add(row("teacher at the student's cost", Tone.NEUTRAL, results.teacherSameCost()));
-    rows.add(row("teacher in as many guided steps", Tone.NEUTRAL, results.teacherSameSteps()));
-    rows.add(
-        new Row("real", "the held-out drawings", Tone.REAL, cells(results.real(), null, null)));
+            new Column("Alignment", "", Better.HIGHER, 1, null, true),
+            new Column("Family accuracy", "%", Better.HIGHER, 1, null, true),
+            new Column("Retrieval@10", "%", Better.HIGHER, 1, null, false),
+            new Column("Diversity", "", Better.HIGHER, 2, null, false),
+            new Column("Variance", "", Better.NEITHER, 3, null, false),
+            new Column("Saturation", "", Better.NEITHER, 3, null, false),
+            new Column("Colour cast", "", Better.NEITHER, 3, null, false),
+            new Column("Denoising", "ms", Better.LOWER, 2, null, false),
+            new Column("Images a second", "", Better.HIGHER, 1, null, false));
     return new ReportData.Table(
         format(
-            "%d held-out prompts, the same starting noise for all",
-            results.heldOut().indices().size()),
+            "%d held-out prompts, the same starting noise for all.",
+            metrics.path("prompts").asInt(0)),
         columns,
-        rows,
+        List.of(
+            new Row("student", student.describe(), Tone.STUDENT, cells(student)),
+            new Row("teacher", teacher.describe(), Tone.TEACHER, cells(teacher)),
+            new Row("teacher, same cost", sameCost.describe(), Tone.NEUTRAL, cells(sameCost)),
+            new Row("teacher, same steps", sameSteps.describe(), Tone.NEUTRAL, cells(sameSteps)),
+            new Row("real", "the held-out drawings", Tone.REAL, cells(real))),
         List.of(
             format(
                 "The floor of the Fréchet distance, for as many real pictures drawn at random from all held-out ones, is %.2f ± %.2f.",
-                results.floor().frechet(), results.floor().deviation()),
-            "Intervals are 95 % by bootstrap."));
+                floor, real.figure("frechetNoiseFloorDeviation")),
+            "The distance is over the features of this project's own judge; it is not FID.",
+            "Same cost: the best that the teacher does undistilled with as many network evaluations. Same steps: as many guided steps, which cost twice as much.",
+            "Intervals are 95 %, by bootstrap. Denoising is the time for an image without decoding."));
   }
 
-  private static Row row(String name, Tone tone, Contestant c) {
-    return new Row(
-        name,
-        describe(c),
-        tone,
-        cells(c.scores(), c.throughput().denoiseMillis(), c.throughput().imagesPerSecond()));
-  }
-
-  private static List<@Nullable Estimate> cells(
-      Scores s, @Nullable Double denoise, @Nullable Double speed) {
+  private static List<@Nullable Estimate> cells(Measured m) {
     List<@Nullable Estimate> cells = new ArrayList<>();
-    cells.add(estimate(s, "frechet", s.frechet(), 1));
-    cells.add(estimate(s, "alignment", s.alignment(), 1));
-    Double family = s.familyAccuracy();
-    cells.add(family == null ? null : estimate(s, "familyAccuracy", family, 100));
-    cells.add(estimate(s, "retrievalAt10", s.retrievalAt10(), 100));
-    cells.add(estimate(s, "variance", s.variance(), 1));
-    cells.add(estimate(s, "saturation", s.saturation(), 1));
-    cells.add(estimate(s, "colourCast", s.colourCast(), 1));
-    cells.add(denoise == null ? null : Estimate.of(denoise));
-    cells.add(speed == null ? null : Estimate.of(speed));
+    cells.add(m.estimate("frechet", 1));
+    cells.add(m.estimate("alignment", 1));
+    cells.add(m.estimate("familyAccuracy", 100));
+    cells.add(m.estimate("retrievalAt10", 100));
+    cells.add(m.estimate("diversity", 1));
+    cells.add(m.estimate("variance", 1));
+    cells.add(m.estimate("saturation", 1));
+    cells.add(m.estimate("colourCast", 1));
+    cells.add(m.estimate("denoiseMillis", 1));
+    cells.add(m.count("evaluations") == 0 ? null : m.estimate("imagesPerSecond", 1));
     return cells;
   }
 
-  private static Estimate estimate(Scores s, String name, double value, double unit) {
-    Interval i = s.intervals().get(name);
-    return i == null
-        ? Estimate.of(value * unit)
-        : new Estimate(value * unit, i.low() * unit, i.high() * unit);
-  }
-
+  /** Null if the spear alone was not run. */
   private ReportData.@Nullable Story story() {
+    List<Moment> spear = Story.moments(folder.path(), "spear");
+    List<Moment> shield = Story.moments(folder.path(), "shield");
+    if (spear.isEmpty() || shield.isEmpty()) {
+      return null;
+    }
     Chart variance =
         new Chart(
             "Variance of the generator's latents",
-            "With the spear alone it only grows; the shield holds it at the data's.",
+            "Real latents have about 1. Alone, the spear only makes it grow; the shield holds it.",
             true,
             List.of(
                 series("the spear alone", Tone.SPEAR, spearMetrics(), "variance", false),
@@ -218,8 +276,12 @@ record DemoReport(
     return new ReportData.Story(
         "The same start, prompts and noise. Without distribution matching, CFG augmentation sharpens the pictures, then burns them.",
         List.of(
-            strand("spear", "CFG augmentation alone", Tone.SPEAR, spear),
-            strand("spear and shield", "with distribution matching", Tone.SHIELD, shield)),
+            new Strand("The spear alone", "CFG augmentation, nothing else", Tone.SPEAR, spear),
+            new Strand(
+                "Spear and shield",
+                "CFG augmentation with distribution matching",
+                Tone.SHIELD,
+                shield)),
         variance);
   }
 
@@ -227,16 +289,10 @@ record DemoReport(
     return folder.path().resolve("spear").resolve(folder.metrics().getFileName());
   }
 
-  private static Strand strand(String name, String explanation, Tone tone, Story story) {
-    List<Moment> moments = new ArrayList<>();
-    story.pictures().forEach((update, pictures) -> moments.add(new Moment(update, pictures)));
-    return new Strand(name, explanation, tone, moments);
-  }
-
   private static Series series(
       String name, Tone tone, Path metrics, String figure, boolean dashed) {
     List<Point> points = new ArrayList<>();
-    if (java.nio.file.Files.exists(metrics)) {
+    if (Files.exists(metrics)) {
       for (MetricsLog.Line line : MetricsLog.read(metrics)) {
         if (line.figures().get(figure) instanceof Number n) {
           points.add(new Point(line.update(), n.doubleValue()));
@@ -279,10 +335,9 @@ record DemoReport(
 
   private List<Facts> facts() {
     Map<String, String> times = new LinkedHashMap<>();
-    times.put("preparing", format("%.0f s", seconds.prepare()));
-    times.put("distilling", format("%.0f s", seconds.distil()));
-    times.put("measuring", format("%.0f s", seconds.evaluate()));
-    times.put("all", format("%.0f s", seconds.total()));
+    for (Map.Entry<String, JsonNode> part : metrics.path("seconds").properties()) {
+      times.put(part.getKey(), format("%.0f s", part.getValue().asDouble(Double.NaN)));
+    }
     List<Facts> all = new ArrayList<>();
     all.add(new Facts("Time", times));
     folder

@@ -1,18 +1,23 @@
 package org.peltast.cli.training;
 
 import java.awt.image.BufferedImage;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.peltast.cli.report.ReportData;
 import org.peltast.distill.Figures;
 import org.peltast.distill.Observer;
+import org.peltast.distill.run.RunException;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.Scope;
 
@@ -80,20 +85,33 @@ final class Story implements Observer {
     return folder.resolve("%06d-%d.png".formatted(update, picture));
   }
 
-  /** All that was drawn, by update. */
-  SortedMap<Long, List<BufferedImage>> pictures() {
-    SortedMap<Long, List<BufferedImage>> all = new TreeMap<>(Map.of());
-    TreeSet<Long> updates = new TreeSet<>(moments);
-    updates.add(0L);
-    for (long update : updates) {
-      List<BufferedImage> row = new ArrayList<>();
-      for (int i = 0; i < prompts.size() && Files.exists(file(update, i)); i++) {
-        row.add(Pictures.read(file(update, i)));
-      }
-      if (!row.isEmpty()) {
-        all.put(update, row);
+  /** Where a run keeps the strip of that name. */
+  static Path folder(Path run, String name) {
+    return run.resolve("story").resolve(name);
+  }
+
+  /** All that was drawn, by update; empty if nothing was. */
+  static List<ReportData.Moment> moments(Path run, String name) {
+    Pattern pattern = Pattern.compile("(\\d+)-(\\d+)\\.png");
+    SortedMap<Long, SortedMap<Integer, BufferedImage>> all = new TreeMap<>();
+    Path strip = folder(run, name);
+    if (Files.isDirectory(strip)) {
+      try (Stream<Path> files = Files.list(strip)) {
+        for (Path file : files.toList()) {
+          Matcher match = pattern.matcher(String.valueOf(file.getFileName()));
+          if (match.matches()) {
+            all.computeIfAbsent(Long.valueOf(match.group(1)), u -> new TreeMap<>())
+                .put(Integer.valueOf(match.group(2)), Pictures.read(file));
+          }
+        }
+      } catch (IOException e) {
+        throw new RunException("cannot read " + strip + " (" + e.getMessage() + ")", e);
       }
     }
-    return all;
+    List<ReportData.Moment> moments = new ArrayList<>();
+    all.forEach(
+        (update, pictures) ->
+            moments.add(new ReportData.Moment(update, List.copyOf(pictures.values()))));
+    return moments;
   }
 }
