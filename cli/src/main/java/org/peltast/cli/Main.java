@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       RecipesCommand.class,
       DataCommand.class,
+      EvaluateCommand.class,
       ReportCommand.class,
       VerifyCommand.class,
       InspectCommand.class,

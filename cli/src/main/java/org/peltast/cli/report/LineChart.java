@@ -92,7 +92,8 @@ final class LineChart {
                       at(y + 3.5),
                       label(chart.logarithmic() ? Math.pow(10, tick) : tick)));
     }
-    List<Double> updates = ticks(firstX, lastX, 5);
+    List<Double> updates =
+        ticks(firstX, lastX, 5).stream().filter(u -> Math.abs(u - Math.rint(u)) < 1e-6).toList();
     for (int i = 0; i < updates.size(); i++) {
       svg.append(
           "<text class=\"tick\" x=\"%s\" y=\"%d\" text-anchor=\"%s\">%s%s</text>"
@@ -191,7 +192,16 @@ final class LineChart {
   }
 
   private List<Double> valueTicks() {
-    return chart.logarithmic() && high - low > 1.5 ? decades(low, high) : ticks(low, high, 5);
+    if (!chart.logarithmic()) {
+      return ticks(low, high, 5);
+    }
+    // Less than two decades: round values, wherever they come to lie.
+    return high - low > 1.5
+        ? decades(low, high)
+        : ticks(Math.pow(10, low), Math.pow(10, high), 5).stream()
+            .filter(value -> value > 0)
+            .map(Math::log10)
+            .toList();
   }
 
   private static List<Double> decades(double low, double high) {

@@ -21,13 +21,13 @@ import tools.jackson.databind.node.ObjectNode;
  * @param name as in {@code metrics.json}
  * @param images [n, 3, H, W] in [0, 1]
  */
-record Contestant(
+public record Contestant(
     String name, GenerationSettings settings, Tensor images, Scores scores, Throughput throughput) {
   private static final int BATCH = 64;
   private static final int TIMED = 32;
 
   /** Draws and measures; the images belong to the caller's scope. */
-  static Contestant measure(
+  public static Contestant measure(
       String name,
       TextToImage model,
       GenerationSettings settings,
@@ -86,7 +86,7 @@ record Contestant(
   }
 
   /** The figures as {@code metrics.json} has them. */
-  ObjectNode toJson() {
+  public ObjectNode toJson() {
     ObjectNode json = scores.toJson();
     json.put("steps", settings.grid().size());
     json.put("guidance", settings.guidance().alpha());
