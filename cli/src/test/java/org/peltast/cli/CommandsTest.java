@@ -114,6 +114,9 @@ class CommandsTest {
           distill --recipe nonesuch                | there is no recipe 'nonesuch'
           recipes nonesuch                         | there is no recipe 'nonesuch'
           train                                    | Missing required subcommand
+          report no/run                            | There is no run in no/run
+          evaluate --model no/model                | no/model does not exist
+          evaluate --prompts 1                     | --prompts must be at least 2
           data --size 3                            | 8 to 512
           """)
   void aMistakeIsOneSentenceAndExitCode2(String typed, String sentence) {
