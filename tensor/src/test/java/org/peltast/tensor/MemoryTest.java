@@ -8,11 +8,27 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class MemoryTest {
+  private static int threads;
+
+  /** The tensors are small: a second thread would only be waited for. */
+  @BeforeAll
+  static void oneThread() {
+    threads = Engine.threads();
+    Engine.threads(1);
+  }
+
+  @AfterAll
+  static void asBefore() {
+    Engine.threads(threads);
+  }
+
   /** A small transformer: every kind of layer that training goes through. */
   private static final class Network {
     final Linear in;
@@ -53,9 +69,7 @@ class MemoryTest {
 
   @ParameterizedTest
   @EnumSource(Precision.class)
-  void trainingHoldsOnToNothing(Precision precision) {
-    int threads = Engine.threads();
-    Engine.threads(1); // the tensors are tiny
+  void aTransformerLearnsAndLeavesNoTensorBehind(Precision precision) {
     try (Scope scope = Scope.open();
         Parameters p = Parameters.on(Device.CPU, precision)) {
       Network network = new Network(p);
@@ -70,9 +84,9 @@ class MemoryTest {
         Tensor ids = Tensor.of(new long[24], 4, 6);
         double first = 0;
         double last = 0;
-        long before = 0;
         int owned = scope.size();
-        for (int step = 0; step < 1200; step++) {
+        int weights = p.scope().size();
+        for (int step = 0; step < 100; step++) {
           try (Scope inner = Scope.open()) {
             try (Autograd off = Autograd.off()) {
               network.forward(x, t, ids, segments);
@@ -80,46 +94,36 @@ class MemoryTest {
             Tensor loss = network.forward(x, t, ids, segments).sub(y).square().mean();
             segments.backward(loss);
             Gradients.clip(p, 1);
-            optimiser.step(1e-3);
+            optimiser.step(1e-2);
             p.clearGradients();
             ema.update();
             last = loss.item();
           }
           if (step == 0) {
             first = last;
-          }
-          if (step == 200) {
-            before = Pointer.physicalBytes();
+            weights = p.scope().size(); // with the casts, if there are any
           }
         }
-        long grown = Pointer.physicalBytes() - before;
-        assertThat(last).as("the loss, from %s", first).isLessThan(0.7 * first);
+        assertThat(last).as("the loss, from %s", first).isLessThan(0.5 * first);
         assertThat(scope.size()).isEqualTo(owned);
-        // A step makes some 200 tensors of about 1.5 KB: one of them lost each time would be
-        // 1.5 MB, the graph of a step 300 MB. The Java heap and its compiler move by some too.
-        assertThat(grown >> 20).as("MiB grown in 1000 steps").isLessThan(40);
+        assertThat(p.scope().size()).isEqualTo(weights);
       }
-    } finally {
-      Engine.threads(threads);
     }
   }
 
-  /** Larger tensors, so that losing a single one of a step would be seen. */
   @Test
-  void twoThousandStepsLoseNoTensor() {
-    int threads = Engine.threads();
-    Engine.threads(1);
+  void nativeMemoryIsFlatOverTwoThousandSteps() {
     try (Scope scope = Scope.open();
         Parameters p = Parameters.on(Device.CPU, Precision.FLOAT32)) {
-      // 64 KB of weights, gradients, moments; 64 KB of activations a tensor.
-      Linear in = new Linear(p.at("in"), 128, 128, true);
-      RmsNorm norm = new RmsNorm(p.at("norm"), 128, 1e-5);
-      Linear out = new Linear(p.at("out"), 128, 128, true);
+      // 128 KB a weight, its gradient and moments, and as much an activation, but few products.
+      Linear in = new Linear(p.at("in"), 16, 2048, true);
+      RmsNorm norm = new RmsNorm(p.at("norm"), 2048, 1e-5);
+      Linear out = new Linear(p.at("out"), 2048, 16, true);
       p.initialise(Rng.of(1));
       p.trainable(true);
       try (AdamW optimiser = new AdamW(p, AdamW.Settings.defaults());
           Ema ema = new Ema(p, 0.99)) {
-        Tensor x = Rng.of(2).normal(128, 128);
+        Tensor x = Rng.of(2).normal(16, 16);
         long before = 0;
         for (int step = 0; step < 2000; step++) {
           try (Scope inner = Scope.open()) {
@@ -135,11 +139,10 @@ class MemoryTest {
           }
         }
         long grown = Pointer.physicalBytes() - before;
-        // One tensor of 64 KB lost in each step would be 106 MiB.
-        assertThat(grown >> 20).as("MiB grown in 1700 steps").isLessThan(60);
+        // One of those tensors lost in each step would be 212 MiB. What the bound leaves room for
+        // is the Java heap, which grows as it pleases.
+        assertThat(grown >> 20).as("MiB grown in 1700 steps").isLessThan(100);
       }
-    } finally {
-      Engine.threads(threads);
     }
   }
 
