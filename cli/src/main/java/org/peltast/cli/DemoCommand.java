@@ -32,8 +32,8 @@ final class DemoCommand implements Callable<Integer> {
   /** What the default number of updates is made for, on two cores. */
   private static final double DEFAULT_MINUTES = 5;
 
-  /** The spear alone needs this many times the updates to fall apart for all to see. */
-  private static final int SPEAR_FACTOR = 3;
+  /** By so many updates the spear alone has fallen apart for all to see. */
+  private static final long SPEAR_UPDATES = 90;
 
   @Option(
       names = "--out",
@@ -82,8 +82,7 @@ final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--spear",
       paramLabel = "N",
-      description =
-          "updates of the run without the shield; 0 leaves it out (default: three times --updates)")
+      description = "updates of the run without the shield; 0 leaves it out (default: 90)")
   private @Nullable Long spear;
 
   @Option(
@@ -143,7 +142,7 @@ final class DemoCommand implements Callable<Integer> {
                 limit,
                 Places.home().resolve("weights"),
                 prompts,
-                spear == null ? SPEAR_FACTOR * recipe.run().updates() : spear),
+                spear == null ? SPEAR_UPDATES : spear),
             Display::progress,
             Display::notice,
             Interrupts.listen("this update"));

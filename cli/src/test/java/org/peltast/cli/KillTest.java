@@ -35,7 +35,11 @@ class KillTest {
     Path killed = folder.resolve("killed");
     Rng rng = Rng.of(7);
     for (int i = 0; i < KILLS; i++) {
-      kill(distill(killed), killed.resolve("metrics.jsonl"), rng.below(UPDATES - 2) + 1, rng.below(60));
+      kill(
+          distill(killed),
+          killed.resolve("metrics.jsonl"),
+          rng.below(UPDATES - 2) + 1,
+          rng.below(60));
     }
     assertThat(finish(distill(killed))).isZero();
 
@@ -45,18 +49,55 @@ class KillTest {
 
   private List<String> teacher() {
     return command(
-        "train", "teacher", "--out", folder.resolve("teacher").toString(),
-        "--set", "data.size=16", "--set", "data.limit=6", "--set", "model.codec=pixels",
-        "--set", "model.patch=4", "--set", "model.dim=16", "--set", "model.layers=1",
-        "--set", "model.heads=2", "--set", "model.axesDims=[4, 2, 2]", "--set", "precision=float32",
-        "--set", "run.updates=2", "--set", "run.batch=4", "--set", "run.looksEvery=0");
+        "train",
+        "teacher",
+        "--out",
+        folder.resolve("teacher").toString(),
+        "--set",
+        "data.size=16",
+        "--set",
+        "data.limit=6",
+        "--set",
+        "model.codec=pixels",
+        "--set",
+        "model.patch=4",
+        "--set",
+        "model.dim=16",
+        "--set",
+        "model.layers=1",
+        "--set",
+        "model.heads=2",
+        "--set",
+        "model.axesDims=[4, 2, 2]",
+        "--set",
+        "precision=float32",
+        "--set",
+        "run.updates=2",
+        "--set",
+        "run.batch=4",
+        "--set",
+        "run.looksEvery=0");
   }
 
   private List<String> distill(Path out) {
     return command(
-        "distill", "--teacher", folder.resolve("teacher/teacher").toString(), "--out", out.toString(),
-        "--set", "data.size=16", "--set", "data.limit=6", "--set", "precision=float32",
-        "--set", "run.updates=" + UPDATES, "--set", "run.batch=4", "--set", "run.checkpointEvery=0s");
+        "distill",
+        "--teacher",
+        folder.resolve("teacher/teacher").toString(),
+        "--out",
+        out.toString(),
+        "--set",
+        "data.size=16",
+        "--set",
+        "data.limit=6",
+        "--set",
+        "precision=float32",
+        "--set",
+        "run.updates=" + UPDATES,
+        "--set",
+        "run.batch=4",
+        "--set",
+        "run.checkpointEvery=0s");
   }
 
   /** This class path's command in a JVM of its own. */
@@ -113,7 +154,9 @@ class KillTest {
   private static Map<String, String> weights(Path run) throws IOException {
     Map<String, String> all = new TreeMap<>();
     for (Path root :
-        List.of(run.resolve("student/transformer"), run.resolve("checkpoints/%06d".formatted(UPDATES)))) {
+        List.of(
+            run.resolve("student/transformer"),
+            run.resolve("checkpoints/%06d".formatted(UPDATES)))) {
       try (Stream<Path> files = Files.list(root)) {
         for (Path file : files.filter(f -> f.toString().endsWith(".safetensors")).toList()) {
           all.put(

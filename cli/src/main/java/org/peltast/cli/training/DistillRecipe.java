@@ -64,7 +64,7 @@ public record DistillRecipe(
         true,
         1,
         new RoleRecipe(1e-4, 10, 0, 0, 0.99, 0, 1, 0.95),
-        new RunRecipe(110, 32, Duration.ofMinutes(1), 2, 20));
+        new RunRecipe(85, 32, Duration.ofMinutes(1), 2, 20));
   }
 
   DecoupledDmd.Settings settings() {
