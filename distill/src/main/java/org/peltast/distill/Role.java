@@ -91,8 +91,10 @@ public final class Role implements AutoCloseable {
 
   /** The counts that go with {@link #state}. */
   public Map<String, String> counts() {
-    return Map.of(
-        "steps", Long.toString(optimiser.steps()), "emaUpdates", Long.toString(ema.updates()));
+    Map<String, String> counts = new LinkedHashMap<>(); // in one order: a checkpoint's bytes repeat
+    counts.put("steps", Long.toString(optimiser.steps()));
+    counts.put("emaUpdates", Long.toString(ema.updates()));
+    return counts;
   }
 
   /** Puts a saved state back, bit for bit. */
