@@ -1,10 +1,11 @@
 package org.peltast.cli;
 
 /** A mistake in how a command was called; the message is one sentence that names the mend. */
-final class CommandException extends RuntimeException {
+public final class CommandException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  CommandException(String message) {
+  /** With the sentence that the user reads. */
+  public CommandException(String message) {
     super(message);
   }
 }

@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
       ReportCommand.class,
       VerifyCommand.class,
       InspectCommand.class,
-      DoctorCommand.class
+      DoctorCommand.class,
+      BenchCommand.class
     },
     synopsisSubcommandLabel = "COMMAND",
     usageHelpAutoWidth = true,

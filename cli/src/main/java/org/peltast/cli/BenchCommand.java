@@ -1,0 +1,20 @@
+package org.peltast.cli;
+
+import picocli.CommandLine.Command;
+
+@Command(
+    name = "bench",
+    description = {
+      "Measures Peltast on this machine: whole updates of Decoupled DMD, on random weights; nothing is fetched or trained for it.",
+      "Other processes make every figure worse: measure on a quiet machine, or compare only what was measured in turns."
+    },
+    synopsisSubcommandLabel = "(step)",
+    subcommands = {BenchStepCommand.class},
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  peltast bench step",
+      "  peltast bench step --batch 16 --dim 192 --json",
+    })
+final class BenchCommand {
+  BenchCommand() {}
+}

@@ -1,0 +1,61 @@
+package org.peltast.cli.bench;
+
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/**
+ * The roof: the best rate of a matrix product, in 1e9 operations a second.
+ *
+ * @param float32 of float32 products
+ * @param bf16 of bfloat16 products
+ */
+public record Peak(double float32, double bf16) {
+  /** (m, k, n): a small network's layers, a wider one's, and a square that fills the caches. */
+  private static final int[][] SHAPES = {
+    {4608, 256, 768}, {4608, 704, 256}, {2048, 1024, 1024}, {1536, 1536, 1536}
+  };
+
+  private static final int TIMES = 8;
+
+  /** Measures now; other processes can only make it less. */
+  public static Peak measure() {
+    return new Peak(best(DType.FLOAT32), best(DType.BFLOAT16));
+  }
+
+  /** The roof of a precision. */
+  public double of(Precision precision) {
+    return precision == Precision.BF16 ? bf16 : float32;
+  }
+
+  /** The higher of the two. */
+  public double best() {
+    return Math.max(float32, bf16);
+  }
+
+  /** The better of two measurements, each in its own precision. */
+  Peak or(Peak other) {
+    return new Peak(Math.max(float32, other.float32), Math.max(bf16, other.bf16));
+  }
+
+  private static double best(DType dtype) {
+    double best = 0;
+    for (int[] s : SHAPES) {
+      try (Scope scope = Scope.open();
+          Autograd off = Autograd.off()) {
+        Tensor x = Rng.of(1).normal(s[0], s[1]).to(dtype);
+        Tensor w = Rng.of(2).normal(s[2], s[1]).to(dtype);
+        for (int i = 0; i < TIMES; i++) {
+          long begin = System.nanoTime();
+          Scope.run(() -> x.linear(w, null));
+          double seconds = (System.nanoTime() - begin) / 1e9;
+          best = Math.max(best, 2.0 * s[0] * s[1] * s[2] / seconds / 1e9);
+        }
+      }
+    }
+    return best;
+  }
+}

@@ -1,0 +1,44 @@
+package org.peltast.cli.bench;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.peltast.distill.run.Progress;
+import org.peltast.tensor.Engine;
+import org.peltast.tensor.Precision;
+
+/**
+ * How an update is measured: a warm-up that is not counted, then the median of those that are; the
+ * roof before and after, since other processes can only lower it.
+ *
+ * @param precision of the products
+ * @param warmUp updates before counting begins
+ * @param updates that are counted
+ */
+public record StepBenchmark(Precision precision, int warmUp, int updates) {
+
+  /**
+   * Measures a shape.
+   *
+   * @param turn is called after each counted update: when others are measured in turns, this is
+   *     theirs
+   */
+  public UpdateSummary measure(UpdateShape shape, Progress progress, Runnable turn) {
+    ResidentMemory.forgetPeak();
+    Peak before = Peak.measure();
+    List<UpdateMeasurement> counted = new ArrayList<>();
+    try (UpdateBenchmark benchmark = new UpdateBenchmark(shape, precision)) {
+      benchmark.run(
+          warmUp + updates,
+          (measured, done) -> {
+            if (done > warmUp) {
+              counted.add(measured);
+              turn.run();
+            }
+            progress.step(done, warmUp + updates, Map.of("seconds", measured.seconds()));
+          });
+      return UpdateSummary.of(
+          benchmark, precision, Engine.threads(), counted, before.or(Peak.measure()));
+    }
+  }
+}
