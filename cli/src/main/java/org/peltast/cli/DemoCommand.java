@@ -133,7 +133,10 @@ final class DemoCommand implements Callable<Integer> {
             ? RunFolder.read(out, Display::notice).readRecipe().orElse(null)
             : null;
     DistillRecipe recipe = RecipeOptions.decided(recipes.parse("", "the command line", all), begun);
-    refuseAnotherRun(begun, recipes.write(recipe));
+    refuseAnotherRun(
+        // Read and written again: keys that are younger than the run stand at their defaults.
+        begun == null ? null : recipes.write(recipes.parse(begun, "recipe.yaml", List.of())),
+        recipes.write(recipe));
     Demo demo =
         new Demo(
             new Demo.Options(

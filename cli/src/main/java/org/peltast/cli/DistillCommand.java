@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.peltast.cli.training.Corpus;
 import org.peltast.cli.training.DistillRecipe;
 import org.peltast.cli.training.Distillation;
-import org.peltast.cli.training.Prompts;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
 import org.peltast.distill.run.Checksums;
@@ -39,6 +39,7 @@ import picocli.CommandLine.Option;
       "  peltast distill --out runs/two-steps",
       "  peltast distill --recipe dmd2 --out runs/dmd2",
       "  peltast distill --teacher runs/teacher/teacher --set steps=4 --set alpha=5 --out runs/four",
+      "  peltast distill --set data.images=prompts.txt --out runs/my-prompts",
       "  peltast distill --out runs/two-steps --resume"
     })
 final class DistillCommand implements Callable<Integer> {
@@ -67,6 +68,7 @@ final class DistillCommand implements Callable<Integer> {
     }
     DistillRecipe wanted = recipe.read(RecipeShelf.Kind.DISTILL, DistillRecipe.defaults(), sets);
     if (!Files.exists(out.resolve("recipe.yaml"))) {
+      wanted.data().requireCaptions();
       requireFolder(RecipeOptions.weights(wanted.teacher()));
     }
     try (RunFolder folder = RunFolder.open(out, Display::notice)) {
@@ -87,13 +89,13 @@ final class DistillCommand implements Callable<Integer> {
   private int distil(DistillRecipe settled, Path weights, RunFolder folder) {
     Precision precision = Precision.parse(settled.precision(), Device.CPU);
     try (TextToImage opened = ModelFolder.open(weights, Device.CPU, precision);
-        Progress preparing = Display.progress("drawing emoji")) {
-      Prompts prompts = Prompts.open(settled.data(), preparing);
+        Progress preparing = Display.progress("reading the data")) {
+      Corpus corpus = Corpus.open(settled.data(), preparing, Display::notice);
       preparing.close();
       if (folder.readProvenance().isEmpty()) {
         Map<String, String> inputs = new LinkedHashMap<>();
         inputs.put("teacher", Checksums.sha256(weights));
-        inputs.put("emoji", prompts.checksum());
+        inputs.putAll(corpus.inputs());
         folder.writeProvenance(
             Provenance.now(
                 Map.of("peltast", Version.peltast(), "libtorch", Engine.version()),
@@ -102,7 +104,7 @@ final class DistillCommand implements Callable<Integer> {
       }
       Interrupts interrupts = Interrupts.listen("this update");
       try (Distillation distillation = new Distillation(settled, opened)) {
-        Trainer.End end = run(distillation, prompts, folder, interrupts);
+        Trainer.End end = run(distillation, corpus, folder, interrupts);
         if (end == Trainer.End.FINISHED) {
           Map<String, String> origin =
               folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
@@ -114,11 +116,11 @@ final class DistillCommand implements Callable<Integer> {
   }
 
   private static Trainer.End run(
-      Distillation distillation, Prompts prompts, RunFolder folder, Interrupts interrupts) {
+      Distillation distillation, Corpus corpus, RunFolder folder, Interrupts interrupts) {
     try (Progress progress = Display.progress("distilling");
         TensorBoardWriter events = TensorBoardWriter.open(folder.events(), 0)) {
       return distillation.run(
-          prompts.train(),
+          corpus.captions(),
           folder,
           List.of(
               (done, updates, figures) -> {

@@ -10,10 +10,13 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.cli.training.Contestant;
+import org.peltast.cli.training.Corpus;
 import org.peltast.cli.training.DataRecipe;
-import org.peltast.cli.training.Prompts;
+import org.peltast.cli.training.Examples;
 import org.peltast.distill.run.Progress;
 import org.peltast.evaluate.Evaluation;
+import org.peltast.evaluate.FeatureTable;
+import org.peltast.evaluate.GaussianStatistics;
 import org.peltast.evaluate.Interval;
 import org.peltast.evaluate.Judge;
 import org.peltast.evaluate.JudgeFolder;
@@ -24,7 +27,6 @@ import org.peltast.models.TextToImage;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
-import org.peltast.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -42,7 +44,8 @@ import tools.jackson.databind.node.ObjectNode;
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast evaluate --model runs/demo/student",
-      "  peltast evaluate --model weights/teacher --steps 2 --guidance 1 --out teacher-two-steps.json"
+      "  peltast evaluate --model weights/teacher --steps 2 --guidance 1 --out teacher-two-steps.json",
+      "  peltast evaluate --model runs/mine/student --images my-pictures"
     })
 final class EvaluateCommand implements Callable<Integer> {
   /** Draws of real pictures from which the floor's spread is taken. */
@@ -63,10 +66,17 @@ final class EvaluateCommand implements Callable<Integer> {
   private @Nullable Path judgeFolder;
 
   @Option(
+      names = "--images",
+      paramLabel = "emoji|DIR",
+      description =
+          "the captioned pictures to measure beside: the held-out emoji, or all of a folder (default: ${DEFAULT-VALUE})")
+  private String images = "emoji";
+
+  @Option(
       names = "--prompts",
       paramLabel = "N",
       description =
-          "held-out prompts; figures compare for equal N alone (default: ${DEFAULT-VALUE})")
+          "prompts at most; figures compare for equal N alone (default: ${DEFAULT-VALUE})")
   private int count = 256;
 
   @Option(
@@ -107,13 +117,18 @@ final class EvaluateCommand implements Callable<Integer> {
         Judge judge = judged.load(Device.CPU);
         Scope scope = Scope.open()) {
       GenerationSettings settings = settings(opened.defaults());
-      DataRecipe emoji = DataRecipe.defaults();
-      Prompts prompts;
-      try (Progress progress = Display.progress("drawing emoji")) {
-        prompts = Prompts.open(emoji, progress);
+      DataRecipe data = DataRecipe.defaults().of(images);
+      data.requirePictures();
+      Corpus corpus;
+      try (Progress progress = Display.progress("reading the data")) {
+        corpus = Corpus.open(data, progress, Display::notice);
       }
-      Prompts.HeldOut heldOut = prompts.heldOut(count);
-      Evaluation evaluation = new Evaluation(judge, opened.textEncoder(), judged.reference(), seed);
+      Examples heldOut = corpus.examples(count);
+      FeatureTable seen = judge.see(corpus.examples(Integer.MAX_VALUE).real()).features();
+      // The judge's folder has the statistics of the emoji; other pictures are measured anew.
+      GaussianStatistics reference =
+          images.equals("emoji") ? judged.reference() : GaussianStatistics.of(seen);
+      Evaluation evaluation = new Evaluation(judge, opened.textEncoder(), reference, seed);
       Contestant measured;
       try (Progress progress = Display.progress("drawing")) {
         measured =
@@ -121,13 +136,11 @@ final class EvaluateCommand implements Callable<Integer> {
                 "model", opened, settings, heldOut.prompts(), evaluation, seed, progress);
       }
       Scores real = evaluation.score(heldOut.real(), heldOut.prompts());
-      Tensor all = prompts.heldOut(Integer.MAX_VALUE).real();
-      Evaluation.NoiseFloor floor =
-          evaluation.noiseFloor(judge.see(all).features(), heldOut.indices().size(), FLOOR_DRAWS);
+      Evaluation.NoiseFloor floor = evaluation.noiseFloor(seen, heldOut.size(), FLOOR_DRAWS);
       print(measured, real, floor);
       if (out != null) {
         ObjectNode json = measured.toJson();
-        json.put("prompts", heldOut.indices().size());
+        json.put("prompts", heldOut.size());
         json.put("seed", seed);
         json.set("real", real.toJson());
         json.put("frechetNoiseFloor", floor.frechet());

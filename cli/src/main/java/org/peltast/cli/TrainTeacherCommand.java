@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.peltast.cli.training.Corpus;
 import org.peltast.cli.training.TeacherRecipe;
 import org.peltast.cli.training.TeacherTraining;
 import org.peltast.distill.Trainer;
@@ -25,6 +26,7 @@ import picocli.CommandLine.Option;
     footer = {
       "  peltast train teacher --out runs/teacher",
       "  peltast train teacher --set run.updates=500 --set model.dim=128 --out runs/small",
+      "  peltast train teacher --set data.images=my-pictures --set data.fit=buckets --out runs/mine",
       "  peltast train teacher --out runs/teacher --resume"
     })
 final class TrainTeacherCommand implements Callable<Integer> {
@@ -41,23 +43,29 @@ final class TrainTeacherCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    recipe.read(
-        RecipeShelf.Kind.TEACHER,
-        TeacherRecipe.defaults(),
-        List.of()); // a mistake in it leaves no folder behind
+    // A mistake in it leaves no folder behind.
+    recipe
+        .read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), List.of())
+        .data()
+        .requirePictures();
     try (RunFolder folder = RunFolder.open(out, Display::notice);
         Progress progress = Display.progress("training")) {
       TeacherRecipe settled =
           recipe.settle(RecipeShelf.Kind.TEACHER, folder, TeacherRecipe.defaults(), List.of());
+      settled.data().requirePictures();
+      Corpus corpus;
+      try (Progress preparing = Display.progress("reading the data")) {
+        corpus = Corpus.open(settled.data(), preparing, Display::notice);
+      }
       if (folder.readProvenance().isEmpty()) {
         folder.writeProvenance(
             Provenance.now(
                 Map.of("peltast", Version.peltast(), "libtorch", Engine.version()),
                 Map.of("run", settled.seed()),
-                Map.of()));
+                corpus.inputs()));
       }
       Interrupts interrupts = Interrupts.listen("this update");
-      Trainer.End end = TeacherTraining.run(settled, folder, progress, interrupts);
+      Trainer.End end = TeacherTraining.run(settled, corpus, folder, progress, interrupts);
       progress.close();
       return RunEnd.tell(end, "peltast train teacher --out " + out, out.resolve("teacher"));
     }

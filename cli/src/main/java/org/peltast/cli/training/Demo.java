@@ -92,14 +92,15 @@ public final class Demo {
   public Trainer.End run() {
     long begin = System.nanoTime();
     DistillRecipe recipe = options.recipe();
+    recipe.data().requirePictures(); // to measure beside
     try (RunFolder folder = RunFolder.open(options.out(), notices);
         TextToImage teacher =
             ModelFolder.open(
                 recipe.teacher(), Device.CPU, Precision.parse(recipe.precision(), Device.CPU));
         Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(Device.CPU);
         Progress preparing = progress.apply("preparing pictures")) {
-      Prompts prompts = Prompts.open(recipe.data(), preparing);
-      record(folder, prompts);
+      Corpus corpus = Corpus.open(recipe.data(), preparing, notices);
+      record(folder, corpus);
       double prepared = since(begin);
 
       Trainer.End end;
@@ -107,21 +108,20 @@ public final class Demo {
       try (Distillation distillation = new Distillation(recipe, teacher)) {
         Map<String, String> provenance = provenance(folder);
         Story watched =
-            story(
-                "shield", recipe.run().updates(), prompts, () -> distillation.student(provenance));
+            story("shield", recipe.run().updates(), corpus, () -> distillation.student(provenance));
         watched.begin();
         long started = System.nanoTime();
-        end = distil(distillation, prompts, folder, watched);
+        end = distil(distillation, corpus, folder, watched);
         distilled = since(started);
         if (end == Trainer.End.STOPPED && interrupted.getAsBoolean()) {
           return end;
         }
-        spear(teacher, prompts);
+        spear(teacher, corpus);
         long measuring = System.nanoTime();
         try (Scope scope = Scope.open()) {
           TextToImage student = distillation.student(provenance);
           ModelFolder.write(options.out().resolve("student"), student, DType.BFLOAT16);
-          Results results = measure(teacher, student, judge, prompts);
+          Results results = measure(teacher, student, judge, corpus);
           Seconds seconds = new Seconds(prepared, distilled, since(measuring), since(begin));
           samples(results);
           folder.write(options.out().resolve("metrics.json"), json(results, seconds));
@@ -132,13 +132,13 @@ public final class Demo {
     }
   }
 
-  private void record(RunFolder folder, Prompts prompts) {
+  private void record(RunFolder folder, Corpus corpus) {
     folder.writeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()));
     if (folder.readProvenance().isEmpty()) {
       Map<String, String> inputs = new LinkedHashMap<>();
       inputs.put("teacher", Checksums.sha256(options.recipe().teacher()));
       inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
-      inputs.put("emoji", prompts.checksum());
+      inputs.putAll(corpus.inputs());
       folder.writeProvenance(
           Provenance.now(
               Map.of("libtorch", Engine.version()),
@@ -152,23 +152,23 @@ public final class Demo {
   }
 
   private Story story(
-      String name, long updates, Prompts prompts, java.util.function.Supplier<TextToImage> model) {
+      String name, long updates, Corpus corpus, java.util.function.Supplier<TextToImage> model) {
     return new Story(
         Story.folder(options.out(), name),
-        prompts.heldOut(STORY_PROMPTS).captions(),
+        corpus.examples(STORY_PROMPTS).captions(),
         options.recipe().seed(),
         Story.evenly(updates, STORY_MOMENTS),
         model);
   }
 
   private Trainer.End distil(
-      Distillation distillation, Prompts prompts, RunFolder folder, Story story) {
+      Distillation distillation, Corpus corpus, RunFolder folder, Story story) {
     long limit = options.minutes() == null ? Long.MAX_VALUE : options.minutes().toNanos();
     long started = System.nanoTime();
     try (Progress shown = progress.apply("distilling");
         TensorBoardWriter events = TensorBoardWriter.open(folder.events(), 0)) {
       return distillation.run(
-          prompts.train(),
+          corpus.captions(),
           folder,
           List.of(
               TeacherTraining.shown(shown),
@@ -185,7 +185,7 @@ public final class Demo {
   }
 
   /** The same start with the engine alone, until it falls apart. */
-  private void spear(TextToImage teacher, Prompts prompts) {
+  private void spear(TextToImage teacher, Corpus corpus) {
     long updates = options.spear();
     if (updates == 0) {
       return;
@@ -200,9 +200,10 @@ public final class Demo {
     try (Distillation alone = new Distillation(recipe, teacher);
         RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
         Progress shown = progress.apply("the spear alone")) {
-      Story story = story("spear", updates, prompts, () -> alone.student(Map.of()));
+      Story story = story("spear", updates, corpus, () -> alone.student(Map.of()));
       story.begin();
-      alone.run(prompts.train(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
+      alone.run(
+          corpus.captions(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
     }
   }
 
@@ -212,7 +213,7 @@ public final class Demo {
    * @param candidates what the teacher can do at the student's cost, the best first
    */
   record Results(
-      Prompts.HeldOut heldOut,
+      Examples heldOut,
       Contestant student,
       Contestant teacher,
       Contestant teacherSameCost,
@@ -226,11 +227,11 @@ public final class Demo {
     }
   }
 
-  private Results measure(TextToImage teacher, TextToImage student, Judge judge, Prompts prompts) {
+  private Results measure(TextToImage teacher, TextToImage student, Judge judge, Corpus corpus) {
     JudgeFolder judged = JudgeFolder.at(options.weights().resolve("judge"));
     long seed = options.recipe().seed();
     Evaluation evaluation = new Evaluation(judge, teacher.textEncoder(), judged.reference(), seed);
-    Prompts.HeldOut heldOut = prompts.heldOut(options.prompts());
+    Examples heldOut = corpus.examples(options.prompts());
     List<Prompt> asked = heldOut.prompts();
     GenerationSettings full = teacher.defaults();
     int n = options.recipe().steps();
@@ -260,7 +261,7 @@ public final class Demo {
       slow = Contestant.measure("teacher", teacher, full, asked, evaluation, seed, shown);
     }
     Tensor real = heldOut.real();
-    Tensor all = prompts.heldOut(Integer.MAX_VALUE).real();
+    Tensor all = corpus.examples(Integer.MAX_VALUE).real();
     Evaluation.NoiseFloor floor =
         evaluation.noiseFloor(judge.see(all).features(), asked.size(), NOISE_FLOOR_DRAWS);
     return new Results(
@@ -296,7 +297,7 @@ public final class Demo {
     JsonMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
     ObjectNode root = mapper.createObjectNode();
     root.put("updates", options.recipe().run().updates());
-    root.put("prompts", results.heldOut().indices().size());
+    root.put("prompts", results.heldOut().size());
     root.put("seed", options.recipe().seed());
     ObjectNode times = root.putObject("seconds");
     times.put("prepare", seconds.prepare());

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
-import org.peltast.data.CaptionedImages;
+import org.peltast.data.Prompts;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Renoise;
 import org.peltast.diffusion.StepGrid;
@@ -17,6 +17,7 @@ import org.peltast.distill.Regulariser;
 import org.peltast.distill.Role;
 import org.peltast.distill.Trainer;
 import org.peltast.distill.run.RunFolder;
+import org.peltast.models.CachedTextEncoder;
 import org.peltast.models.Captions;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.TextToImage;
@@ -26,6 +27,9 @@ import org.peltast.tensor.Scope;
 
 /** Distils a teacher into a generator of a few steps, by Decoupled DMD. */
 public final class Distillation implements AutoCloseable {
+  /** Features are asked for again and again: as many are kept as this holds. */
+  static final long TEXT_MEMORY = 600L << 20;
+
   private final DistillRecipe recipe;
   private final TextToImage teacher;
   private final ZImageTransformer student;
@@ -72,27 +76,23 @@ public final class Distillation implements AutoCloseable {
 
   /** Runs or goes on with the run in an open folder. */
   public Trainer.End run(
-      CaptionedImages prompts,
-      RunFolder folder,
-      List<Observer> observers,
-      BooleanSupplier interrupted) {
+      Prompts prompts, RunFolder folder, List<Observer> observers, BooleanSupplier interrupted) {
     GenerationSettings size = teacher.defaults();
     int factor = teacher.codec().factor();
-    Captions captions = new Captions(teacher.textEncoder(), teacher.device());
+    // Not closed: what it wraps is the teacher's.
+    CachedTextEncoder text = CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY);
+    Captions captions = new Captions(text, teacher.device());
     Trainer trainer =
         new Trainer(
             recipe.run().settings(recipe.seed()),
             method,
-            new CorpusBatches(
+            new PromptBatches(
                 prompts,
                 captions,
                 recipe.run().batch(),
                 recipe.seed(),
                 List.of(teacher.codec().channels(), size.height() / factor, size.width() / factor),
-                null,
-                null,
-                recipe.unconditional(),
-                teacher.device()),
+                recipe.unconditional()),
             folder,
             observers,
             interrupted);

@@ -23,9 +23,11 @@ public final class LatentCorpus implements AutoCloseable {
   private static final int BATCH = 32;
 
   private final Scope scope = Scope.detached();
+  private final CaptionedImages images;
   private final Tensor latents; // [N, C, h, w] float32, on the CPU
 
-  private LatentCorpus(Tensor latents) {
+  private LatentCorpus(CaptionedImages images, Tensor latents) {
+    this.images = images;
     this.latents = scope.keep(latents);
   }
 
@@ -39,13 +41,13 @@ public final class LatentCorpus implements AutoCloseable {
       if (Files.exists(file)) {
         Tensor kept = TensorFiles.read(file).get(KEY);
         if (kept != null && kept.size(0) == images.size()) {
-          return new LatentCorpus(kept);
+          return new LatentCorpus(images, kept);
         }
       }
       Tensor fresh = encode(images, codec, progress);
       TensorFiles.write(
           file, Map.of(KEY, fresh), Map.of("images", images.name(), "codec", codec.id()));
-      return new LatentCorpus(fresh);
+      return new LatentCorpus(images, fresh);
     }
   }
 
@@ -90,6 +92,16 @@ public final class LatentCorpus implements AutoCloseable {
         .div(255)
         .permute(0, 3, 1, 2)
         .contiguous();
+  }
+
+  /** The pictures. */
+  public CaptionedImages images() {
+    return images;
+  }
+
+  /** The shape of one picture's latents, (C, h, w). */
+  List<Integer> latent() {
+    return List.of((int) latents.size(1), (int) latents.size(2), (int) latents.size(3));
   }
 
   /** The latents of some pictures, [n, C, h, w] float32. */

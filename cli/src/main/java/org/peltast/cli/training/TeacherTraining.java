@@ -1,12 +1,9 @@
 package org.peltast.cli.training;
 
 import java.awt.image.BufferedImage;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
-import org.peltast.data.CacheFolder;
-import org.peltast.data.CaptionedImages;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.EulerOde;
 import org.peltast.diffusion.Guidance;
@@ -45,7 +42,6 @@ import org.peltast.tensor.Tensor;
 
 /** Trains a many-step teacher from nothing. */
 public final class TeacherTraining {
-  private static final long TEXT_MEMORY = 600L << 20;
   private static final int LOOKS = 24;
 
   /** How the exported teacher is meant to be sampled. */
@@ -57,15 +53,17 @@ public final class TeacherTraining {
 
   /** Runs or goes on with a training in an open run folder. */
   public static Trainer.End run(
-      TeacherRecipe recipe, RunFolder folder, Progress progress, BooleanSupplier interrupted) {
+      TeacherRecipe recipe,
+      Corpus corpus,
+      RunFolder folder,
+      Progress progress,
+      BooleanSupplier interrupted) {
     Device device = Device.CPU;
-    Path cache = CacheFolder.standard();
-    Prompts prompts = Prompts.open(recipe.data(), progress);
-    CaptionedImages images = prompts.train();
-    try (TextEncoder text = CachedTextEncoder.inMemory(new MiniLmEncoder(), TEXT_MEMORY);
+    try (TextEncoder text =
+            CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
         Codec raw = codec(recipe.model().codec(), device);
-        LatentCorpus latents = LatentCorpus.of(images, raw, cache, progress)) {
-      Normalisation normalisation = measure(latents, raw.channels());
+        LatentGroups latents = LatentGroups.of(corpus.pictures(), raw, progress)) {
+      Normalisation normalisation = latents.measure(raw.channels());
       Codec codec = new NormalisedCodec(raw, normalisation);
       ZImageConfig config = recipe.model().config(codec.channels(), text.width());
       Precision precision = Precision.parse(recipe.precision(), device);
@@ -78,8 +76,6 @@ public final class TeacherTraining {
         Denoiser denoiser =
             new Denoiser(network, new RectifiedFlow(), new TimeShift(recipe.model().shift()));
         Role role = new Role("teacher", network, recipe.teacher().settings());
-        int edge = recipe.data().size() / codec.factor();
-        List<Integer> latent = List.of(codec.channels(), edge, edge);
         try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow())) {
           Observer looks =
               (done, updates, figures) -> {
@@ -87,12 +83,12 @@ public final class TeacherTraining {
                 if (every > 0 && (done % every == 0 || done == updates)) {
                   look(
                       recipe,
-                      prompts,
+                      corpus.examples(LOOKS),
                       captions,
                       codec,
                       denoiser.with(average),
                       role,
-                      latent,
+                      latents.groups().get(0).latent(),
                       folder,
                       done);
                 }
@@ -102,15 +98,12 @@ public final class TeacherTraining {
               new Trainer(
                   recipe.run().settings(recipe.seed()),
                   method,
-                  new CorpusBatches(
-                      images,
+                  new PictureBatches(
+                      latents.groups(),
                       captions,
                       recipe.run().batch(),
                       recipe.seed(),
-                      latent,
-                      latents,
                       normalisation,
-                      false,
                       device),
                   folder,
                   List.of(shown(progress), looks),
@@ -167,23 +160,13 @@ public final class TeacherTraining {
     };
   }
 
-  private static Normalisation measure(LatentCorpus latents, int channels) {
-    Normalisation.Measure measure = new Normalisation.Measure(channels);
-    long n = latents.all().size(0);
-    for (long from = 0; from < n; from += 1024) {
-      try (Scope scope = Scope.open()) {
-        measure.add(latents.all().narrow(0, from, Math.min(1024, n - from)));
-      }
-    }
-    return measure.result();
-  }
-
   /**
-   * Guided pictures of held-out prompts from the averaged weights, the same noise at every look.
+   * Guided pictures of the examples from the averaged weights, the same noise at every look; below
+   * them the real ones.
    */
   private static void look(
       TeacherRecipe recipe,
-      Prompts corpus,
+      Examples examples,
       Captions captions,
       Codec codec,
       Denoiser average,
@@ -194,8 +177,7 @@ public final class TeacherTraining {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
       average.network().parameters().load(role.ema().values());
-      Prompts.HeldOut heldOut = corpus.heldOut(LOOKS);
-      List<String> prompts = heldOut.captions();
+      List<String> prompts = examples.captions();
       Tensor start =
           Rng.of(recipe.seed())
               .fork("looks")
@@ -212,7 +194,7 @@ public final class TeacherTraining {
                   k -> start,
                   null);
       List<BufferedImage> pictures =
-          Pictures.of(Tensor.cat(List.of(codec.decode(z), heldOut.real()), 0));
+          Pictures.of(Tensor.cat(List.of(codec.decode(z), examples.real()), 0));
       Pictures.write(
           folder.samples().resolve("%07d.png".formatted(done)), Pictures.grid(pictures, 12));
     }

@@ -1,0 +1,87 @@
+package org.peltast.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** This class path's command in JVMs of their own, with a cache of their own. */
+final class Child {
+  private final Path folder;
+
+  /** Children whose cache and output lie in a folder. */
+  Child(Path folder) {
+    this.folder = folder;
+  }
+
+  /** What to start. */
+  List<String> command(String... arguments) {
+    List<String> all = new ArrayList<>();
+    all.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    all.addAll(
+        List.of(
+            "-Xmx1g",
+            "-XX:TieredStopAtLevel=1",
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+            "-Dorg.bytedeco.javacpp.maxBytes=0",
+            "-Dorg.bytedeco.javacpp.noPointerGC=true",
+            "-cp",
+            System.getProperty("java.class.path"),
+            Main.class.getName()));
+    all.addAll(List.of(arguments));
+    return all;
+  }
+
+  /** The arguments that set keys of a recipe, after others. */
+  static String[] sets(List<String> arguments, String... keysAndValues) {
+    List<String> all = new ArrayList<>(arguments);
+    Arrays.stream(keysAndValues).forEach(set -> all.addAll(List.of("--set", set)));
+    return all.toArray(String[]::new);
+  }
+
+  Process start(List<String> command) throws IOException {
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().put("PELTAST_CACHE", folder.resolve("cache").toString());
+    builder.redirectErrorStream(true).redirectOutput(output().toFile());
+    return builder.start();
+  }
+
+  /** Runs to the end and returns the exit code. */
+  int run(String... arguments) throws Exception {
+    Process process = start(command(arguments));
+    assertThat(process.waitFor(4, TimeUnit.MINUTES)).isTrue();
+    return process.exitValue();
+  }
+
+  /** What the last one printed. */
+  String said() throws IOException {
+    return Files.readString(output());
+  }
+
+  private Path output() {
+    return folder.resolve("output.txt");
+  }
+
+  /** A teacher for 16-pixel pictures that a test can wait for, exported to {@code out/teacher}. */
+  String[] tinyTeacher(Path out, String... keysAndValues) {
+    String[] tiny =
+        sets(
+            List.of("train", "teacher", "--out", out.toString()),
+            "data.size=16",
+            "model.codec=pixels",
+            "model.patch=4",
+            "model.dim=16",
+            "model.layers=1",
+            "model.heads=2",
+            "model.axesDims=[4, 2, 2]",
+            "precision=float32",
+            "run.updates=2",
+            "run.batch=4");
+    return sets(List.of(tiny), keysAndValues);
+  }
+}
