@@ -3,6 +3,7 @@ package org.peltast.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -58,7 +59,8 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
         || failure instanceof DiffusionException
         || failure instanceof TensorException
         || failure instanceof SafetensorsException) {
-      return new Verdict(ExitCode.USAGE, sentence(failure));
+      return new Verdict(
+          begunAndFailed(failure) ? ExitCode.FAILED : ExitCode.USAGE, sentence(failure));
     }
     if (failure instanceof DivergedException) {
       return new Verdict(ExitCode.FAILED, sentence(failure));
@@ -81,6 +83,14 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
           ((FileSystemException) failure).getFile()
               + " is in the way: a file where a folder is wanted.");
     }
+    if (failure instanceof CharacterCodingException) {
+      return new Verdict(
+          ExitCode.USAGE, "a file that is read is not UTF-8 text; save it as UTF-8.");
+    }
+    if (failure instanceof FileSystemException e && e.getReason() != null) {
+      return new Verdict(
+          ExitCode.FAILED, sentence(new IOException(e.getFile() + ": " + e.getReason())));
+    }
     if (failure instanceof IOException) {
       return new Verdict(ExitCode.FAILED, sentence(failure));
     }
@@ -97,6 +107,27 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
               .formatted(failure.getMessage()));
     }
     return null;
+  }
+
+  /**
+   * Whether a room's sentence tells of work that the machine or the mathematics stopped, not of
+   * something that was asked wrongly: a run that diverged, or a disk that refused for another
+   * reason than that the file is not there or not allowed.
+   */
+  private static boolean begunAndFailed(Throwable failure) {
+    for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+      if (cause instanceof DivergedException) {
+        return true;
+      }
+      if (cause instanceof IOException) {
+        return !(cause instanceof NoSuchFileException
+            || cause instanceof AccessDeniedException
+            || cause instanceof NotDirectoryException
+            || cause instanceof FileAlreadyExistsException
+            || cause instanceof CharacterCodingException);
+      }
+    }
+    return false;
   }
 
   /** The message as a sentence: with an end, and never empty. */

@@ -2,7 +2,6 @@ package org.peltast.cli;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +11,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.cli.report.PictureGrid;
 import org.peltast.cli.training.Pictures;
+import org.peltast.data.PromptList;
 import org.peltast.distill.run.Progress;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.ModelFolder;
@@ -36,6 +36,11 @@ import picocli.CommandLine.Option;
       "  peltast generate --model weights/teacher --prompts prompts.txt --out pictures/"
     })
 final class GenerateCommand implements Callable<Integer> {
+  private static final int MAX_COUNT = 10_000;
+
+  /** Three floats, three bytes and an int. */
+  private static final int BYTES_PER_PIXEL = 12 + 3 + 4;
+
   @Option(
       names = "--model",
       paramLabel = "DIR",
@@ -130,13 +135,14 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    require(count >= 1, "--count must be at least 1.");
+    require(count >= 1 && count <= MAX_COUNT, "--count must be from 1 to " + MAX_COUNT + ".");
     require(batch >= 1, "--batch must be at least 1.");
     require(scale >= 1 && scale <= 32, "--scale must be from 1 to 32.");
     require(steps == null || (steps >= 1 && steps <= 1000), "--steps must be from 1 to 1000.");
     require(
         guidance == null || (Double.isFinite(guidance) && guidance >= 0),
         "--guidance must be a number of 0 or more.");
+    requirePlace();
     List<String> prompts = new ArrayList<>();
     asked()
         .forEach(
@@ -161,6 +167,7 @@ final class GenerateCommand implements Callable<Integer> {
         Scope scope = Scope.open();
         Progress progress = Display.progress("drawing")) {
       settings = settings(opened.defaults());
+      requireRoom(prompts.size(), settings);
       pictures =
           Pictures.of(
               opened.generate(
@@ -170,7 +177,7 @@ final class GenerateCommand implements Callable<Integer> {
                   batch,
                   done -> progress.step(done, prompts.size(), Map.of())));
     }
-    if (out.toString().toLowerCase(Locale.ROOT).endsWith(".png")) {
+    if (isGrid()) {
       boolean rowOfEach = count > 1 && count < prompts.size();
       int columns = rowOfEach ? count : (int) Math.ceil(Math.sqrt(pictures.size()));
       PictureGrid.write(
@@ -189,15 +196,52 @@ final class GenerateCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private List<String> asked() throws IOException {
-    Path file = asked.file;
-    if (file == null) {
-      return asked.prompts == null ? List.of() : asked.prompts;
+  /** What is to be drawn, as the room of data cleans it; an empty prompt is one of its own. */
+  private List<String> asked() {
+    if (asked.file != null) {
+      PromptList list = PromptList.read(asked.file);
+      list.notes().forEach(Display::notice);
+      return list.prompts();
     }
-    List<String> lines =
-        Files.readAllLines(file).stream().map(String::strip).filter(l -> !l.isEmpty()).toList();
-    require(!lines.isEmpty(), file + " holds no prompt; write one on each line.");
-    return lines;
+    List<String> all = new ArrayList<>();
+    for (String prompt : asked.prompts == null ? List.<String>of() : asked.prompts) {
+      if (prompt.isBlank()) {
+        all.add("");
+        continue;
+      }
+      PromptList one = PromptList.of("the command line", List.of(prompt));
+      one.notes().forEach(Display::notice);
+      all.addAll(one.prompts());
+    }
+    return all;
+  }
+
+  private boolean isGrid() {
+    return out.toString().toLowerCase(Locale.ROOT).endsWith(".png");
+  }
+
+  /** Before minutes of drawing: that the pictures will find their place. */
+  private void requirePlace() {
+    if (isGrid()) {
+      Places.requireFile(out, "--out");
+    } else {
+      Places.requireFolder(out, "--out");
+    }
+  }
+
+  /** All pictures of a call are in memory at once, as numbers and as bytes. */
+  private static void requireRoom(int pictures, GenerationSettings settings) {
+    double bytes = (double) pictures * settings.height() * settings.width() * BYTES_PER_PIXEL;
+    double room = Runtime.getRuntime().maxMemory() * 0.75;
+    require(
+        bytes <= room,
+        "%d pictures of %d × %d pixels need about %s of memory at once, more than the %s there is; draw fewer or smaller ones, or give more as in PELTAST_JAVA_OPTS=-Xmx4g."
+            .formatted(
+                pictures,
+                settings.width(),
+                settings.height(),
+                Text.bytes((long) Math.min(bytes, 9e18)),
+                Text.bytes((long) room)));
   }
 
   private GenerationSettings settings(GenerationSettings defaults) {

@@ -50,15 +50,18 @@ public final class Main implements Runnable {
 
   /** Runs the command and ends the JVM with its exit code. */
   public static void main(String... arguments) {
-    CommandLine command = commandLine();
-    int code;
-    try {
-      code = command.execute(arguments);
-    } catch (Error failure) { // picocli hands only exceptions to the handler
-      code = Failures.report(failure, command.getErr());
-    }
+    int code = execute(commandLine(), arguments);
     System.out.flush();
     System.exit(code);
+  }
+
+  /** Runs the command and returns its exit code, whatever goes wrong. */
+  static int execute(CommandLine command, String... arguments) {
+    try {
+      return command.execute(arguments);
+    } catch (Error failure) { // picocli hands only exceptions to the handler
+      return Failures.report(failure, command.getErr());
+    }
   }
 
   /** The whole tree of commands. */

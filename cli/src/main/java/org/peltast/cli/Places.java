@@ -1,5 +1,7 @@
 package org.peltast.cli;
 
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /** The folders that Peltast reads and fills besides those it is told. */
@@ -16,6 +18,51 @@ final class Places {
   /** What comes with the clone: the teacher, the student, the judge. */
   static Path shipped(String model) {
     return home().resolve("weights").resolve(model);
+  }
+
+  /**
+   * Refuses a file that could not be written, before the work that would be lost for it.
+   *
+   * @param option that named it
+   */
+  static void requireFile(Path file, String option) {
+    if (Files.isDirectory(file)) {
+      throw new CommandException(
+          "%s names %s, which is a folder; name a file in it.".formatted(option, file));
+    }
+    if (Files.exists(file) && !Files.isWritable(file)) {
+      throw unwritable(option, file);
+    }
+    Path parent = file.toAbsolutePath().getParent();
+    if (parent != null) {
+      requireFolder(parent, option);
+    }
+  }
+
+  /** Refuses a folder that could neither be made nor written into. */
+  static void requireFolder(Path folder, String option) {
+    Path there = folder.toAbsolutePath();
+    while (!Files.exists(there, LinkOption.NOFOLLOW_LINKS)) {
+      Path parent = there.getParent();
+      if (parent == null) {
+        return; // a root that is not there: writing will say so
+      }
+      there = parent;
+    }
+    if (!Files.isDirectory(there)) {
+      throw new CommandException(
+          "%s names %s, but %s is not a folder; choose another place."
+              .formatted(option, folder, there));
+    }
+    if (!Files.isWritable(there)) {
+      throw unwritable(option, there);
+    }
+  }
+
+  private static CommandException unwritable(String option, Path place) {
+    return new CommandException(
+        "%s cannot be written: this user may not write to %s; choose another place."
+            .formatted(option, place));
   }
 
   /** Where JavaCPP unpacks libtorch on first use. */

@@ -10,13 +10,18 @@ import org.peltast.tensor.Tensor;
  * @param alpha the guidance scale
  */
 public record Guidance(double alpha) {
+  /** Far beyond any use, and far within float32. */
+  private static final double MAX = 1e4;
+
   /** α = 1: the condition alone, at one evaluation a step instead of two. */
   public static final Guidance NONE = new Guidance(1);
 
   /** Checks the range. */
   public Guidance {
-    if (!Double.isFinite(alpha)) {
-      throw new DiffusionException("the guidance scale must be finite, got " + alpha);
+    if (!(Math.abs(alpha) <= MAX)) {
+      throw new DiffusionException(
+          "the guidance scale must be a number from -%.0f to %.0f, got %s"
+              .formatted(MAX, MAX, alpha));
     }
   }
 

@@ -50,15 +50,21 @@ public final class DecoupledDmd implements Method {
       int microBatches) {
     /** Checks the ranges. */
     public Settings {
-      if (!(engineWeight >= 0 && regulariserWeight >= 0) || engineWeight + regulariserWeight == 0) {
+      if (!(engineWeight >= 0 && regulariserWeight >= 0)
+          || engineWeight + regulariserWeight == 0
+          || engineWeight + regulariserWeight > MAX_WEIGHT) {
         throw new IllegalArgumentException(
-            "the weights of engine and regulariser must not be negative, and not both 0");
+            "the weights of engine and regulariser must be from 0 to %.0f, and not both 0"
+                .formatted(MAX_WEIGHT));
       }
       if (microBatches < 1) {
         throw new IllegalArgumentException("a batch is computed in at least one part");
       }
     }
   }
+
+  /** Beyond it float32 would overflow long before a generator learnt anything. */
+  private static final double MAX_WEIGHT = 1e6;
 
   private final Settings settings;
   private final Denoiser teacher;

@@ -22,7 +22,15 @@ public final class Role implements AutoCloseable {
    * @param clip the largest joint gradient norm
    * @param ema the decay of the weights' moving average
    */
-  public record Settings(LearningRate learningRate, AdamW.Settings adam, double clip, double ema) {}
+  public record Settings(LearningRate learningRate, AdamW.Settings adam, double clip, double ema) {
+    /** Checks the ranges. */
+    public Settings {
+      if (!(clip > 0) || !(ema >= 0 && ema < 1)) {
+        throw new IllegalArgumentException(
+            "clip must be more than 0 and ema from 0 to below 1, got " + clip + " and " + ema);
+      }
+    }
+  }
 
   private final String name;
   private final Network network;

@@ -121,7 +121,8 @@ public final class Trainer {
                   e.getMessage(),
                   saved == 0
                       ? "there is no checkpoint yet"
-                      : "the last good checkpoint is that of update " + saved));
+                      : "the last good checkpoint is that of update " + saved),
+          e);
     }
     return done == settings.updates() ? End.FINISHED : End.STOPPED;
   }

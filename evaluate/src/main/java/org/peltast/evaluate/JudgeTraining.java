@@ -38,10 +38,15 @@ public final class JudgeTraining implements AutoCloseable {
 
     /** Checks the ranges. */
     public Settings {
-      if (!(learningRate > 0 && warmUp >= 0 && weightDecay >= 0 && clip > 0 && familyWeight >= 0)) {
+      if (!(learningRate > 0
+          && learningRate < 10
+          && warmUp >= 0
+          && weightDecay >= 0
+          && clip > 0
+          && familyWeight >= 0)) {
         throw new EvaluationException(
-            "A judge's learning rate and clip must be positive, and its warm-up, weight decay and"
-                + " family weight not negative.");
+            "A judge's learning rate must be in (0, 10), its clip positive, and its warm-up, weight"
+                + " decay and family weight not negative.");
       }
     }
 

@@ -292,6 +292,19 @@ public final class TextToImage implements AutoCloseable {
               + " × "
               + s.width());
     }
+    long highest = (long) network.config().axesLens().get(1) * multiple;
+    long widest = (long) network.config().axesLens().get(2) * multiple;
+    if (s.height() > highest || s.width() > widest) {
+      throw new ModelException(
+          "this model draws pictures of at most "
+              + highest
+              + " × "
+              + widest
+              + " pixels, not "
+              + s.height()
+              + " × "
+              + s.width());
+    }
   }
 
   /**

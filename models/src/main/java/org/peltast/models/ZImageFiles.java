@@ -2,8 +2,11 @@ package org.peltast.models;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.peltast.models.zimage.ZImageConfig;
 import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.safetensors.Checkpoint;
+import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
@@ -13,6 +16,9 @@ import tools.jackson.databind.node.ObjectNode;
 /** A Z-Image transformer's folder, as diffusers' {@code ZImageTransformer2DModel} has it. */
 final class ZImageFiles {
   static final String CLASS = "ZImageTransformer2DModel";
+
+  /** Positions of one axis; the tables of their embeddings grow with it. */
+  private static final int MAX_POSITIONS = 1 << 17;
 
   private ZImageFiles() {}
 
@@ -91,6 +97,7 @@ final class ZImageFiles {
           json.file() + ": _class_name is " + name + "; the transformer supported is " + CLASS);
     }
     ZImageConfig config = config(json);
+    requirePlausible(json, config, folder);
     Parameters parameters = Parameters.on(device, precision);
     try {
       ZImageTransformer network =
@@ -101,6 +108,38 @@ final class ZImageFiles {
     } catch (RuntimeException e) {
       parameters.close();
       throw e;
+    }
+  }
+
+  /**
+   * Refuses a configuration that describes far more weights than there are, before memory is asked
+   * for: a mistyped digit must not take down the machine. What fits less obviously is told tensor
+   * by tensor later.
+   */
+  private static void requirePlausible(JsonConfig json, ZImageConfig c, Path folder) {
+    double blocks = (double) c.layers() + 2.0 * c.refinerLayers();
+    double described =
+        blocks * (4.0 * c.dim() * c.dim() + 3.0 * c.dim() * c.feedForwardDim())
+            + (double) c.dim() * c.captionDim();
+    double held = 0;
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      for (TensorInfo info : checkpoint.tensors().values()) {
+        held += info.elements();
+      }
+    }
+    if (described > 4 * held + 1e6) {
+      throw new ModelException(
+          String.format(
+              Locale.ROOT,
+              "%s describes a network of %.3g weights, but the files beside it hold %.3g; fetch or write the model again",
+              json.file(),
+              described,
+              held));
+    }
+    if (c.axesLens().stream().anyMatch(n -> n > MAX_POSITIONS)) {
+      throw new ModelException(
+          "%s: axes_lens must be at most %d each, but is %s"
+              .formatted(json.file(), MAX_POSITIONS, c.axesLens()));
     }
   }
 }

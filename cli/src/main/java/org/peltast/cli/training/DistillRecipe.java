@@ -45,6 +45,27 @@ public record DistillRecipe(
     int microBatches,
     RoleRecipe student,
     RunRecipe run) {
+  /** Checks the ranges, and that the parts fit each other. */
+  public DistillRecipe {
+    Ranges.check(
+        () ->
+            new DecoupledDmd.Settings(
+                StepGrid.uniform(steps),
+                new Guidance(alpha),
+                renoising,
+                normaliser,
+                engineWeight,
+                regulariserWeight,
+                freshRollouts,
+                microBatches));
+    Ranges.precision(precision);
+    if (microBatches > run.batch()) {
+      throw new IllegalArgumentException(
+          "microBatches is %d, but a batch of %d has no more parts than that"
+              .formatted(microBatches, run.batch()));
+    }
+  }
+
   /** The demonstration's: two steps by the paper's schedule, some minutes on two cores. */
   public static DistillRecipe defaults() {
     return new DistillRecipe(
@@ -95,7 +116,7 @@ public record DistillRecipe(
         0,
         new RegulariserRecipe.None(),
         false,
-        microBatches,
+        Math.min(microBatches, otherRun.batch()),
         student,
         otherRun);
   }

@@ -25,6 +25,17 @@ public record RoleRecipe(
     double weightDecay,
     double clip,
     double ema) {
+  /** Checks the ranges. */
+  public RoleRecipe {
+    Ranges.check(
+        () ->
+            new Role.Settings(
+                new LearningRate(learningRate, warmUp, decay),
+                new AdamW.Settings(beta1, beta2, 1e-8, weightDecay),
+                clip,
+                ema));
+  }
+
   Role.Settings settings() {
     return new Role.Settings(
         new LearningRate(learningRate, warmUp, decay),

@@ -20,6 +20,7 @@ public record RunRecipe(
       throw new IllegalArgumentException(
           "batch must be from 1 to 65536 and looksEvery not negative");
     }
+    Ranges.check(() -> new Trainer.Settings(updates, checkpointEvery, keepCheckpoints, 0));
   }
 
   Trainer.Settings settings(long seed) {

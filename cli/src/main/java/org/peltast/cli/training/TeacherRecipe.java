@@ -23,6 +23,17 @@ public record TeacherRecipe(
     RoleRecipe teacher,
     FlowMatching.Settings flow,
     RunRecipe run) {
+  /** Checks the ranges, and that the parts fit each other. */
+  public TeacherRecipe {
+    Ranges.precision(precision);
+    Ranges.check(() -> model.config(1, 1));
+    if (flow.microBatches() > run.batch()) {
+      throw new IllegalArgumentException(
+          "flow.microBatches is %d, but a batch of %d has no more parts than that"
+              .formatted(flow.microBatches(), run.batch()));
+    }
+  }
+
   /** The shipped teacher's recipe. */
   public static TeacherRecipe defaults() {
     return new TeacherRecipe(

@@ -9,6 +9,9 @@ import java.util.regex.Pattern;
 public final class Durations {
   private static final Pattern PART = Pattern.compile("(\\d{1,12}(?:\\.\\d{1,9})?)(ms|s|m|h|d)");
 
+  /** So that its nanoseconds fit a long. */
+  private static final Duration LONGEST = Duration.ofDays(36_525);
+
   private Durations() {}
 
   /**
@@ -26,6 +29,9 @@ public final class Durations {
     int end = 0;
     while (part.lookingAt()) {
       sum = sum.plus(nanos(new BigDecimal(part.group(1)), part.group(2), text));
+      if (sum.compareTo(LONGEST) > 0) {
+        throw tooLong(text);
+      }
       end = part.end();
       part.region(end, stripped.length());
     }
@@ -50,7 +56,14 @@ public final class Durations {
     if (nanos.scale() > 0) {
       throw notADuration(text);
     }
+    if (seconds[0].compareTo(BigDecimal.valueOf(LONGEST.toSeconds())) > 0) {
+      throw tooLong(text);
+    }
     return Duration.ofSeconds(seconds[0].longValueExact(), seconds[1].longValueExact());
+  }
+
+  private static IllegalArgumentException tooLong(String text) {
+    return new IllegalArgumentException("'%s' is longer than a hundred years".formatted(text));
   }
 
   private static IllegalArgumentException notADuration(String text) {
