@@ -102,7 +102,7 @@ class CommandsTest {
           inspect no/such.safetensors              | no/such.safetensors: there is no such file
           verify models                            | Missing required parameter: 'GOLDEN.safetensors'
           generate                                 | Missing required argument
-          generate --prompt a --count 0            | --count must be at least 1
+          generate --prompt a --count 0            | --count must be from 1 to 10000
           generate --prompt a --steps 0            | --steps must be from 1 to 1000
           generate --prompt a --model no/model     | no/model does not exist
           generate --prompt a --device gpu         | unknown device 'gpu'
