@@ -4,11 +4,14 @@ import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import org.peltast.cli.bench.AgainstPytorch;
 import org.peltast.cli.bench.StepBenchmark;
 import org.peltast.cli.bench.UpdateShape;
 import org.peltast.cli.bench.UpdateSummary;
 import org.peltast.distill.run.Progress;
+import org.peltast.tensor.Precision;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -20,13 +23,16 @@ import tools.jackson.databind.json.JsonMapper;
     name = "step",
     description = {
       "Measures whole updates of Decoupled DMD: one rollout step, the generator's prediction, the teacher's three evaluations in one batch, the fake's, two fake updates on new rollouts, AdamW.",
-      "Prints the median update, its work and rate, the machine's best matrix product in float32 and bfloat16, efficiency (rate over best product of the precision used), peak resident memory, and where the time goes. Work is counted at the networks' border: evaluations, not instructions."
+      "Prints the median update, its work and rate, the machine's best matrix product in float32 and bfloat16, efficiency (rate over best product of the precision used), peak resident memory, and where the time goes. Work is counted at the networks' border: evaluations, not instructions.",
+      "--against-pytorch runs the same update in PyTorch (bench/peer/step.py; needs torch and diffusers from PyPI) in turns with Peltast's and prints ratios, Peltast over PyTorch: below 1 Peltast is faster."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast bench step",
       "  peltast bench step --batch 16 --dim 192 --updates 5 --json",
-      "  peltast bench step --precision bf16 --threads 1"
+      "  peltast bench step --precision bf16 --threads 1",
+      "  peltast bench step --against-pytorch --python venv/bin/python",
+      "  peltast bench step --against-pytorch --variant lean-eager-bf16 --updates 5"
     })
 final class BenchStepCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -44,6 +50,24 @@ final class BenchStepCommand implements Callable<Integer> {
   @Option(names = "--json", description = "print one JSON object instead of a table")
   private boolean json;
 
+  @Option(
+      names = "--against-pytorch",
+      description = "compare with PyTorch, taking turns; --updates is for each variant then")
+  private boolean againstPytorch;
+
+  @Option(
+      names = "--python",
+      paramLabel = "FILE",
+      description = "a Python with torch and diffusers (default: ${DEFAULT-VALUE})")
+  private String python = "python3";
+
+  @Option(
+      names = "--variant",
+      paramLabel = "NAME",
+      description =
+          "a variant of PyTorch, as (diffusers|lean)-(eager|compiled)-(bf16|float32); may be given several times (default: all eight; compiling takes minutes)")
+  private List<String> variants = List.of();
+
   @SuppressWarnings("NullAway.Init") // picocli injects the fields before it calls anything here
   BenchStepCommand() {}
 
@@ -52,20 +76,74 @@ final class BenchStepCommand implements Callable<Integer> {
     if (updates < 1 || warmUp < 0) {
       throw new CommandException("--updates must be at least 1 and --warm-up not negative.");
     }
+    for (String variant : variants) {
+      if (!AgainstPytorch.VARIANTS.contains(variant)) {
+        throw new CommandException(
+            "--variant must be one of %s, not %s."
+                .formatted(String.join(", ", AgainstPytorch.VARIANTS), variant));
+      }
+    }
     UpdateShape shape = options.shape();
-    StepBenchmark benchmark = new StepBenchmark(options.begin(), warmUp, updates);
+    Precision precision = options.begin();
+    if (againstPytorch) {
+      compare(shape, precision);
+    } else {
+      StepBenchmark benchmark = new StepBenchmark(precision, warmUp, updates);
+      try (Progress progress = Display.progress("updates")) {
+        show(benchmark.measure(shape, progress, seconds -> {}), List.of());
+      }
+    }
+    return ExitCode.OK;
+  }
+
+  private void compare(UpdateShape shape, Precision precision) {
+    try (AgainstPytorch peers =
+            new AgainstPytorch(
+                python,
+                Places.home().resolve("bench/peer/step.py"),
+                variants.isEmpty() ? AgainstPytorch.VARIANTS : variants,
+                shape,
+                Math.max(1, warmUp),
+                updates);
+        Progress progress = Display.progress("updates, in turns with PyTorch")) {
+      peers.begin();
+      StepBenchmark benchmark = new StepBenchmark(precision, warmUp, peers.updates());
+      UpdateSummary summary = benchmark.measure(shape, progress, peers::turn);
+      show(summary, peers.ratios());
+    }
+  }
+
+  private void show(UpdateSummary summary, List<AgainstPytorch.Ratio> ratios) {
     PrintWriter out = spec.commandLine().getOut();
-    try (Progress progress = Display.progress("updates")) {
-      UpdateSummary summary = benchmark.measure(shape, progress, () -> {});
-      progress.close();
-      if (json) {
-        out.println(JsonMapper.builder().build().writeValueAsString(summary.toMap()));
-      } else {
-        lines(summary).forEach(out::println);
+    if (json) {
+      Map<String, Object> all = summary.toMap();
+      if (!ratios.isEmpty()) {
+        all.put("againstPytorch", ratios.stream().map(AgainstPytorch.Ratio::toMap).toList());
+      }
+      out.println(JsonMapper.builder().build().writeValueAsString(all));
+    } else {
+      lines(summary).forEach(out::println);
+      if (!ratios.isEmpty()) {
+        out.println();
+        table(ratios).forEach(out::println);
       }
     }
     out.flush();
-    return ExitCode.OK;
+  }
+
+  private static List<String> table(List<AgainstPytorch.Ratio> ratios) {
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(List.of("PyTorch, in turns", "its update", "ours", "ours / its", "its peak memory"));
+    for (AgainstPytorch.Ratio r : ratios) {
+      rows.add(
+          List.of(
+              r.variant(),
+              number(r.pytorchSeconds(), 3) + " s",
+              number(r.peltastSeconds(), 3) + " s",
+              number(r.ratio(), 2),
+              Text.bytes(r.peakRssMb() * 1_000_000)));
+    }
+    return Text.columns(rows, false, true, true, true, true);
   }
 
   private static List<String> lines(UpdateSummary s) {

@@ -3,6 +3,7 @@ package org.peltast.cli.bench;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.DoubleConsumer;
 import org.peltast.distill.run.Progress;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
@@ -20,10 +21,10 @@ public record StepBenchmark(Precision precision, int warmUp, int updates) {
   /**
    * Measures a shape.
    *
-   * @param turn is called after each counted update: when others are measured in turns, this is
-   *     theirs
+   * @param turn is told the seconds of each counted update after it: when others are measured in
+   *     turns, this is theirs
    */
-  public UpdateSummary measure(UpdateShape shape, Progress progress, Runnable turn) {
+  public UpdateSummary measure(UpdateShape shape, Progress progress, DoubleConsumer turn) {
     ResidentMemory.forgetPeak();
     Peak before = Peak.measure();
     List<UpdateMeasurement> counted = new ArrayList<>();
@@ -33,7 +34,7 @@ public record StepBenchmark(Precision precision, int warmUp, int updates) {
           (measured, done) -> {
             if (done > warmUp) {
               counted.add(measured);
-              turn.run();
+              turn.accept(measured.seconds());
             }
             progress.step(done, warmUp + updates, Map.of("seconds", measured.seconds()));
           });
