@@ -2,6 +2,7 @@ package org.peltast.distill;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
@@ -66,6 +67,8 @@ public final class DecoupledDmd implements Method {
   /** Beyond it float32 would overflow long before a generator learnt anything. */
   private static final double MAX_WEIGHT = 1e6;
 
+  static final String REGULARISER_WEIGHT = "regulariserWeight";
+
   private final Settings settings;
   private final Denoiser teacher;
   private final Denoiser student;
@@ -73,6 +76,7 @@ public final class DecoupledDmd implements Method {
   private final Regulariser regulariser;
   private final Appearance appearance;
   private final Rollout rollout;
+  private double regulariserWeight; // as set, unless an observer has adjusted it
 
   /**
    * Distils.
@@ -95,6 +99,7 @@ public final class DecoupledDmd implements Method {
     this.regulariser = regulariser;
     this.appearance = appearance;
     this.rollout = new Rollout(settings.grid());
+    this.regulariserWeight = settings.regulariserWeight();
   }
 
   @Override
@@ -103,6 +108,28 @@ public final class DecoupledDmd implements Method {
     all.add(role);
     all.addAll(regulariser.roles());
     return all;
+  }
+
+  /** w_DM as the next update takes it. */
+  public double regulariserWeight() {
+    return regulariserWeight;
+  }
+
+  /** Multiplies w_DM from the next update on. A regulariser that is switched off stays so. */
+  void scaleRegulariser(double factor) {
+    regulariserWeight *= factor;
+  }
+
+  @Override
+  public Map<String, Double> adjusted() {
+    return regulariserWeight == settings.regulariserWeight()
+        ? Map.of()
+        : Map.of(REGULARISER_WEIGHT, regulariserWeight);
+  }
+
+  @Override
+  public void adjust(Map<String, Double> weights) {
+    regulariserWeight = weights.getOrDefault(REGULARISER_WEIGHT, settings.regulariserWeight());
   }
 
   @Override
@@ -128,7 +155,7 @@ public final class DecoupledDmd implements Method {
       figures.put("secondsGenerator", (System.nanoTime() - begin) / 1e9);
 
       begin = System.nanoTime();
-      if (settings.regulariserWeight() > 0) {
+      if (regulariserWeight > 0) {
         for (int i = 0; i < regulariser.updates(); i++) {
           Figures learnt = learn(progress, batch, parts, images, rng.fork("regulariser").fork(i));
           if (i == regulariser.updates() - 1) {
@@ -167,7 +194,7 @@ public final class DecoupledDmd implements Method {
                 settings.guidance(), questions, draws.engine(), caption, () -> read(part.empty()))
             : null;
     Regulariser.Pull pull =
-        settings.regulariserWeight() > 0
+        regulariserWeight > 0
             ? regulariser.begin(
                 questions, new Regulariser.View(images, seen, draws.regulariser(), part, caption))
             : null;
@@ -214,7 +241,7 @@ public final class DecoupledDmd implements Method {
       push =
           sum(
               weighted(ca, byEngine, settings.engineWeight()),
-              weighted(dm, forDm, settings.regulariserWeight()),
+              weighted(dm, forDm, regulariserWeight),
               seen);
     }
     // x̂ − stopgrad(x̂ + Δ), with x̂ taken off first: Δ may be far smaller than x̂.
@@ -225,7 +252,7 @@ public final class DecoupledDmd implements Method {
     }
     figures.add(
         "regulariserLoss", share * DivergedException.require("regulariser's loss", extra.item()));
-    return total.addScaled(extra, settings.regulariserWeight());
+    return total.addScaled(extra, regulariserWeight);
   }
 
   private @Nullable Tensor weighted(

@@ -38,9 +38,19 @@ public final class ExplosionGuard implements Observer {
     figures.forEach(name -> watched.put(name, new ArrayDeque<>()));
   }
 
-  /** Twenty-fold, of the loss, the images' variance and the fake's loss. */
+  /** The loss, the images' variance and the fake's loss, by that factor. */
+  public static ExplosionGuard of(double factor) {
+    return new ExplosionGuard(factor, List.of("loss", "variance", "fakeLoss"));
+  }
+
+  /** Twenty-fold. */
   public static ExplosionGuard standard() {
-    return new ExplosionGuard(20, List.of("loss", "variance", "fakeLoss"));
+    return of(20);
+  }
+
+  @Override
+  public void begin(long done, List<Figures> past) {
+    past.subList(Math.max(0, past.size() - RECENT - BEFORE), past.size()).forEach(this::remember);
   }
 
   /**
@@ -50,6 +60,17 @@ public final class ExplosionGuard implements Observer {
    */
   @Override
   public Verdict after(long done, long updates, Figures figures) {
+    remember(figures);
+    watched.forEach(
+        (name, past) -> {
+          if (figures.values().containsKey(name)) {
+            judge(name, new ArrayList<>(past));
+          }
+        });
+    return Verdict.GO_ON;
+  }
+
+  private void remember(Figures figures) {
     watched.forEach(
         (name, past) -> {
           Double value = figures.values().get(name);
@@ -58,10 +79,8 @@ public final class ExplosionGuard implements Observer {
             if (past.size() > RECENT + BEFORE) {
               past.removeFirst();
             }
-            judge(name, new ArrayList<>(past));
           }
         });
-    return Verdict.GO_ON;
   }
 
   private void judge(String name, List<Double> past) {

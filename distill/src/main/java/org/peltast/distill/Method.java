@@ -1,6 +1,7 @@
 package org.peltast.distill;
 
 import java.util.List;
+import java.util.Map;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.tensor.Rng;
 
@@ -29,6 +30,14 @@ public interface Method extends AutoCloseable {
    * @throws DivergedException if a loss or gradient is not finite; the role concerned is untouched
    */
   Figures update(Progress progress, Batch batch, Rng rng);
+
+  /** The weights that observers have adjusted, by name: part of a checkpoint. */
+  default Map<String, Double> adjusted() {
+    return Map.of();
+  }
+
+  /** Adjusts weights again as {@link #adjusted} told: those that are not named are as set. */
+  default void adjust(Map<String, Double> weights) {}
 
   @Override
   void close();

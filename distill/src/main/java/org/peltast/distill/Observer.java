@@ -1,8 +1,10 @@
 package org.peltast.distill;
 
+import java.util.List;
+
 /**
  * Looks at a run after each update: it may draw, note figures of its own before they are logged, or
- * ask for an end; it never changes an update.
+ * ask for an end, or adjust a weight ({@link VarianceGuard}); it never reaches into an update.
  */
 @FunctionalInterface
 public interface Observer {
@@ -12,6 +14,15 @@ public interface Observer {
     /** Save a checkpoint and end, as if interrupted. */
     STOP
   }
+
+  /**
+   * Before the first update of this process. Whoever judges by what went before is given it, so
+   * that a resumed run is judged like an uninterrupted one.
+   *
+   * @param done the number of updates done, in this process or in earlier ones
+   * @param past their figures as logged, the oldest first
+   */
+  default void begin(long done, List<Figures> past) {}
 
   /**
    * After an update.

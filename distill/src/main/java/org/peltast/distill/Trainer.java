@@ -1,21 +1,21 @@
 package org.peltast.distill;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
-import org.peltast.distill.run.Checkpoint;
-import org.peltast.distill.run.Checkpoints;
-import org.peltast.distill.run.MetricsLog;
 import org.peltast.distill.run.RunException;
 import org.peltast.distill.run.RunFolder;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The loop around any {@link Method}: batches in, figures out, checkpoints in between. Update u
@@ -34,10 +34,7 @@ public final class Trainer {
   public record Settings(long updates, Duration checkpointEvery, int keepLast, long seed) {
     /** Checks the ranges. */
     public Settings {
-      if (updates < 1 || keepLast < 1 || checkpointEvery.isNegative()) {
-        throw new IllegalArgumentException(
-            "a run needs at least one update, at least one checkpoint kept, and a time between checkpoints of 0 or more");
-      }
+      new RunLoop.Settings(updates, checkpointEvery, keepLast); // refuses what is out of range
     }
   }
 
@@ -48,12 +45,14 @@ public final class Trainer {
     STOPPED
   }
 
+  private static final JsonMapper JSON = new JsonMapper();
+  private static final String METHOD = "method.json";
+
   private final Settings settings;
   private final Method method;
   private final BatchSource batches;
-  private final RunFolder folder;
-  private final List<Observer> observers;
-  private final BooleanSupplier interrupted;
+  private final RunLoop loop;
+  private final Rng root;
 
   /** A run in an open folder; {@code interrupted} is asked between updates. */
   public Trainer(
@@ -66,9 +65,14 @@ public final class Trainer {
     this.settings = settings;
     this.method = method;
     this.batches = batches;
-    this.folder = folder;
-    this.observers = List.copyOf(observers);
-    this.interrupted = interrupted;
+    this.root = Rng.of(settings.seed()).fork("updates");
+    this.loop =
+        new RunLoop(
+            new RunLoop.Settings(
+                settings.updates(), settings.checkpointEvery(), settings.keepLast()),
+            folder,
+            observers,
+            interrupted);
   }
 
   /**
@@ -77,80 +81,74 @@ public final class Trainer {
    * @return the number of updates done, 0 if there is no checkpoint
    */
   public long resume() {
-    Optional<Checkpoint> latest = folder.checkpoints().latest();
-    latest.ifPresent(this::restore);
-    return latest.map(Checkpoint::update).orElse(0L);
+    return loop.resume(work);
   }
 
   /**
    * Runs from {@code done} updates to the end.
    *
-   * @throws RunException if a loss diverges or a file cannot be written; the last good checkpoint
-   *     is kept and named
+   * @throws DivergedException if a loss diverges or a guard says so; the last good checkpoint is
+   *     kept and named
+   * @throws RunException if a file cannot be written
    */
   public End run(long done) {
-    Rng root = Rng.of(settings.seed()).fork("updates");
-    Checkpoints checkpoints = folder.checkpoints();
-    long saved = done;
-    long savedAt = System.nanoTime();
-    long running = done;
-    try (MetricsLog log = MetricsLog.open(folder.metrics(), done == 0 ? -1 : done)) {
-      boolean stop = false;
-      while (done < settings.updates() && !stop) {
-        running = done + 1;
-        Figures figures = update(root, done);
-        done = running;
-        for (Observer observer : observers) {
-          stop |= observer.after(done, settings.updates(), figures) == Observer.Verdict.STOP;
+    return loop.run(work, done);
+  }
+
+  private final RunLoop.Work work =
+      new RunLoop.Work() {
+        @Override
+        public Figures update(long done) {
+          long begin = System.nanoTime();
+          try (Scope scope = Scope.open()) {
+            Batch batch = batches.at(done);
+            Figures figures =
+                method.update(
+                    new Method.Progress(done, settings.updates()), batch, root.fork(done));
+            return figures.put("seconds", (System.nanoTime() - begin) / 1e9);
+          }
         }
-        log.append(done, figures.values());
-        stop |= interrupted.getAsBoolean();
-        boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
-        if (due || stop || done == settings.updates()) {
-          log.sync();
-          checkpoints.save(done, settings.keepLast(), this::write);
-          saved = done;
-          savedAt = System.nanoTime();
+
+        @Override
+        public void save(Path into) throws IOException {
+          for (Role role : method.roles()) {
+            TensorFiles.write(file(into, role), role.state(), role.counts());
+          }
+          if (!method.adjusted().isEmpty()) {
+            Files.write(into.resolve(METHOD), JSON.writeValueAsBytes(method.adjusted()));
+          }
         }
-      }
-    } catch (DivergedException e) {
-      throw new RunException(
-          "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there"
-              .formatted(
-                  running,
-                  e.getMessage(),
-                  saved == 0
-                      ? "there is no checkpoint yet"
-                      : "the last good checkpoint is that of update " + saved),
-          e);
-    }
-    return done == settings.updates() ? End.FINISHED : End.STOPPED;
-  }
 
-  private Figures update(Rng root, long done) {
-    long begin = System.nanoTime();
-    try (Scope scope = Scope.open()) {
-      Batch batch = batches.at(done);
-      Figures figures =
-          method.update(new Method.Progress(done, settings.updates()), batch, root.fork(done));
-      return figures.put("seconds", (System.nanoTime() - begin) / 1e9);
-    }
-  }
+        @Override
+        public void restore(Path from) {
+          for (Role role : method.roles()) {
+            try (Scope scope = Scope.open()) {
+              Path file = file(from, role);
+              Map<String, Tensor> state = TensorFiles.read(file);
+              role.restore(state, TensorFiles.metadata(file));
+            }
+          }
+          method.adjust(adjusted(from.resolve(METHOD)));
+        }
+      };
 
-  private void write(Path into) throws IOException {
-    for (Role role : method.roles()) {
-      TensorFiles.write(file(into, role), role.state(), role.counts());
-    }
-  }
-
-  private void restore(Checkpoint checkpoint) {
-    for (Role role : method.roles()) {
-      try (Scope scope = Scope.open()) {
-        Path file = file(checkpoint.folder(), role);
-        Map<String, Tensor> state = TensorFiles.read(file);
-        role.restore(state, TensorFiles.metadata(file));
+  /** What observers had adjusted: most often nothing, and then there is no file. */
+  private static Map<String, Double> adjusted(Path file) {
+    Map<String, Double> weights = new TreeMap<>();
+    if (Files.exists(file)) {
+      try {
+        Map<?, ?> read = JSON.readValue(Files.readAllBytes(file), Map.class);
+        read.forEach(
+            (name, value) -> {
+              if (value instanceof Number number) {
+                weights.put(String.valueOf(name), number.doubleValue());
+              }
+            });
+      } catch (JacksonException | IOException e) {
+        throw new RunException("cannot read " + file + " (" + e.getMessage() + ")", e);
       }
     }
+    return weights;
   }
 
   private static Path file(Path folder, Role role) {

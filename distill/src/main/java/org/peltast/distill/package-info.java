@@ -45,13 +45,14 @@
  *   <li>{@link org.peltast.distill.Regulariser}: {@link org.peltast.distill.DistributionMatching},
  *       {@link org.peltast.distill.MeanVariance} (equation 7), {@link
  *       org.peltast.distill.NoRegulariser}. Another shield is another class.
- *   <li>{@link org.peltast.distill.Trainer}: the loop: log, checkpoints, observers, an orderly end.
- *       Everything random forks from (seed, update, item), so a run cut anywhere and resumed has
- *       the bits of the uninterrupted one, and a batch computed in parts is the same update.
+ *   <li>{@link org.peltast.distill.Trainer}: a method in the loop ({@link
+ *       org.peltast.distill.RunLoop}): log, checkpoints, observers, an orderly end. Everything
+ *       random forks from (seed, update, item), so a run cut anywhere and resumed has the bits of
+ *       the uninterrupted one, and a batch computed in parts is the same update.
  *   <li>{@link org.peltast.distill.Observer}: looks on: {@link org.peltast.distill.ExplosionGuard}
- *       ends a run that explodes. {@link org.peltast.distill.DivergedException} names the term that
- *       is no number any more. {@link org.peltast.distill.Appearance} measures pictures for the
- *       log.
+ *       ends a run that explodes, {@link org.peltast.distill.VarianceGuard} raises the
+ *       regulariser's weight. {@link org.peltast.distill.DivergedException} names the term that is
+ *       no number any more. {@link org.peltast.distill.Appearance} measures pictures for the log.
  * </ul>
  *
  * <p>{@code org.peltast.distill.run} is the run without its tensors: recipe, folder, checkpoints,

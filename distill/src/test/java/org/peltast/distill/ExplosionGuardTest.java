@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongToDoubleFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.run.RunException;
 import org.peltast.distill.run.RunFolder;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -45,6 +45,22 @@ class ExplosionGuardTest {
     assertThatCode(() -> watch(u -> u < 10 ? 1 : 100, 24)).doesNotThrowAnyException();
   }
 
+  /** A run that is resumed just before has what went before from the log. */
+  @Test
+  void whatWasLoggedBeforeCounts() {
+    ExplosionGuard guard = ExplosionGuard.of(20);
+    List<Figures> past = new ArrayList<>();
+    for (int u = 0; u < 200; u++) {
+      past.add(new Figures().put("loss", 2));
+    }
+    guard.begin(200, past);
+    guard.after(201, 300, new Figures().put("loss", 50));
+    guard.after(202, 300, new Figures().put("loss", 50));
+    assertThatThrownBy(() -> guard.after(203, 300, new Figures().put("loss", 50)))
+        .isInstanceOf(DivergedException.class)
+        .hasMessageContaining("of the 100 updates before");
+  }
+
   @Test
   void longTailsAreOrdinary() {
     Rng rng = Rng.of(1);
@@ -73,7 +89,7 @@ class ExplosionGuardTest {
                 List.of(ExplosionGuard.standard()),
                 () -> false);
         assertThatThrownBy(() -> trainer.run(0))
-            .isInstanceOf(RunException.class)
+            .isInstanceOf(DivergedException.class)
             .hasMessageStartingWith("update 33 stopped because the loss exploded: ")
             .hasMessageContaining("the last good checkpoint is that of update 32");
       }

@@ -1,0 +1,147 @@
+package org.peltast.distill;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.peltast.distill.run.Checkpoint;
+import org.peltast.distill.run.Checkpoints;
+import org.peltast.distill.run.MetricsLog;
+import org.peltast.distill.run.RunException;
+import org.peltast.distill.run.RunFolder;
+
+/**
+ * The loop around anything that is done in updates: figures out, checkpoints in between, observers
+ * asked, an orderly end. {@link Trainer} runs a {@link Method} in it.
+ */
+public final class RunLoop {
+  /**
+   * What may be set.
+   *
+   * @param updates after which the run is finished
+   * @param checkpointEvery the longest time that a kill may cost
+   * @param keepLast checkpoints kept
+   */
+  public record Settings(long updates, Duration checkpointEvery, int keepLast) {
+    /** Checks the ranges. */
+    public Settings {
+      if (updates < 1 || keepLast < 1 || checkpointEvery.isNegative()) {
+        throw new IllegalArgumentException(
+            "a run needs at least one update, at least one checkpoint kept, and a time between checkpoints of 0 or more");
+      }
+    }
+  }
+
+  /** What is done. */
+  public interface Work {
+    /**
+     * One update, a function of what {@link #restore} restores and of its number.
+     *
+     * @param done the number of updates done before
+     * @throws DivergedException if a figure is not finite; the state is then of no further use
+     */
+    Figures update(long done);
+
+    /** Writes everything that the next update depends on into an empty folder. */
+    void save(Path into) throws IOException;
+
+    /** Puts a saved state back, bit for bit. */
+    void restore(Path from);
+  }
+
+  private final Settings settings;
+  private final RunFolder folder;
+  private final List<Observer> observers;
+  private final BooleanSupplier interrupted;
+
+  /** A run in an open folder; {@code interrupted} is asked between updates. */
+  public RunLoop(
+      Settings settings, RunFolder folder, List<Observer> observers, BooleanSupplier interrupted) {
+    this.settings = settings;
+    this.folder = folder;
+    this.observers = List.copyOf(observers);
+    this.interrupted = interrupted;
+  }
+
+  /**
+   * Puts the newest whole checkpoint of the folder into the work.
+   *
+   * @return the number of updates done, 0 if there is no checkpoint
+   */
+  public long resume(Work work) {
+    Optional<Checkpoint> latest = folder.checkpoints().latest();
+    latest.ifPresent(checkpoint -> work.restore(checkpoint.folder()));
+    return latest.map(Checkpoint::update).orElse(0L);
+  }
+
+  /**
+   * Runs from {@code done} updates to the end.
+   *
+   * @throws DivergedException if a figure is not finite or explodes; it names the last good
+   *     checkpoint, which is kept
+   * @throws RunException if a file cannot be written
+   */
+  public Trainer.End run(Work work, long done) {
+    Checkpoints checkpoints = folder.checkpoints();
+    long saved = done;
+    long savedAt = System.nanoTime();
+    long running = done;
+    try (MetricsLog log = MetricsLog.open(folder.metrics(), done == 0 ? -1 : done)) {
+      boolean stop = false;
+      if (done < settings.updates()) {
+        List<Figures> past = past(folder.metrics());
+        for (Observer observer : observers) {
+          observer.begin(done, past);
+        }
+      }
+      while (done < settings.updates() && !stop) {
+        running = done + 1;
+        Figures figures = work.update(done);
+        done = running;
+        for (Observer observer : observers) {
+          stop |= observer.after(done, settings.updates(), figures) == Observer.Verdict.STOP;
+        }
+        log.append(done, figures.values());
+        stop |= interrupted.getAsBoolean();
+        boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
+        if (due || stop || done == settings.updates()) {
+          log.sync();
+          checkpoints.save(done, settings.keepLast(), work::save);
+          saved = done;
+          savedAt = System.nanoTime();
+        }
+      }
+    } catch (DivergedException e) {
+      throw new DivergedException(
+          e.term(),
+          "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there"
+              .formatted(
+                  running,
+                  e.getMessage(),
+                  saved == 0
+                      ? "there is no checkpoint yet"
+                      : "the last good checkpoint is that of update " + saved));
+    }
+    return done == settings.updates() ? Trainer.End.FINISHED : Trainer.End.STOPPED;
+  }
+
+  /** What the log, cut back to the checkpoint, has: observers judge as if nothing had happened. */
+  private static List<Figures> past(Path log) {
+    List<Figures> past = new ArrayList<>();
+    for (MetricsLog.Line line : MetricsLog.read(log)) {
+      Figures figures = new Figures();
+      line.figures()
+          .forEach(
+              (name, value) -> {
+                if (value instanceof Number number) {
+                  figures.put(name, number.doubleValue());
+                }
+              });
+      past.add(figures);
+    }
+    return past;
+  }
+}
