@@ -11,13 +11,11 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.cli.training.Corpus;
 import org.peltast.cli.training.DistillRecipe;
 import org.peltast.cli.training.Distillation;
-import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
 import org.peltast.distill.run.Checksums;
 import org.peltast.distill.run.Progress;
 import org.peltast.distill.run.Provenance;
 import org.peltast.distill.run.RunFolder;
-import org.peltast.distill.run.TensorBoardWriter;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.DType;
@@ -103,8 +101,10 @@ final class DistillCommand implements Callable<Integer> {
                 inputs));
       }
       Interrupts interrupts = Interrupts.listen("this update");
-      try (Distillation distillation = new Distillation(settled, opened)) {
-        Trainer.End end = run(distillation, corpus, folder, interrupts);
+      try (Distillation distillation = new Distillation(settled, opened);
+          Progress progress = Display.progress("distilling")) {
+        Trainer.End end = distillation.run(corpus, folder, progress, interrupts);
+        progress.close();
         if (end == Trainer.End.FINISHED) {
           Map<String, String> origin =
               folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
@@ -112,23 +112,6 @@ final class DistillCommand implements Callable<Integer> {
         }
         return RunEnd.tell(end, "peltast distill --out " + out, out.resolve("student"));
       }
-    }
-  }
-
-  private static Trainer.End run(
-      Distillation distillation, Corpus corpus, RunFolder folder, Interrupts interrupts) {
-    try (Progress progress = Display.progress("distilling");
-        TensorBoardWriter events = TensorBoardWriter.open(folder.events(), 0)) {
-      return distillation.run(
-          corpus.captions(),
-          folder,
-          List.of(
-              (done, updates, figures) -> {
-                progress.step(done, updates, figures.values());
-                events.scalars(done, figures.values());
-                return Observer.Verdict.GO_ON;
-              }),
-          interrupts);
     }
   }
 }

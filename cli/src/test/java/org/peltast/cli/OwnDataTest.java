@@ -54,6 +54,12 @@ class OwnDataTest {
     assertThat(student.resolve("student/model_index.json")).exists();
     assertThat(MetricsLog.read(student.resolve("metrics.jsonl"))).hasSize(2);
     assertThat(Files.readString(student.resolve("provenance.json"))).contains("prompts.txt");
+    // Averaged, raw, the teacher with and without guidance, the fake: three prompts each.
+    BufferedImage look = ImageIO.read(student.resolve("samples/0000002.png").toFile());
+    assertThat(look.getHeight() / (look.getWidth() / 3)).isEqualTo(5 + 1);
+    assertThat(student.resolve("samples/0000001.png")).exists();
+    assertThat(Files.readString(student.resolve("samples/prompts.txt")))
+        .isEqualTo("a plain square\na wide field\nsomething else\n");
   }
 
   @Test
@@ -77,6 +83,7 @@ class OwnDataTest {
         "data.images=" + prompts,
         "precision=float32",
         "run.updates=2",
+        "run.looksEvery=1",
         "run.batch=4");
   }
 

@@ -80,9 +80,9 @@ public final class RunLoop {
   /**
    * Runs from {@code done} updates to the end.
    *
-   * @throws DivergedException if a figure is not finite or explodes; it names the last good
-   *     checkpoint, which is kept
-   * @throws RunException if a file cannot be written
+   * @throws RunException if a figure is not finite or a guard says that it explodes (the cause is a
+   *     {@link DivergedException}), or a file cannot be written; the last good checkpoint is kept
+   *     and named
    */
   public Trainer.End run(Work work, long done) {
     Checkpoints checkpoints = folder.checkpoints();
@@ -115,15 +115,15 @@ public final class RunLoop {
         }
       }
     } catch (DivergedException e) {
-      throw new DivergedException(
-          e.term(),
+      throw new RunException(
           "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there"
               .formatted(
                   running,
                   e.getMessage(),
                   saved == 0
                       ? "there is no checkpoint yet"
-                      : "the last good checkpoint is that of update " + saved));
+                      : "the last good checkpoint is that of update " + saved),
+          e);
     }
     return done == settings.updates() ? Trainer.End.FINISHED : Trainer.End.STOPPED;
   }

@@ -87,9 +87,8 @@ public final class Trainer {
   /**
    * Runs from {@code done} updates to the end.
    *
-   * @throws DivergedException if a loss diverges or a guard says so; the last good checkpoint is
-   *     kept and named
-   * @throws RunException if a file cannot be written
+   * @throws RunException if a loss diverges or a file cannot be written; the last good checkpoint
+   *     is kept and named
    */
   public End run(long done) {
     return loop.run(work, done);

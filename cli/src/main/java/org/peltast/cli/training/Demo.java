@@ -11,15 +11,14 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.peltast.distill.ExplosionGuard;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
 import org.peltast.distill.run.Checksums;
+import org.peltast.distill.run.MetricsLog;
 import org.peltast.distill.run.Progress;
 import org.peltast.distill.run.Provenance;
 import org.peltast.distill.run.Recipes;
 import org.peltast.distill.run.RunFolder;
-import org.peltast.distill.run.TensorBoardWriter;
 import org.peltast.evaluate.Evaluation;
 import org.peltast.evaluate.Judge;
 import org.peltast.evaluate.JudgeFolder;
@@ -124,7 +123,8 @@ public final class Demo {
           Results results = measure(teacher, student, judge, corpus);
           Seconds seconds = new Seconds(prepared, distilled, since(measuring), since(begin));
           samples(results);
-          folder.write(options.out().resolve("metrics.json"), json(results, seconds));
+          folder.write(
+              options.out().resolve("metrics.json"), json(results, updates(folder), seconds));
           DemoReport.write(folder);
         }
       }
@@ -166,20 +166,18 @@ public final class Demo {
     long limit = options.minutes() == null ? Long.MAX_VALUE : options.minutes().toNanos();
     long started = System.nanoTime();
     try (Progress shown = progress.apply("distilling");
-        TensorBoardWriter events = TensorBoardWriter.open(folder.events(), 0)) {
+        Events events = new Events(folder.events())) {
       return distillation.run(
           corpus.captions(),
           folder,
           List.of(
               TeacherTraining.shown(shown),
-              ExplosionGuard.standard(),
+              events,
               story,
-              (done, updates, figures) -> {
-                events.scalars(done, figures.values());
-                return System.nanoTime() - started >= limit
-                    ? Observer.Verdict.STOP
-                    : Observer.Verdict.GO_ON;
-              }),
+              (done, updates, figures) ->
+                  System.nanoTime() - started >= limit
+                      ? Observer.Verdict.STOP
+                      : Observer.Verdict.GO_ON),
           interrupted);
     }
   }
@@ -293,10 +291,16 @@ public final class Demo {
     }
   }
 
-  private String json(Results results, Seconds seconds) {
+  /** The updates really done: fewer than the recipe's if the time was up before. */
+  static long updates(RunFolder folder) {
+    List<MetricsLog.Line> log = MetricsLog.read(folder.metrics());
+    return log.isEmpty() ? 0 : log.get(log.size() - 1).update();
+  }
+
+  private String json(Results results, long updates, Seconds seconds) {
     JsonMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
     ObjectNode root = mapper.createObjectNode();
-    root.put("updates", options.recipe().run().updates());
+    root.put("updates", updates);
     root.put("prompts", results.heldOut().size());
     root.put("seed", options.recipe().seed());
     ObjectNode times = root.putObject("seconds");

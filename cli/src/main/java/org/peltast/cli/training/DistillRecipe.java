@@ -26,6 +26,7 @@ import org.peltast.distill.Renoising;
  * @param freshRollouts whether the regulariser learns from images of its own
  * @param microBatches in how many parts a batch is computed
  * @param student the generator's optimiser
+ * @param guard what watches over the run
  * @param run the loop
  */
 public record DistillRecipe(
@@ -44,6 +45,7 @@ public record DistillRecipe(
     boolean freshRollouts,
     int microBatches,
     RoleRecipe student,
+    GuardRecipe guard,
     RunRecipe run) {
   /** Checks the ranges, and that the parts fit each other. */
   public DistillRecipe {
@@ -85,6 +87,7 @@ public record DistillRecipe(
         true,
         1,
         new RoleRecipe(1e-4, 10, 0, 0, 0.99, 0, 1, 0.95),
+        GuardRecipe.defaults(),
         new RunRecipe(85, 32, Duration.ofMinutes(1), 2, 20));
   }
 
@@ -118,6 +121,7 @@ public record DistillRecipe(
         false,
         Math.min(microBatches, otherRun.batch()),
         student,
+        GuardRecipe.off(), // it is meant to fall apart
         otherRun);
   }
 }

@@ -1,10 +1,15 @@
 package org.peltast.cli.training;
 
+import java.awt.image.BufferedImage;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.Prompts;
+import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Renoise;
 import org.peltast.diffusion.StepGrid;
@@ -16,6 +21,7 @@ import org.peltast.distill.Observer;
 import org.peltast.distill.Regulariser;
 import org.peltast.distill.Role;
 import org.peltast.distill.Trainer;
+import org.peltast.distill.run.Progress;
 import org.peltast.distill.run.RunFolder;
 import org.peltast.models.CachedTextEncoder;
 import org.peltast.models.Captions;
@@ -23,12 +29,19 @@ import org.peltast.models.GenerationSettings;
 import org.peltast.models.TextToImage;
 import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
 
 /** Distils a teacher into a generator of a few steps, by Decoupled DMD. */
 public final class Distillation implements AutoCloseable {
   /** Features are asked for again and again: as many are kept as this holds. */
   static final long TEXT_MEMORY = 600L << 20;
+
+  private static final int LOOKS = 8;
+
+  /** Between noise (0) and image (1), before the shift: where much is decided, and some is seen. */
+  private static final double LOOK_TIME = 0.5;
 
   private final DistillRecipe recipe;
   private final TextToImage teacher;
@@ -74,6 +87,22 @@ public final class Distillation implements AutoCloseable {
     return new NoRegulariser();
   }
 
+  /** Runs or goes on as a command does: shown, logged, and looked at. */
+  public Trainer.End run(
+      Corpus corpus, RunFolder folder, Progress progress, BooleanSupplier interrupted) {
+    List<String> shown = corpus.examples(LOOKS).captions();
+    try (Events events = new Events(folder.events())) {
+      return run(
+          corpus.captions(),
+          folder,
+          List.of(
+              TeacherTraining.shown(progress),
+              events,
+              new Looks(recipe.run().looksEvery(), folder, shown, events, () -> look(shown))),
+          interrupted);
+    }
+  }
+
   /** Runs or goes on with the run in an open folder. */
   public Trainer.End run(
       Prompts prompts, RunFolder folder, List<Observer> observers, BooleanSupplier interrupted) {
@@ -94,9 +123,63 @@ public final class Distillation implements AutoCloseable {
                 List.of(teacher.codec().channels(), size.height() / factor, size.width() / factor),
                 recipe.unconditional()),
             folder,
-            observers,
+            guarded(observers),
             interrupted);
     return trainer.run(trainer.resume());
+  }
+
+  /** The guards look first: what they end is not drawn any more. */
+  private List<Observer> guarded(List<Observer> observers) {
+    List<Observer> all = recipe.guard().observers(method);
+    all.addAll(observers);
+    return all;
+  }
+
+  /**
+   * What student, teacher and fake make of the same prompts and noise. Directions of training are
+   * seen in the last rows: guidance is what the engine pushes towards, and where the fake's
+   * prediction differs from the teacher's without guidance, the regulariser pulls.
+   */
+  Sheet look(List<String> prompts) {
+    List<String> asked = recipe.unconditional() ? Collections.nCopies(prompts.size(), "") : prompts;
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      Captions captions = new Captions(teacher.textEncoder(), teacher.device());
+      Condition condition = captions.of(asked);
+      long seed = recipe.seed();
+      Tensor averaged = student(Map.of()).latents(condition, null, seed, 0, settings());
+      Tensor raw =
+          teacher.with(student, settings(), Map.of()).latents(condition, null, seed, 0, settings());
+      Denoiser seeing = teacher.denoiser();
+      Tensor time = seeing.at(LOOK_TIME, raw);
+      Tensor noise =
+          Rng.of(seed)
+              .fork("looks")
+              .normal(raw.size(0), raw.size(1), raw.size(2), raw.size(3))
+              .to(teacher.device());
+      Tensor noised = seeing.path().mix(raw, noise, time);
+      Tensor plain = seeing.clean(noised, time, seeing.network().read(condition));
+      Tensor without =
+          seeing.clean(noised, time, seeing.network().read(captions.empty(asked.size())));
+      Map<String, List<BufferedImage>> rows = new LinkedHashMap<>();
+      rows.put("student, averaged weights, steps: " + recipe.steps(), pictures(averaged));
+      rows.put("student, weights in training", pictures(raw));
+      String at = " at t = " + LOOK_TIME;
+      rows.put(
+          "teacher's x₀ of the row above%s, α = %s".formatted(at, recipe.alpha()),
+          pictures(new Guidance(recipe.alpha()).apply(plain, without)));
+      rows.put("teacher's x₀%s, without guidance".formatted(at), pictures(plain));
+      ZImageTransformer own = fake;
+      if (own != null) {
+        rows.put(
+            "fake's x₀" + at, pictures(seeing.with(own).clean(noised, time, own.read(condition))));
+      }
+      return new Sheet(rows);
+    }
+  }
+
+  private List<BufferedImage> pictures(Tensor latents) {
+    return Pictures.of(teacher.decode(latents));
   }
 
   /** The generator with its weights' moving average as they are now; it belongs to this. */

@@ -43,15 +43,10 @@ public record Examples(Prompts collection, List<Integer> indices) {
     return all;
   }
 
-  /** Whether there are real pictures of them. */
-  public boolean pictured() {
-    return collection instanceof CaptionedImages;
-  }
-
   /**
    * The real pictures, [n, 3, H, W] in [0, 1], in the caller's scope.
    *
-   * @throws IllegalStateException if they are not {@link #pictured}
+   * @throws IllegalStateException if the collection has none
    */
   public Tensor real() {
     if (collection instanceof CaptionedImages images) {

@@ -15,8 +15,6 @@ import org.peltast.tensor.Tensor;
 
 /** Pictures between tensors, memory and PNG files. */
 public final class Pictures {
-  private static final int GAP = 2;
-
   private Pictures() {}
 
   /** [n, 3, H, W] in [0, 1] (clamped) as n pictures. */
@@ -34,22 +32,6 @@ public final class Pictures {
       all.add(image);
     }
     return all;
-  }
-
-  /** Pictures of one size, so many in a row, with gaps between. */
-  public static BufferedImage grid(List<BufferedImage> pictures, int columns) {
-    int w = pictures.get(0).getWidth();
-    int h = pictures.get(0).getHeight();
-    int rows = (pictures.size() + columns - 1) / columns;
-    BufferedImage grid =
-        new BufferedImage(
-            columns * (w + GAP) + GAP, rows * (h + GAP) + GAP, BufferedImage.TYPE_INT_RGB);
-    for (int i = 0; i < pictures.size(); i++) {
-      int x = GAP + i % columns * (w + GAP);
-      int y = GAP + i / columns * (h + GAP);
-      grid.getGraphics().drawImage(pictures.get(i), x, y, null);
-    }
-    return grid;
   }
 
   /** The bytes of a PNG file. */

@@ -1,6 +1,7 @@
 package org.peltast.cli.training;
 
 import java.awt.image.BufferedImage;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
@@ -76,24 +77,24 @@ public final class TeacherTraining {
         Denoiser denoiser =
             new Denoiser(network, new RectifiedFlow(), new TimeShift(recipe.model().shift()));
         Role role = new Role("teacher", network, recipe.teacher().settings());
-        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow())) {
-          Observer looks =
-              (done, updates, figures) -> {
-                int every = recipe.run().looksEvery();
-                if (every > 0 && (done % every == 0 || done == updates)) {
-                  look(
-                      recipe,
-                      corpus.examples(LOOKS),
-                      captions,
-                      codec,
-                      denoiser.with(average),
-                      role,
-                      latents.groups().get(0).latent(),
-                      folder,
-                      done);
-                }
-                return Observer.Verdict.GO_ON;
-              };
+        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow());
+            Events events = new Events(folder.events())) {
+          Examples examples = corpus.examples(LOOKS);
+          Looks looks =
+              new Looks(
+                  recipe.run().looksEvery(),
+                  folder,
+                  examples.captions(),
+                  events,
+                  () ->
+                      look(
+                          recipe,
+                          examples,
+                          captions,
+                          codec,
+                          denoiser.with(average),
+                          role,
+                          latents.groups().get(0).latent()));
           Trainer trainer =
               new Trainer(
                   recipe.run().settings(recipe.seed()),
@@ -106,7 +107,7 @@ public final class TeacherTraining {
                       normalisation,
                       device),
                   folder,
-                  List.of(shown(progress), looks),
+                  List.of(shown(progress), events, looks),
                   interrupted);
           Trainer.End end = trainer.run(trainer.resume());
           if (end == Trainer.End.FINISHED) {
@@ -164,16 +165,14 @@ public final class TeacherTraining {
    * Guided pictures of the examples from the averaged weights, the same noise at every look; below
    * them the real ones.
    */
-  private static void look(
+  private static Sheet look(
       TeacherRecipe recipe,
       Examples examples,
       Captions captions,
       Codec codec,
       Denoiser average,
       Role role,
-      List<Integer> latent,
-      RunFolder folder,
-      long done) {
+      List<Integer> latent) {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
       average.network().parameters().load(role.ema().values());
@@ -193,10 +192,10 @@ public final class TeacherTraining {
                   average.network().read(captions.empty(prompts.size())),
                   k -> start,
                   null);
-      List<BufferedImage> pictures =
-          Pictures.of(Tensor.cat(List.of(codec.decode(z), examples.real()), 0));
-      Pictures.write(
-          folder.samples().resolve("%07d.png".formatted(done)), Pictures.grid(pictures, 12));
+      Map<String, List<BufferedImage>> rows = new LinkedHashMap<>();
+      rows.put("teacher, averaged weights", Pictures.of(codec.decode(z)));
+      rows.put("real", Pictures.of(examples.real()));
+      return new Sheet(rows);
     }
   }
 }
