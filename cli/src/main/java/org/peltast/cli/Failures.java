@@ -27,6 +27,8 @@ import picocli.CommandLine;
  * user can mend never shows a stack trace; a defect's trace goes to a file.
  */
 final class Failures implements CommandLine.IExecutionExceptionHandler {
+  private static final int MAX_SENTENCE = 1000;
+
   /** What a failure comes to. */
   record Verdict(int exitCode, String sentence) {}
 
@@ -134,8 +136,16 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
   private static String sentence(Throwable failure) {
     String message = failure.getMessage();
     String text =
-        message == null || message.isBlank() ? failure.getClass().getSimpleName() : message.strip();
+        message == null || message.isBlank()
+            ? failure.getClass().getSimpleName()
+            : printable(message.strip());
     return text.matches("(?s).*[.!?]") ? text : text + ".";
+  }
+
+  /** On one line and of readable length: names of files come from anybody. */
+  static String printable(String text) {
+    String line = text.replaceAll("[\\p{Cntrl}\\u2028\\u2029\\u202A-\\u202E]+", "␣");
+    return line.length() <= MAX_SENTENCE ? line : line.substring(0, MAX_SENTENCE) + "….";
   }
 
   private static String defect(Throwable failure) {

@@ -167,6 +167,7 @@ final class GenerateCommand implements Callable<Integer> {
         Scope scope = Scope.open();
         Progress progress = Display.progress("drawing")) {
       settings = settings(opened.defaults());
+      opened.requireSize(settings);
       requireRoom(prompts.size(), settings);
       pictures =
           Pictures.of(
@@ -235,11 +236,11 @@ final class GenerateCommand implements Callable<Integer> {
     double room = Runtime.getRuntime().maxMemory() * 0.75;
     require(
         bytes <= room,
-        "%d pictures of %d × %d pixels need about %s of memory at once, more than the %s there is; draw fewer or smaller ones, or give more as in PELTAST_JAVA_OPTS=-Xmx4g."
+        "%d × %d pixels, %d times, need about %s of memory at once, more than the %s there is; draw fewer or smaller ones, or give more as in PELTAST_JAVA_OPTS=-Xmx4g."
             .formatted(
-                pictures,
                 settings.width(),
                 settings.height(),
+                pictures,
                 Text.bytes((long) Math.min(bytes, 9e18)),
                 Text.bytes((long) room)));
   }

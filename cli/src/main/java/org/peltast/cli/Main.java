@@ -1,12 +1,15 @@
 package org.peltast.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** The {@code peltast} command. */
 @Command(
@@ -42,6 +45,9 @@ import picocli.CommandLine.Spec;
       "130:interrupted; what was done is saved"
     })
 public final class Main implements Runnable {
+  /** What Linux takes. */
+  private static final int MAX_PATH = 4096;
+
   @Spec private CommandSpec spec;
 
   /** Created by picocli. */
@@ -69,15 +75,29 @@ public final class Main implements Runnable {
     return new CommandLine(new Main())
         .setExecutionExceptionHandler(new Failures())
         .setParameterExceptionHandler(Main::usageMistake)
+        .registerConverter(Path.class, Main::path)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false);
+  }
+
+  private static Path path(String text) {
+    if (text.length() > MAX_PATH) {
+      throw new TypeConversionException(
+          "a path of %d characters is too long".formatted(text.length()));
+    }
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new TypeConversionException(
+          "'%s' is not a path: %s".formatted(Failures.printable(text), e.getReason()));
+    }
   }
 
   /** One sentence, and where help is; not the whole usage, which would hide the sentence. */
   private static int usageMistake(ParameterException mistake, String[] arguments) {
     CommandLine command = mistake.getCommandLine();
     PrintWriter err = command.getErr();
-    String message = String.valueOf(mistake.getMessage());
+    String message = Failures.printable(String.valueOf(mistake.getMessage()));
     err.println("peltast: " + (message.endsWith(".") ? message : message + "."));
     CommandLine.UnmatchedArgumentException.printSuggestions(mistake, err);
     err.println("See '" + command.getCommandSpec().qualifiedName() + " --help'.");

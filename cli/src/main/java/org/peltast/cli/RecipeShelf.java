@@ -101,10 +101,10 @@ final class RecipeShelf {
     }
     Path file = Path.of(nameOrFile);
     if (!Files.isRegularFile(file)) {
+      String names = ofKind.stream().map(Entry::name).collect(Collectors.joining(", "));
       throw new CommandException(
-          "there is no recipe '%s'; there are %s, or name a YAML file."
-              .formatted(
-                  nameOrFile, ofKind.stream().map(Entry::name).collect(Collectors.joining(", "))));
+          "there is no recipe '%s'; %sname a YAML file."
+              .formatted(nameOrFile, names.isEmpty() ? "" : "there are " + names + ", or "));
     }
     return file;
   }

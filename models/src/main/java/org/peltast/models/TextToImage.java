@@ -281,7 +281,12 @@ public final class TextToImage implements AutoCloseable {
     }
   }
 
-  private void requireSize(GenerationSettings s) {
+  /**
+   * Refuses sizes that this model cannot draw.
+   *
+   * @throws ModelException saying which it can
+   */
+  public void requireSize(GenerationSettings s) {
     int multiple = codec.factor() * network.patch();
     if (s.height() % multiple != 0 || s.width() % multiple != 0) {
       throw new ModelException(

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -86,7 +87,7 @@ final class RecipeBinder {
     }
     Object under = base != null ? base : type.defaults();
     List<@Nullable Object> values = new ArrayList<>();
-    Set<String> sources = new LinkedHashSet<>(List.of(table.source()));
+    Set<String> sources = new LinkedHashSet<>();
     for (Component component : components.values()) {
       RecipeNode given = table.entries().get(component.name());
       if (given != null) {
@@ -97,7 +98,7 @@ final class RecipeBinder {
     try {
       return type.make(values);
     } catch (IllegalArgumentException e) {
-      throw refused(String.join(" with ", sources), path, e);
+      throw refused(sources.isEmpty() ? table.source() : String.join(" with ", sources), path, e);
     }
   }
 
@@ -296,14 +297,14 @@ final class RecipeBinder {
     here.addAll(known);
     Optional<String> near = Nearest.to(key, here).map(n -> join(path, n));
     if (near.isEmpty()) {
-      // The right key in the wrong table.
+      // The right key in the wrong table; of several, the one nearest the root.
       near =
           allPaths.stream()
               .filter(
                   p ->
                       p.substring(p.lastIndexOf('.') + 1).equalsIgnoreCase(key)
                           && !p.equals(join(path, key)))
-              .findFirst();
+              .min(Comparator.comparingLong(p -> p.chars().filter(c -> c == '.').count()));
     }
     return new RunException(
         "%s: unknown key '%s'; %s"

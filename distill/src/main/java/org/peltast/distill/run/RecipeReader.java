@@ -68,23 +68,24 @@ final class RecipeReader {
     }
   }
 
-  /** The first line of the parser's complaint; those after it quote the text. */
+  /**
+   * What the parser complains of, on one line. Its message says where ("while parsing …", "in …"),
+   * quotes the text with a caret below, and says what, each once or twice.
+   */
   private static String problem(JacksonException e) {
     String message = e.getOriginalMessage() == null ? "" : e.getOriginalMessage();
-    List<String> lines =
-        message
-            .lines()
-            .map(String::strip)
-            .filter(l -> !l.isEmpty() && !l.startsWith("in "))
-            .toList();
-    for (int i = lines.size() - 1; i >= 0; i--) {
-      // "while parsing …" says where; the line after it says what.
-      if (!lines.get(i).startsWith("while ") && !lines.get(i).matches("[\\^ ]*|.*\\^\\s*")) {
-        String line = i > 0 && lines.get(0).startsWith("while ") ? lines.get(1) : lines.get(0);
+    List<String> lines = message.lines().map(String::strip).filter(l -> !l.isEmpty()).toList();
+    for (int i = 0; i < lines.size(); i++) {
+      String line = lines.get(i);
+      boolean quoted = i + 1 < lines.size() && lines.get(i + 1).startsWith("^");
+      if (!line.startsWith("while ")
+          && !line.startsWith("in ")
+          && line.charAt(0) != '^'
+          && !quoted) {
         return line.endsWith(".") ? line.substring(0, line.length() - 1) : line;
       }
     }
-    return lines.isEmpty() ? "it cannot be read" : lines.get(0);
+    return "it cannot be read";
   }
 
   private RecipeNode node(JsonToken token, int depth) {

@@ -41,9 +41,11 @@ public final class RunFolder implements AutoCloseable {
   private final Path path;
   private final Checkpoints checkpoints;
   private final @Nullable FileChannel lockChannel;
+  private final boolean fresh; // no recipe was there when it was opened
 
   private RunFolder(Path path, @Nullable FileChannel lockChannel, Consumer<String> notices) {
     this.path = path;
+    this.fresh = !Files.exists(recipe());
     this.lockChannel = lockChannel;
     this.checkpoints = new Checkpoints(path.resolve("checkpoints"), lockChannel != null, notices);
   }
@@ -205,11 +207,26 @@ public final class RunFolder implements AutoCloseable {
     }
   }
 
-  /** Lets others write. */
+  /**
+   * Takes back the recipe of a run that never came to its first update, so that a mistake found
+   * late (a broken teacher, a folder without pictures) can be mended and the command given again.
+   */
+  private void withdrawUnlessBegun() throws IOException {
+    boolean begun =
+        (Files.exists(metrics()) && Files.size(metrics()) > 0) || !checkpoints.numbers().isEmpty();
+    if (fresh && !begun) {
+      Files.deleteIfExists(recipe());
+      Files.deleteIfExists(path.resolve("provenance.json"));
+      Files.deleteIfExists(metrics());
+    }
+  }
+
+  /** Lets others write. A run without a single update leaves no recipe behind. */
   @Override
   public void close() {
     if (lockChannel != null && lockChannel.isOpen()) {
       try {
+        withdrawUnlessBegun();
         Files.deleteIfExists(path.resolve(OWNER));
         lockChannel.close(); // gives the lock back; its file stays, for deleting it would race
       } catch (IOException e) {
