@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.cli.training.Corpus;
+import org.peltast.cli.training.Devices;
 import org.peltast.cli.training.DistillRecipe;
 import org.peltast.cli.training.Distillation;
 import org.peltast.distill.Trainer;
@@ -66,6 +67,7 @@ final class DistillCommand implements Callable<Integer> {
     }
     DistillRecipe wanted = recipe.read(RecipeShelf.Kind.DISTILL, DistillRecipe.defaults(), sets);
     if (!Files.exists(out.resolve("recipe.yaml"))) {
+      Devices.of(wanted.device());
       wanted.data().requireCaptions();
       requireFolder(RecipeOptions.weights(wanted.teacher()));
     }
@@ -85,8 +87,9 @@ final class DistillCommand implements Callable<Integer> {
   }
 
   private int distil(DistillRecipe settled, Path weights, RunFolder folder) {
-    Precision precision = Precision.parse(settled.precision(), Device.CPU);
-    try (TextToImage opened = ModelFolder.open(weights, Device.CPU, precision);
+    Device device = Devices.of(settled.device());
+    Precision precision = Precision.parse(settled.precision(), device);
+    try (TextToImage opened = ModelFolder.open(weights, device, precision);
         Progress preparing = Display.progress("reading the data")) {
       Corpus corpus = Corpus.open(settled.data(), preparing, Display::notice);
       preparing.close();

@@ -5,7 +5,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.peltast.cli.training.Devices;
 import org.peltast.distill.run.Recipes;
 import org.peltast.distill.run.RunFolder;
 import org.peltast.tensor.Device;
@@ -79,26 +81,45 @@ final class RecipeOptions {
   }
 
   /**
-   * The recipe with a precision of {@code auto} decided: as the run did when it began, else by
-   * measuring now. What is measured may come out otherwise on a busy machine, and a run must go on
-   * as it began.
+   * The recipe with a device and a precision of {@code auto} decided: as the run did when it began,
+   * else by asking and measuring now. What is measured may come out otherwise on a busy machine,
+   * and a run must go on as it began.
    *
    * @param stored the run's own recipe, or null
    */
   static <T extends Record> T decided(T recipe, @Nullable String stored) {
-    if (!Recipes.over(recipe).write(recipe).lines().anyMatch("precision: auto"::equals)) {
+    T placed = decided(recipe, "device", stored, () -> Devices.of("auto").toString());
+    return decided(
+        placed,
+        "precision",
+        stored,
+        () -> {
+          Device device = Devices.of(value(text(placed), "device"));
+          return Precision.auto(device).name().toLowerCase(Locale.ROOT);
+        });
+  }
+
+  private static <T extends Record> T decided(
+      T recipe, String key, @Nullable String stored, Supplier<String> choice) {
+    if (!text(recipe).lines().anyMatch((key + ": auto")::equals)) {
       return recipe;
     }
-    String precision =
-        stored == null
-            ? Precision.auto(Device.CPU).name().toLowerCase(Locale.ROOT)
-            : stored
-                .lines()
-                .filter(line -> line.startsWith("precision: "))
-                .map(line -> line.substring("precision: ".length()))
-                .findFirst()
-                .orElse("auto");
-    return Recipes.with(recipe, List.of("precision=" + precision));
+    String value = stored == null ? choice.get() : value(stored, key);
+    return Recipes.with(recipe, List.of(key + "=" + value));
+  }
+
+  private static <T extends Record> String text(T recipe) {
+    return Recipes.over(recipe).write(recipe);
+  }
+
+  /** What a recipe says at its top level; {@code auto} if it does not, as it did not always. */
+  private static String value(String yaml, String key) {
+    String start = key + ": ";
+    return yaml.lines()
+        .filter(line -> line.startsWith(start))
+        .map(line -> line.substring(start.length()))
+        .findFirst()
+        .orElse("auto");
   }
 
   /** The first line in which two recipes differ. */

@@ -1,15 +1,19 @@
 package org.peltast.cli;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.peltast.cli.training.Devices;
+import org.peltast.cli.training.JudgeWork;
 import org.peltast.data.EmojiCorpus;
-import org.peltast.distill.run.MetricsLog;
+import org.peltast.distill.Observer;
+import org.peltast.distill.RunLoop;
+import org.peltast.distill.Trainer;
 import org.peltast.distill.run.Progress;
 import org.peltast.distill.run.RunFolder;
 import org.peltast.evaluate.GaussianStatistics;
-import org.peltast.evaluate.Judge;
 import org.peltast.evaluate.JudgeFolder;
 import org.peltast.evaluate.JudgeRun;
 import org.peltast.models.MiniLmEncoder;
@@ -24,15 +28,18 @@ import picocli.CommandLine.Option;
     name = "judge",
     description = {
       "Trains the contrastive image–text judge whose features every measure is taken in, on the training split, and writes the statistics of real pictures beside it.",
-      "Minutes; it begins anew each time."
+      "The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the update and saves."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast train judge --out runs/judge",
-      "  peltast train judge --set updates=100 --out runs/quick-judge"
+      "  peltast train judge --set updates=100 --out runs/quick-judge",
+      "  peltast train judge --out runs/judge --resume"
     })
 final class TrainJudgeCommand implements Callable<Integer> {
   private static final int EDGE = 64;
+  private static final Duration CHECKPOINT_EVERY = Duration.ofMinutes(1);
+  private static final int CHECKPOINTS = 2;
 
   @Mixin private RecipeOptions recipe;
 
@@ -47,10 +54,8 @@ final class TrainJudgeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    recipe.read(
-        RecipeShelf.Kind.JUDGE,
-        JudgeRun.Recipe.defaults(),
-        List.of()); // a mistake in it leaves no folder behind
+    // A mistake in it leaves no folder behind.
+    Devices.of(recipe.read(RecipeShelf.Kind.JUDGE, JudgeRun.Recipe.defaults(), List.of()).device());
     EmojiCorpus corpus;
     try (Progress progress = Display.progress("drawing emoji")) {
       corpus =
@@ -59,37 +64,40 @@ final class TrainJudgeCommand implements Callable<Integer> {
                   .withPreparation((what, done, total) -> progress.step(done, total, Map.of())));
     }
     try (RunFolder folder = RunFolder.open(out, Display::notice);
-        Progress progress = Display.progress("training the judge");
-        MetricsLog log = MetricsLog.open(folder.metrics(), -1);
         TextEncoder encoder = new MiniLmEncoder()) {
       JudgeRun.Recipe settled =
           recipe.settle(RecipeShelf.Kind.JUDGE, folder, JudgeRun.Recipe.defaults(), List.of());
-      try (Judge judge =
-          JudgeRun.train(
-              corpus.train(),
-              encoder,
-              settled,
-              Device.CPU,
-              (update, losses) -> {
-                Map<String, Double> figures =
-                    Map.of(
-                        "loss",
-                        losses.loss(),
-                        "contrast",
-                        losses.contrast(),
-                        "family",
-                        losses.family());
-                log.append(update + 1, figures);
-                progress.step(update + 1, settled.updates(), figures);
-              })) {
-        JudgeFolder saved = JudgeFolder.at(out);
-        saved.save(judge, DType.FLOAT32);
-        saved.saveReference(
-            GaussianStatistics.of(JudgeRun.features(judge, corpus.all())),
-            "all " + corpus.all().size() + " of the emoji corpus at " + EDGE + " px");
+      Device device = Devices.of(settled.device());
+      Interrupts interrupts = Interrupts.listen("this update");
+      try (JudgeRun run = JudgeRun.begin(corpus.train(), encoder, settled, device)) {
+        Trainer.End end = train(run, settled.updates(), folder, interrupts);
+        if (end == Trainer.End.FINISHED) {
+          JudgeFolder saved = JudgeFolder.at(out);
+          saved.save(run.judge(), DType.FLOAT32);
+          saved.saveReference(
+              GaussianStatistics.of(JudgeRun.features(run.judge(), corpus.all())),
+              "all " + corpus.all().size() + " of the emoji corpus at " + EDGE + " px");
+        }
+        return RunEnd.tell(end, "peltast train judge --out " + out, out);
       }
     }
-    System.err.println("Done: " + out);
-    return ExitCode.OK;
+  }
+
+  private static Trainer.End train(
+      JudgeRun run, long updates, RunFolder folder, Interrupts interrupts) {
+    try (Progress progress = Display.progress("training the judge")) {
+      RunLoop loop =
+          new RunLoop(
+              new RunLoop.Settings(updates, CHECKPOINT_EVERY, CHECKPOINTS),
+              folder,
+              List.of(
+                  (done, all, figures) -> {
+                    progress.step(done, all, figures.values());
+                    return Observer.Verdict.GO_ON;
+                  }),
+              interrupts);
+      JudgeWork work = new JudgeWork(run);
+      return loop.run(work, loop.resume(work));
+    }
   }
 }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.peltast.cli.training.Corpus;
+import org.peltast.cli.training.Devices;
 import org.peltast.cli.training.TeacherRecipe;
 import org.peltast.cli.training.TeacherTraining;
 import org.peltast.distill.Trainer;
@@ -44,10 +45,10 @@ final class TrainTeacherCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     // A mistake in it leaves no folder behind.
-    recipe
-        .read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), List.of())
-        .data()
-        .requirePictures();
+    TeacherRecipe wanted =
+        recipe.read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), List.of());
+    wanted.data().requirePictures();
+    Devices.of(wanted.device());
     try (RunFolder folder = RunFolder.open(out, Display::notice);
         Progress progress = Display.progress("training")) {
       TeacherRecipe settled =

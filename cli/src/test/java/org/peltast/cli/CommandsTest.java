@@ -111,6 +111,7 @@ class CommandsTest {
           demo --minutes 0                         | --minutes must be more than 0
           demo --updates x                         | Invalid value for option '--updates'
           distill --set run.updats=3               | did you mean 'run.updates'
+          distill --set device=tpu                 | unknown device 'tpu'
           distill --recipe nonesuch                | there is no recipe 'nonesuch'
           recipes nonesuch                         | there is no recipe 'nonesuch'
           train                                    | Missing required subcommand

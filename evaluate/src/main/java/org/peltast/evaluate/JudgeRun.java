@@ -2,6 +2,7 @@ package org.peltast.evaluate;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.peltast.data.CaptionedImages;
@@ -15,10 +16,20 @@ import org.peltast.tensor.Tensor;
 /**
  * From captioned pictures to a judge with its reference statistics: {@code peltast train judge}.
  */
-public final class JudgeRun {
+public final class JudgeRun implements AutoCloseable {
   private static final int BATCH = 256;
 
-  private JudgeRun() {}
+  private final Recipe recipe;
+  private final JudgeBatches batches;
+  private final Judge judge;
+  private final JudgeTraining training;
+
+  private JudgeRun(Recipe recipe, JudgeBatches batches, Judge judge) {
+    this.recipe = recipe;
+    this.batches = batches;
+    this.judge = judge;
+    this.training = new JudgeTraining(judge, recipe.settings());
+  }
 
   /**
    * How long and with what a judge is trained.
@@ -26,12 +37,14 @@ public final class JudgeRun {
    * @param updates of the whole run
    * @param batch pictures in an update
    * @param seed of initial weights, order, captions and augmentation
+   * @param device {@code auto} (a GPU if there is one), {@code cpu}, {@code cuda} or {@code cuda:N}
    * @param settings of the optimiser
    */
-  public record Recipe(int updates, int batch, long seed, JudgeTraining.Settings settings) {
+  public record Recipe(
+      int updates, int batch, long seed, String device, JudgeTraining.Settings settings) {
     /** What the shipped judge was trained with. */
     public static Recipe defaults() {
-      return new Recipe(700, 128, 0, JudgeTraining.Settings.defaults());
+      return new Recipe(700, 128, 0, "auto", JudgeTraining.Settings.defaults());
     }
 
     /** Checks the ranges; the batch is checked against the pictures later. */
@@ -40,48 +53,82 @@ public final class JudgeRun {
         throw new EvaluationException(
             "A judge needs one update or more, but updates is " + updates + ".");
       }
+      if (!device.matches("auto|cpu|cuda(:\\d{1,3})?")) {
+        throw new EvaluationException(
+            "device is '" + device + "'; it must be auto, cpu, cuda or cuda:N.");
+      }
     }
   }
 
-  /** Hears of each update. */
-  @FunctionalInterface
-  public interface Listener {
-    /** After an update, counted from 0. */
-    void updated(int update, JudgeTraining.Losses losses);
-  }
-
   /**
-   * Trains a judge. Same pictures, encoder, recipe and machine, same weights.
+   * Begins with an untrained judge. Same pictures, encoder, recipe and machine, same weights.
    *
    * @param pictures of the training split, of 64 × 64 pixels
-   * @return the judge, which the caller closes
+   * @param encoder used, not closed
    */
-  public static Judge train(
-      CaptionedImages pictures,
-      TextEncoder encoder,
-      Recipe recipe,
-      Device device,
-      Listener listener) {
+  public static JudgeRun begin(
+      CaptionedImages pictures, TextEncoder encoder, Recipe recipe, Device device) {
     TreeSet<String> families = new TreeSet<>();
     for (int i = 0; i < pictures.size(); i++) {
       families.add(pictures.item(i).family());
     }
-    JudgeConfig config =
-        JudgeConfig.emojiClip(encoder.id(), encoder.width(), List.copyOf(families));
+    return begin(
+        JudgeConfig.emojiClip(encoder.id(), encoder.width(), List.copyOf(families)),
+        pictures,
+        encoder,
+        recipe,
+        device);
+  }
+
+  /** Begins with an untrained judge of any shape; the pictures must be of its size. */
+  public static JudgeRun begin(
+      JudgeConfig config,
+      CaptionedImages pictures,
+      TextEncoder encoder,
+      Recipe recipe,
+      Device device) {
     JudgeBatches batches =
         new JudgeBatches(pictures, encoder, config, recipe.batch(), recipe.seed());
     Judge judge = Judge.create(config, device, Rng.of(recipe.seed()).fork("weights"));
-    try (JudgeTraining training = new JudgeTraining(judge, recipe.settings())) {
-      for (int update = 0; update < recipe.updates(); update++) {
-        try (Scope scope = Scope.open()) {
-          listener.updated(update, training.update(update, recipe.updates(), batches.at(update)));
-        }
-      }
-      return judge;
-    } catch (RuntimeException e) {
-      judge.close();
-      throw e;
+    return new JudgeRun(recipe, batches, judge);
+  }
+
+  /**
+   * One update: a function of the {@link #state} and its number.
+   *
+   * @param update counted from 0
+   * @throws EvaluationException if loss or gradient is not finite
+   */
+  public JudgeTraining.Losses update(long update) {
+    try (Scope scope = Scope.open()) {
+      return training.update(update, recipe.updates(), batches.at(update));
     }
+  }
+
+  /** The judge as it is now; it belongs to this. */
+  public Judge judge() {
+    return judge;
+  }
+
+  /** Everything that {@link #restore} needs besides {@link #steps}: live tensors, not copies. */
+  public Map<String, Tensor> state() {
+    return training.state();
+  }
+
+  /** Updates taken. */
+  public long steps() {
+    return training.steps();
+  }
+
+  /** Puts a saved state back, bit for bit. */
+  public void restore(Map<String, Tensor> state, long steps) {
+    training.restore(state, steps);
+  }
+
+  @Override
+  public void close() {
+    training.close();
+    judge.close();
   }
 
   /** The judge's features of all pictures of a collection, in order. */

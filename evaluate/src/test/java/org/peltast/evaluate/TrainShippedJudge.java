@@ -22,21 +22,18 @@ final class TrainShippedJudge {
             Integer.parseInt(args[1]),
             Integer.parseInt(args[2]),
             0,
+            "cpu",
             JudgeTraining.Settings.defaults());
     long start = System.nanoTime();
     try (TextEncoder encoder = new MiniLmEncoder();
-        Judge judge =
-            JudgeRun.train(
-                corpus.train(),
-                encoder,
-                recipe,
-                Device.CPU,
-                (update, losses) -> {
-                  if (update % 20 == 0 || update < 5) {
-                    System.out.printf(
-                        "%d %.0f s %s%n", update, (System.nanoTime() - start) / 1e9, losses);
-                  }
-                })) {
+        JudgeRun run = JudgeRun.begin(corpus.train(), encoder, recipe, Device.CPU)) {
+      for (int update = 0; update < recipe.updates(); update++) {
+        JudgeTraining.Losses losses = run.update(update);
+        if (update % 20 == 0 || update < 5) {
+          System.out.printf("%d %.0f s %s%n", update, (System.nanoTime() - start) / 1e9, losses);
+        }
+      }
+      Judge judge = run.judge();
       JudgeFolder.at(Path.of(args[0])).save(judge, DType.BFLOAT16);
       System.out.printf(
           "%d weights, %.0f s%n", judge.parameters().count(), (System.nanoTime() - start) / 1e9);

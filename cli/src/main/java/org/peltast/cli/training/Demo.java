@@ -92,11 +92,12 @@ public final class Demo {
     long begin = System.nanoTime();
     DistillRecipe recipe = options.recipe();
     recipe.data().requirePictures(); // to measure beside
+    Device device = Devices.of(recipe.device());
     try (RunFolder folder = RunFolder.open(options.out(), notices);
         TextToImage teacher =
             ModelFolder.open(
-                recipe.teacher(), Device.CPU, Precision.parse(recipe.precision(), Device.CPU));
-        Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(Device.CPU);
+                recipe.teacher(), device, Precision.parse(recipe.precision(), device));
+        Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(device);
         Progress preparing = progress.apply("preparing pictures")) {
       Corpus corpus = Corpus.open(recipe.data(), preparing, notices);
       record(folder, corpus);

@@ -12,6 +12,7 @@ import org.peltast.distill.Renoising;
  * Everything that decides a distillation.
  *
  * @param seed of everything random
+ * @param device {@code auto} (a GPU if there is one), {@code cpu}, {@code cuda} or {@code cuda:N}
  * @param precision {@code auto}, {@code float32} or {@code bf16}
  * @param teacher the teacher's model folder
  * @param data whose captions are the prompts
@@ -31,6 +32,7 @@ import org.peltast.distill.Renoising;
  */
 public record DistillRecipe(
     long seed,
+    String device,
     String precision,
     Path teacher,
     DataRecipe data,
@@ -60,6 +62,7 @@ public record DistillRecipe(
                 regulariserWeight,
                 freshRollouts,
                 microBatches));
+    Ranges.device(device);
     Ranges.precision(precision);
     if (microBatches > run.batch()) {
       throw new IllegalArgumentException(
@@ -72,6 +75,7 @@ public record DistillRecipe(
   public static DistillRecipe defaults() {
     return new DistillRecipe(
         1,
+        "auto",
         "auto",
         Path.of("weights/teacher"),
         DataRecipe.defaults(),
@@ -107,6 +111,7 @@ public record DistillRecipe(
   DistillRecipe withoutShield(RunRecipe otherRun) {
     return new DistillRecipe(
         seed,
+        device,
         precision,
         teacher,
         data,

@@ -10,6 +10,7 @@ import org.peltast.distill.run.Progress;
 import org.peltast.models.Codec;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
@@ -31,9 +32,9 @@ public final class LatentCorpus implements AutoCloseable {
     this.latents = scope.keep(latents);
   }
 
-  /** The latents of all pictures, from the cache or encoded now. */
+  /** The latents of all pictures, from the cache or encoded now by a codec on a device. */
   public static LatentCorpus of(
-      CaptionedImages images, Codec codec, Path cache, Progress progress) {
+      CaptionedImages images, Codec codec, Device device, Path cache, Progress progress) {
     Path file =
         cache.resolve(
             "latents-" + shortened(images.checksum()) + "-" + codec.id() + ".safetensors");
@@ -44,7 +45,7 @@ public final class LatentCorpus implements AutoCloseable {
           return new LatentCorpus(images, kept);
         }
       }
-      Tensor fresh = encode(images, codec, progress);
+      Tensor fresh = encode(images, codec, device, progress);
       TensorFiles.write(
           file, Map.of(KEY, fresh), Map.of("images", images.name(), "codec", codec.id()));
       return new LatentCorpus(images, fresh);
@@ -55,7 +56,8 @@ public final class LatentCorpus implements AutoCloseable {
     return checksum.substring(0, Math.min(16, checksum.length())).replaceAll("[^A-Za-z0-9]", "");
   }
 
-  private static Tensor encode(CaptionedImages images, Codec codec, Progress progress) {
+  private static Tensor encode(
+      CaptionedImages images, Codec codec, Device device, Progress progress) {
     List<Tensor> parts = new ArrayList<>();
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
@@ -66,7 +68,8 @@ public final class LatentCorpus implements AutoCloseable {
           indices[i] = from + i;
         }
         try (Scope s = Scope.open()) {
-          parts.add(scope.keep(codec.encode(pixels(images, indices))));
+          Tensor z = codec.encode(pixels(images, indices).to(device));
+          parts.add(scope.keep(z.to(Device.CPU)));
         }
         progress.step(from + count, images.size(), Map.of());
       }

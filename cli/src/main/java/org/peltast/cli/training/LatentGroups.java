@@ -7,18 +7,20 @@ import org.peltast.data.CaptionedImages;
 import org.peltast.distill.run.Progress;
 import org.peltast.models.Codec;
 import org.peltast.models.Normalisation;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
 
 /** The latents of all pictures to learn from, a {@link LatentCorpus} for each size. */
 record LatentGroups(List<LatentCorpus> groups) implements AutoCloseable {
   private static final int PART = 1024;
 
-  /** From the cache, or encoded now. */
-  static LatentGroups of(List<CaptionedImages> pictures, Codec codec, Progress progress) {
+  /** From the cache, or encoded now by a codec on a device. */
+  static LatentGroups of(
+      List<CaptionedImages> pictures, Codec codec, Device device, Progress progress) {
     List<LatentCorpus> groups = new ArrayList<>();
     try {
       for (CaptionedImages group : pictures) {
-        groups.add(LatentCorpus.of(group, codec, CacheFolder.standard(), progress));
+        groups.add(LatentCorpus.of(group, codec, device, CacheFolder.standard(), progress));
       }
     } catch (RuntimeException e) {
       groups.forEach(LatentCorpus::close);

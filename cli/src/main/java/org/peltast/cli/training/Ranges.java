@@ -26,6 +26,11 @@ final class Ranges {
     }
   }
 
+  /** Judges the name of a device; whether there is one is asked where it is used. */
+  static void device(String name) {
+    check(() -> Devices.of(name, true));
+  }
+
   /** Judges the name of a precision; {@code auto} is measured later. */
   static void precision(String name) {
     if (!name.equals("auto")) {

@@ -8,6 +8,7 @@ import org.peltast.distill.FlowMatching;
  * Everything that decides a teacher's training.
  *
  * @param seed of everything random
+ * @param device {@code auto} (a GPU if there is one), {@code cpu}, {@code cuda} or {@code cuda:N}
  * @param precision {@code auto}, {@code float32} or {@code bf16}
  * @param data what it learns from
  * @param model its shape
@@ -17,6 +18,7 @@ import org.peltast.distill.FlowMatching;
  */
 public record TeacherRecipe(
     long seed,
+    String device,
     String precision,
     DataRecipe data,
     ModelRecipe model,
@@ -25,6 +27,7 @@ public record TeacherRecipe(
     RunRecipe run) {
   /** Checks the ranges, and that the parts fit each other. */
   public TeacherRecipe {
+    Ranges.device(device);
     Ranges.precision(precision);
     Ranges.check(() -> model.config(1, 1));
     if (flow.microBatches() > run.batch()) {
@@ -38,6 +41,7 @@ public record TeacherRecipe(
   public static TeacherRecipe defaults() {
     return new TeacherRecipe(
         1,
+        "auto",
         "auto",
         DataRecipe.defaults(),
         new ModelRecipe("taef2", 1, 192, 6, 1, 4, List.of(16, 16, 16), List.of(160, 64, 64), 1),

@@ -59,11 +59,11 @@ public final class TeacherTraining {
       RunFolder folder,
       Progress progress,
       BooleanSupplier interrupted) {
-    Device device = Device.CPU;
+    Device device = Devices.of(recipe.device());
     try (TextEncoder text =
             CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
         Codec raw = codec(recipe.model().codec(), device);
-        LatentGroups latents = LatentGroups.of(corpus.pictures(), raw, progress)) {
+        LatentGroups latents = LatentGroups.of(corpus.pictures(), raw, device, progress)) {
       Normalisation normalisation = latents.measure(raw.channels());
       Codec codec = new NormalisedCodec(raw, normalisation);
       ZImageConfig config = recipe.model().config(codec.channels(), text.width());
@@ -180,7 +180,8 @@ public final class TeacherTraining {
       Tensor start =
           Rng.of(recipe.seed())
               .fork("looks")
-              .normal(prompts.size(), latent.get(0), latent.get(1), latent.get(2));
+              .normal(prompts.size(), latent.get(0), latent.get(1), latent.get(2))
+              .to(average.network().parameters().device());
       Tensor z =
           new EulerOde()
               .sample(
