@@ -117,11 +117,10 @@ def norm(x):
 
 def turn(x, rope, dtype):
     pairs = x.float().unflatten(-1, (-1, 2))
-    if torch.compiler.is_compiling():  # it fuses real operations and cannot complex ones; eager is the other way round
-        a, b = pairs.unbind(-1)
-        c, s = torch.view_as_real(rope).unbind(-1)
+    if torch.compiler.is_compiling():  # it fuses real operations and not complex ones; eager is faster with complex ones
+        (a, b), (c, s) = pairs.unbind(-1), rope.unbind(-1)
         return torch.stack([a * c - b * s, a * s + b * c], -1).flatten(-2).to(dtype)
-    return torch.view_as_real(torch.view_as_complex(pairs) * rope).flatten(-2).to(dtype)
+    return torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(rope)).flatten(-2).to(dtype)
 
 
 def by_sdpa(q, k, v):
@@ -199,7 +198,7 @@ def turns(positions):
         f = 256.0 ** (-torch.arange(0, d, 2).double() / d)
         each.append(torch.tensor([p[axis] for p in positions]).double()[:, None] * f)
     angles = torch.cat(each, 1).float()
-    return torch.polar(torch.ones_like(angles), angles).unsqueeze(1)  # [rows, 1, head / 2]
+    return torch.stack([angles.cos(), angles.sin()], -1).unsqueeze(1)  # [rows, 1, head / 2, 2]
 
 
 class Diffusers(nn.Module):

@@ -8,12 +8,13 @@ import picocli.CommandLine.Command;
       "Measures Peltast on this machine: whole updates of Decoupled DMD, on random weights; nothing is fetched or trained for it.",
       "Other processes make every figure worse: measure on a quiet machine, or compare only what was measured in turns."
     },
-    synopsisSubcommandLabel = "(step)",
-    subcommands = {BenchStepCommand.class},
+    synopsisSubcommandLabel = "(step | kernels)",
+    subcommands = {BenchStepCommand.class, BenchKernelsCommand.class},
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast bench step",
       "  peltast bench step --batch 16 --dim 192 --json",
+      "  peltast bench kernels --only swiglu,norm",
     })
 final class BenchCommand {
   BenchCommand() {}
