@@ -39,6 +39,7 @@ import picocli.CommandLine.Option;
       "  peltast distill --recipe dmd2 --out runs/dmd2",
       "  peltast distill --teacher runs/teacher/teacher --set steps=4 --set alpha=5 --out runs/four",
       "  peltast distill --set data.images=prompts.txt --out runs/my-prompts",
+      "  peltast distill --set run.batch=128 --memory 2g --out runs/wide",
       "  peltast distill --out runs/two-steps --resume"
     })
 final class DistillCommand implements Callable<Integer> {
@@ -56,6 +57,13 @@ final class DistillCommand implements Callable<Integer> {
       description = "the run's folder (default: ${DEFAULT-VALUE})")
   private Path out = Path.of("runs/distill");
 
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      description =
+          "what the process may hold, as 2g or 1500MB: the batch is computed in as many parts as that takes, with the same result (run.memory)")
+  private @Nullable String memory;
+
   @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
   DistillCommand() {}
 
@@ -64,6 +72,9 @@ final class DistillCommand implements Callable<Integer> {
     List<String> sets = new ArrayList<>();
     if (teacher != null) {
       sets.add("teacher=" + teacher);
+    }
+    if (memory != null) {
+      sets.add("run.memory=" + memory);
     }
     DistillRecipe wanted = recipe.read(RecipeShelf.Kind.DISTILL, DistillRecipe.defaults(), sets);
     if (!Files.exists(out.resolve("recipe.yaml"))) {

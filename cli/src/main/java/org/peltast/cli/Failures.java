@@ -19,6 +19,7 @@ import org.peltast.distill.run.RunException;
 import org.peltast.evaluate.EvaluationException;
 import org.peltast.models.ModelException;
 import org.peltast.safetensors.SafetensorsException;
+import org.peltast.tensor.MemoryException;
 import org.peltast.tensor.TensorException;
 import picocli.CommandLine;
 
@@ -53,6 +54,9 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
 
   /** The verdict on a foreseen failure; null if it is a defect. */
   static @Nullable Verdict judge(Throwable failure) {
+    if (failure instanceof MemoryException) {
+      return new Verdict(ExitCode.FAILED, sentence(failure));
+    }
     if (failure instanceof CommandException
         || failure instanceof RunException
         || failure instanceof DataException
@@ -118,7 +122,9 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
    */
   private static boolean begunAndFailed(Throwable failure) {
     for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
-      if (cause instanceof DivergedException) {
+      if (cause instanceof DivergedException
+          || cause instanceof MemoryException
+          || cause instanceof OutOfMemoryError) {
         return true;
       }
       if (cause instanceof IOException) {

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.peltast.cli.training.Corpus;
 import org.peltast.cli.training.Devices;
 import org.peltast.cli.training.TeacherRecipe;
@@ -28,6 +29,7 @@ import picocli.CommandLine.Option;
       "  peltast train teacher --out runs/teacher",
       "  peltast train teacher --set run.updates=500 --set model.dim=128 --out runs/small",
       "  peltast train teacher --set data.images=my-pictures --set data.fit=buckets --out runs/mine",
+      "  peltast train teacher --memory 2g --out runs/teacher",
       "  peltast train teacher --out runs/teacher --resume"
     })
 final class TrainTeacherCommand implements Callable<Integer> {
@@ -39,20 +41,27 @@ final class TrainTeacherCommand implements Callable<Integer> {
       description = "the run's folder (default: ${DEFAULT-VALUE})")
   private Path out = Path.of("runs/teacher");
 
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      description =
+          "what the process may hold, as 2g or 1500MB: the batch is computed in as many parts as that takes, with the same result (run.memory)")
+  private @Nullable String memory;
+
   @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
   TrainTeacherCommand() {}
 
   @Override
   public Integer call() {
+    List<String> sets = memory == null ? List.of() : List.of("run.memory=" + memory);
     // A mistake in it leaves no folder behind.
-    TeacherRecipe wanted =
-        recipe.read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), List.of());
+    TeacherRecipe wanted = recipe.read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), sets);
     wanted.data().requirePictures();
     Devices.of(wanted.device());
     try (RunFolder folder = RunFolder.open(out, Display::notice);
         Progress progress = Display.progress("training")) {
       TeacherRecipe settled =
-          recipe.settle(RecipeShelf.Kind.TEACHER, folder, TeacherRecipe.defaults(), List.of());
+          recipe.settle(RecipeShelf.Kind.TEACHER, folder, TeacherRecipe.defaults(), sets);
       settled.data().requirePictures();
       Corpus corpus;
       try (Progress preparing = Display.progress("reading the data")) {

@@ -14,6 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.peltast.distill.run.RunException;
+import org.peltast.tensor.MemoryException;
 import org.peltast.tensor.TensorException;
 
 class FailuresTest {
@@ -28,6 +29,7 @@ class FailuresTest {
     assertThat(told(new RunException("There is no run in x; check the path."), ExitCode.USAGE))
         .isEqualTo("peltast: There is no run in x; check the path." + System.lineSeparator());
     assertThat(told(new TensorException("no end"), ExitCode.USAGE)).contains("no end.");
+    assertThat(told(new MemoryException("too much"), ExitCode.FAILED)).contains("too much.");
   }
 
   @Test

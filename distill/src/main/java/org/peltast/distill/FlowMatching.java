@@ -31,6 +31,11 @@ public final class FlowMatching implements Method {
       return new Settings(0.1, 0, 1, 1);
     }
 
+    /** The same, computed in so many parts. */
+    public Settings inParts(int parts) {
+      return new Settings(emptyCaptions, timeMean, timeDeviation, parts);
+    }
+
     /** Checks the ranges. */
     public Settings {
       if (!(emptyCaptions >= 0

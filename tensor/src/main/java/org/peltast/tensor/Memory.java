@@ -52,7 +52,7 @@ final class Memory {
       limit = most;
     }
     if (bytes > most) {
-      throw new TensorException(
+      throw new MemoryException(
           operation
               + " asked for "
               + size(bytes)
@@ -73,7 +73,7 @@ final class Memory {
       most = Math.min(most, limit);
     }
     if (count > most / elementBytes) {
-      throw new TensorException(
+      throw new MemoryException(
           operation
               + " asked for an array of "
               + size(count * elementBytes)

@@ -118,14 +118,14 @@ public final class Tensor {
     int end = message.indexOf('\n');
     String first = end < 0 ? message : message.substring(0, end);
     String size = Memory.refused(first);
-    return new TensorException(
-        size == null
-            ? name + " failed: " + first
-            : name
+    return size == null
+        ? new TensorException(name + " failed: " + first, e)
+        : new MemoryException(
+            name
                 + " asked for "
                 + size
                 + ", which the system refused; close other programs or make the batch smaller",
-        e);
+            e);
   }
 
   /** Checks that a result of so many elements of this dtype can be had. */

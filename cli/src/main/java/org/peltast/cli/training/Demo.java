@@ -195,7 +195,12 @@ public final class Demo {
             .recipe()
             .withoutShield(
                 new RunRecipe(
-                    updates, Math.min(SPEAR_BATCH, main.batch()), main.checkpointEvery(), 1, 0));
+                    updates,
+                    Math.min(SPEAR_BATCH, main.batch()),
+                    main.checkpointEvery(),
+                    1,
+                    0,
+                    main.memory()));
     try (Distillation alone = new Distillation(recipe, teacher);
         RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
         Progress shown = progress.apply("the spear alone")) {

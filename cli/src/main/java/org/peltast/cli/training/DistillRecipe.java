@@ -95,7 +95,12 @@ public record DistillRecipe(
         new RunRecipe(85, 32, Duration.ofMinutes(1), 2, 20));
   }
 
-  DecoupledDmd.Settings settings() {
+  /**
+   * The method's.
+   *
+   * @param parts in how many a batch is computed
+   */
+  DecoupledDmd.Settings settings(int parts) {
     return new DecoupledDmd.Settings(
         StepGrid.uniform(steps),
         new Guidance(alpha),
@@ -104,7 +109,7 @@ public record DistillRecipe(
         engineWeight,
         regulariserWeight,
         freshRollouts,
-        microBatches);
+        parts);
   }
 
   /** The same with the spear alone. */

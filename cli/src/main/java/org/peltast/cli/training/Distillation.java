@@ -50,6 +50,7 @@ public final class Distillation implements AutoCloseable {
   private final @Nullable ZImageTransformer fake;
   private final Role role;
   private final DecoupledDmd method;
+  private final UpdateMemory memory;
 
   /** A distillation of an open teacher, which stays the caller's. */
   public Distillation(DistillRecipe recipe, TextToImage teacher) {
@@ -62,9 +63,16 @@ public final class Distillation implements AutoCloseable {
         recipe.regulariserWeight() > 0
             && recipe.regulariser() instanceof RegulariserRecipe.DistributionMatching;
     this.fake = matching ? teacher.network().copy() : null;
+    this.memory =
+        UpdateMemory.of(
+            teacher.network(), // and the average are not trained
+            2,
+            matching ? 2 : 1,
+            imageTokens(teacher),
+            teacher.textEncoder().maxTokens());
     this.method =
         new DecoupledDmd(
-            recipe.settings(),
+            recipe.settings(memory.parts(recipe.run(), recipe.microBatches())),
             teacher.denoiser(),
             teacher.denoiser().with(student),
             role,
@@ -125,7 +133,12 @@ public final class Distillation implements AutoCloseable {
             folder,
             guarded(observers),
             interrupted);
-    return trainer.run(trainer.resume());
+    return memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
+  }
+
+  private static int imageTokens(TextToImage teacher) {
+    int edge = teacher.codec().factor() * teacher.network().patch();
+    return (teacher.defaults().height() / edge) * (teacher.defaults().width() / edge);
   }
 
   /** The guards look first: what they end is not drawn any more. */

@@ -1,7 +1,9 @@
 package org.peltast.cli.training;
 
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Trainer;
+import org.peltast.distill.run.ByteSize;
 
 /**
  * The loop.
@@ -11,9 +13,22 @@ import org.peltast.distill.Trainer;
  * @param checkpointEvery the longest time that a kill may cost
  * @param keepCheckpoints how many are kept
  * @param looksEvery updates between sample grids; 0 for none
+ * @param memory what the process may hold: a batch is computed in as many parts as that takes, with
+ *     the same result; null for no limit
  */
 public record RunRecipe(
-    long updates, int batch, Duration checkpointEvery, int keepCheckpoints, int looksEvery) {
+    long updates,
+    int batch,
+    Duration checkpointEvery,
+    int keepCheckpoints,
+    int looksEvery,
+    @Nullable ByteSize memory) {
+  /** With no limit to memory. */
+  RunRecipe(
+      long updates, int batch, Duration checkpointEvery, int keepCheckpoints, int looksEvery) {
+    this(updates, batch, checkpointEvery, keepCheckpoints, looksEvery, null);
+  }
+
   /** Checks the ranges. */
   public RunRecipe {
     if (batch < 1 || batch > 65_536 || looksEvery < 0) {

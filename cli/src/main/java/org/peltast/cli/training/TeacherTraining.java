@@ -77,7 +77,11 @@ public final class TeacherTraining {
         Denoiser denoiser =
             new Denoiser(network, new RectifiedFlow(), new TimeShift(recipe.model().shift()));
         Role role = new Role("teacher", network, recipe.teacher().settings());
-        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow());
+        UpdateMemory memory =
+            UpdateMemory.of(
+                network, 1, 1, imageTokens(latents, recipe.model().patch()), text.maxTokens());
+        int parts = memory.parts(recipe.run(), recipe.flow().microBatches());
+        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow().inParts(parts));
             Events events = new Events(folder.events())) {
           Examples examples = corpus.examples(LOOKS);
           Looks looks =
@@ -109,7 +113,7 @@ public final class TeacherTraining {
                   folder,
                   List.of(shown(progress), events, looks),
                   interrupted);
-          Trainer.End end = trainer.run(trainer.resume());
+          Trainer.End end = memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
           if (end == Trainer.End.FINISHED) {
             export(recipe, folder, denoiser, role, codec, text);
           }
@@ -117,6 +121,15 @@ public final class TeacherTraining {
         }
       }
     }
+  }
+
+  /** Of the largest pictures. */
+  private static int imageTokens(LatentGroups latents, int patch) {
+    return latents.groups().stream()
+        .map(LatentCorpus::latent)
+        .mapToInt(l -> (l.get(1) / patch) * (l.get(2) / patch))
+        .max()
+        .orElse(1);
   }
 
   /** Writes the averaged weights as a model folder beside the checkpoints. */

@@ -7,13 +7,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A number of bytes, written {@code 48MB} (decimal: 48,000,000) or {@code 2GiB} (binary: 2³¹).
+ * A number of bytes, written {@code 48MB} (decimal: 48,000,000), {@code 2GiB} or, as for Java's
+ * {@code -Xmx}, {@code 2g} (binary: 2³¹).
  *
  * @param bytes 0 or more
  */
 public record ByteSize(long bytes) {
   private static final Pattern FORM =
-      Pattern.compile("(\\d{1,19}(?:\\.\\d{1,9})?)\\s*(B|KB|MB|GB|TB|KIB|MIB|GIB|TIB)?");
+      Pattern.compile("(\\d{1,19}(?:\\.\\d{1,9})?)\\s*(B|[KMGT]B?|[KMGT]IB)?");
   private static final List<String> BINARY = List.of("TiB", "GiB", "MiB", "KiB");
   private static final List<String> DECIMAL = List.of("TB", "GB", "MB", "kB");
 
@@ -36,7 +37,7 @@ public record ByteSize(long bytes) {
     }
     String unit = form.group(2) == null ? "B" : form.group(2);
     int power = "BKMGT".indexOf(unit.charAt(0));
-    long base = unit.length() == 3 ? 1024 : 1000;
+    long base = unit.length() == 2 ? 1000 : 1024;
     try {
       return new ByteSize(
           new BigDecimal(form.group(1))
