@@ -1,11 +1,15 @@
 package org.peltast.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.peltast.cli.bench.AgainstPytorch;
 import org.peltast.cli.bench.StepBenchmark;
 import org.peltast.cli.bench.UpdateShape;
@@ -31,6 +35,7 @@ import tools.jackson.databind.json.JsonMapper;
       "  peltast bench step",
       "  peltast bench step --batch 16 --dim 192 --updates 5 --json",
       "  peltast bench step --precision bf16 --threads 1",
+      "  peltast bench step --sweep batch=8,16,32,64 --csv batch.csv",
       "  peltast bench step --against-pytorch --python venv/bin/python",
       "  peltast bench step --against-pytorch --variant lean-eager-bf16 --updates 5"
     })
@@ -47,8 +52,21 @@ final class BenchStepCommand implements Callable<Integer> {
       description = "updates before that, not counted (default: ${DEFAULT-VALUE})")
   private int warmUp = 3;
 
-  @Option(names = "--json", description = "print one JSON object instead of a table")
+  @Option(
+      names = "--sweep",
+      paramLabel = "AXIS=N,N,...",
+      description =
+          "measure these shapes instead of one: batch, dim, layers, tokens, caption or fake; may be given several times")
+  private List<String> sweeps = List.of();
+
+  @Option(names = "--json", description = "print a JSON object a shape instead of a table")
   private boolean json;
+
+  @Option(names = "--markdown", description = "print tables of Markdown")
+  private boolean markdown;
+
+  @Option(names = "--csv", paramLabel = "FILE", description = "write a row a shape there too")
+  private @Nullable Path csv;
 
   @Option(
       names = "--against-pytorch",
@@ -72,7 +90,7 @@ final class BenchStepCommand implements Callable<Integer> {
   BenchStepCommand() {}
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     if (updates < 1 || warmUp < 0) {
       throw new CommandException("--updates must be at least 1 and --warm-up not negative.");
     }
@@ -84,19 +102,27 @@ final class BenchStepCommand implements Callable<Integer> {
       }
     }
     UpdateShape shape = options.shape();
+    List<UpdateShape> shapes = sweeps.isEmpty() ? List.of(shape) : Sweeps.of(shape, sweeps);
+    if (againstPytorch && shapes.size() > 1) {
+      throw new CommandException("--against-pytorch compares one shape; leave out --sweep.");
+    }
     Precision precision = options.begin();
     if (againstPytorch) {
       compare(shape, precision);
     } else {
       StepBenchmark benchmark = new StepBenchmark(precision, warmUp, updates);
-      try (Progress progress = Display.progress("updates")) {
-        show(benchmark.measure(shape, progress, seconds -> {}), List.of());
+      List<UpdateSummary> summaries = new ArrayList<>();
+      for (UpdateShape each : shapes) {
+        try (Progress progress = Display.progress("updates")) {
+          summaries.add(benchmark.measure(each, progress, seconds -> {}));
+        }
       }
+      show(summaries, List.of());
     }
     return ExitCode.OK;
   }
 
-  private void compare(UpdateShape shape, Precision precision) {
+  private void compare(UpdateShape shape, Precision precision) throws IOException {
     try (AgainstPytorch peers =
             new AgainstPytorch(
                 python,
@@ -109,41 +135,42 @@ final class BenchStepCommand implements Callable<Integer> {
       peers.begin();
       StepBenchmark benchmark = new StepBenchmark(precision, warmUp, peers.updates());
       UpdateSummary summary = benchmark.measure(shape, progress, peers::turn);
-      show(summary, peers.ratios());
+      show(List.of(summary), peers.ratios());
     }
   }
 
-  private void show(UpdateSummary summary, List<AgainstPytorch.Ratio> ratios) {
+  private void show(List<UpdateSummary> summaries, List<AgainstPytorch.Ratio> ratios)
+      throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
-      Map<String, Object> all = summary.toMap();
-      if (!ratios.isEmpty()) {
-        all.put("againstPytorch", ratios.stream().map(AgainstPytorch.Ratio::toMap).toList());
+      for (UpdateSummary summary : summaries) {
+        Map<String, Object> all = summary.toMap();
+        if (!ratios.isEmpty()) {
+          all.put("againstPytorch", ratios.stream().map(AgainstPytorch.Ratio::toMap).toList());
+        }
+        out.println(JsonMapper.builder().build().writeValueAsString(all));
       }
-      out.println(JsonMapper.builder().build().writeValueAsString(all));
-    } else {
-      lines(summary).forEach(out::println);
+    } else if (markdown) {
+      BenchTables.updates(summaries).markdown().forEach(out::println);
       if (!ratios.isEmpty()) {
         out.println();
-        table(ratios).forEach(out::println);
+        BenchTables.ratios(ratios).markdown().forEach(out::println);
+      }
+    } else {
+      if (summaries.size() == 1) {
+        lines(summaries.get(0)).forEach(out::println);
+      } else {
+        BenchTables.updates(summaries).text().forEach(out::println);
+      }
+      if (!ratios.isEmpty()) {
+        out.println();
+        BenchTables.ratios(ratios).text().forEach(out::println);
       }
     }
     out.flush();
-  }
-
-  private static List<String> table(List<AgainstPytorch.Ratio> ratios) {
-    List<List<String>> rows = new ArrayList<>();
-    rows.add(List.of("PyTorch, in turns", "its update", "ours", "ours / its", "its peak memory"));
-    for (AgainstPytorch.Ratio r : ratios) {
-      rows.add(
-          List.of(
-              r.variant(),
-              number(r.pytorchSeconds(), 3) + " s",
-              number(r.peltastSeconds(), 3) + " s",
-              number(r.ratio(), 2),
-              Text.bytes(r.peakRssMb() * 1_000_000)));
+    if (csv != null) {
+      Files.write(csv, BenchTables.updates(summaries).csv());
     }
-    return Text.columns(rows, false, true, true, true, true);
   }
 
   private static List<String> lines(UpdateSummary s) {
@@ -167,22 +194,27 @@ final class BenchStepCommand implements Callable<Integer> {
             "%s, %d threads"
                 .formatted(s.precision().name().toLowerCase(Locale.ROOT), s.threads())));
     rows.add(
-        List.of("update", number(s.updateSeconds(), 3) + " s (median of " + s.updates() + ")"));
+        List.of(
+            "update",
+            BenchTables.number(s.updateSeconds(), 3) + " s (median of " + s.updates() + ")"));
     rows.add(
         List.of(
             "work",
             "%s GFLOP, %d forward equivalents"
-                .formatted(number(s.gflop(), 1), s.forwardEquivalents())));
+                .formatted(BenchTables.number(s.gflop(), 1), s.forwardEquivalents())));
     rows.add(
         List.of(
             "rate",
             "%s GFLOP/s, %s of the best product"
-                .formatted(number(s.gflops(), 1), percent(s.efficiency()))));
+                .formatted(
+                    BenchTables.number(s.gflops(), 1), BenchTables.percent(s.efficiency()))));
     rows.add(
         List.of(
             "best product",
             "float32 %s, bf16 %s GFLOP/s"
-                .formatted(number(s.peak().float32(), 1), number(s.peak().bf16(), 1))));
+                .formatted(
+                    BenchTables.number(s.peak().float32(), 1),
+                    BenchTables.number(s.peak().bf16(), 1))));
     s.peakRss().ifPresent(bytes -> rows.add(List.of("peak memory", Text.bytes(bytes))));
     s.phases()
         .forEach(
@@ -191,15 +223,9 @@ final class BenchStepCommand implements Callable<Integer> {
                     List.of(
                         "  " + phase.name().toLowerCase(Locale.ROOT),
                         "%s s, %s"
-                            .formatted(number(seconds, 3), percent(seconds / s.updateSeconds())))));
+                            .formatted(
+                                BenchTables.number(seconds, 3),
+                                BenchTables.percent(seconds / s.updateSeconds())))));
     return Text.columns(rows, false, false);
-  }
-
-  private static String number(double value, int digits) {
-    return String.format(Locale.ROOT, "%." + digits + "f", value);
-  }
-
-  private static String percent(double share) {
-    return String.format(Locale.ROOT, "%.0f %%", 100 * share);
   }
 }

@@ -153,7 +153,8 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  private static String processor() {
+  /** Model, cores, and the instructions that matter here. */
+  static String processor() {
     String model = "unknown model";
     String flags = "";
     Path cpuinfo = Path.of("/proc/cpuinfo");
@@ -177,6 +178,13 @@ final class DoctorCommand implements Callable<Integer> {
     int cores = Runtime.getRuntime().availableProcessors();
     return "%s, %d core%s%s"
         .formatted(model, cores, cores == 1 ? "" : "s", flags.isEmpty() ? "" : " (" + flags + ")");
+  }
+
+  /** What the machine has. */
+  static String installedMemory() {
+    return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
+        ? Text.bytes(os.getTotalMemorySize())
+        : "unknown";
   }
 
   private static String memory() {

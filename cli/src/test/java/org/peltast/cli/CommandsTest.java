@@ -118,6 +118,16 @@ class CommandsTest {
           report no/run                            | There is no run in no/run
           evaluate --model no/model                | no/model does not exist
           evaluate --prompts 1                     | --prompts must be at least 2
+          bench                                    | Missing required subcommand
+          bench step --batch 0                     | --batch must be from 1 to 4096
+          bench step --tokens 63                   | --tokens must be a square number
+          bench step --precision half              | unknown precision 'half'
+          bench step --threads 0                   | number of threads must be between 1 and 1024
+          bench step --sweep width=3               | not 'width'
+          bench step --variant lean                | --variant must be one of lean-eager-bf16
+          bench soak --updates 1                   | --updates must be at least 20
+          bench shared --processes 0               | --processes must be from 1 to 64
+          bench page --page no/page.md             | no/page.md is not there
           data --size 3                            | 8 to 512
           """)
   void aMistakeIsOneSentenceAndExitCode2(String typed, String sentence) {

@@ -1,0 +1,89 @@
+package org.peltast.cli;
+
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.peltast.cli.bench.SharedMachine;
+import org.peltast.cli.bench.UpdateShape;
+import org.peltast.distill.run.Progress;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.json.JsonMapper;
+
+@Command(
+    name = "shared",
+    description = {
+      "Measures how much slower an update is beside busy processes of the same priority: in proportion to the cores they take, if nobody waits by spinning.",
+      "Rounds alone and rounds shared take turns; the busy processes are started and ended by this command."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  peltast bench shared",
+      "  peltast bench shared --processes 4 --batch 16 --updates 3 --json"
+    })
+final class BenchSharedCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Mixin private UpdateOptions options;
+
+  @Option(names = "--processes", description = "busy processes (default: ${DEFAULT-VALUE})")
+  private int processes = 2;
+
+  @Option(
+      names = "--updates",
+      description = "updates alone, and as many shared (default: ${DEFAULT-VALUE})")
+  private int updates = 7;
+
+  @Option(names = "--json", description = "print one JSON object instead of a table")
+  private boolean json;
+
+  @SuppressWarnings("NullAway.Init") // picocli injects the fields before it calls anything here
+  BenchSharedCommand() {}
+
+  @Override
+  public Integer call() {
+    if (processes < 1 || processes > 64 || updates < 1) {
+      throw new CommandException(
+          "--processes must be from 1 to 64 and --updates must be at least 1.");
+    }
+    UpdateShape shape = options.shape();
+    SharedMachine shared;
+    try (Progress progress = Display.progress("updates, alone and shared in turns")) {
+      shared = SharedMachine.measure(shape, options.begin(), 2, updates, processes, progress);
+    }
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      Map<String, Object> map = new LinkedHashMap<>();
+      map.put("processes", shared.busy());
+      map.put("cores", shared.cores());
+      map.put("threads", shared.threads());
+      map.put("aloneSeconds", shared.alone());
+      map.put("sharedSeconds", shared.shared());
+      map.put("slowdown", shared.slowdown());
+      map.put("fairSlowdown", shared.fairSlowdown());
+      out.println(JsonMapper.builder().build().writeValueAsString(map));
+    } else {
+      out.println(sentence(shared));
+    }
+    out.flush();
+    return ExitCode.OK;
+  }
+
+  static String sentence(SharedMachine s) {
+    return String.format(
+        Locale.ROOT,
+        "alone %.3f s, beside %d busy processes %.3f s: %.2f times as long; %d threads on %d cores in fair shares would take %.2f times as long",
+        s.alone(),
+        s.busy(),
+        s.shared(),
+        s.slowdown(),
+        s.threads(),
+        s.cores(),
+        s.fairSlowdown());
+  }
+}

@@ -1,0 +1,90 @@
+package org.peltast.cli;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.peltast.cli.bench.AgainstPytorch;
+import org.peltast.cli.bench.UpdateShape;
+import org.peltast.cli.bench.UpdateSummary;
+
+/** What benchmarks found, in rows. */
+final class BenchTables {
+  private BenchTables() {}
+
+  /** A row for each shape. */
+  static Table updates(List<UpdateSummary> summaries) {
+    List<List<String>> rows = new ArrayList<>();
+    for (UpdateSummary s : summaries) {
+      UpdateShape shape = s.shape();
+      rows.add(
+          List.of(
+              Integer.toString(shape.batch()),
+              Integer.toString(shape.dim()),
+              Integer.toString(shape.layers()),
+              shape.imageTokens() + " + " + shape.captionTokens(),
+              Integer.toString(shape.fakeUpdates()),
+              s.precision().name().toLowerCase(Locale.ROOT),
+              number(s.updateSeconds(), 3),
+              number(s.gflop(), 0),
+              number(s.gflops(), 0),
+              number(s.peak().float32(), 0),
+              number(s.peak().bf16(), 0),
+              percent(s.efficiency()),
+              s.peakRss().isPresent() ? Long.toString(s.peakRss().getAsLong() / 1_000_000) : "?"));
+    }
+    return new Table(
+        List.of(
+            "batch",
+            "dim",
+            "layers",
+            "tokens",
+            "fake",
+            "precision",
+            "update s",
+            "GFLOP",
+            "GFLOP/s",
+            "best float32",
+            "best bf16",
+            "efficiency",
+            "peak MB"),
+        rows);
+  }
+
+  /** Where an update's time goes. */
+  static Table phases(UpdateSummary s) {
+    List<List<String>> rows = new ArrayList<>();
+    s.phases()
+        .forEach(
+            (phase, seconds) ->
+                rows.add(
+                    List.of(
+                        phase.name().toLowerCase(Locale.ROOT),
+                        number(seconds, 3),
+                        percent(seconds / s.updateSeconds()))));
+    return new Table(List.of("phase", "s", "of the update"), rows);
+  }
+
+  /** A row for each variant of PyTorch. */
+  static Table ratios(List<AgainstPytorch.Ratio> ratios) {
+    List<List<String>> rows = new ArrayList<>();
+    for (AgainstPytorch.Ratio r : ratios) {
+      rows.add(
+          List.of(
+              r.variant(),
+              number(r.pytorchSeconds(), 3),
+              number(r.peltastSeconds(), 3),
+              number(r.ratio(), 2),
+              Long.toString(r.peakRssMb())));
+    }
+    return new Table(
+        List.of("PyTorch, in turns", "its update s", "ours s", "ours / its", "its peak MB"), rows);
+  }
+
+  static String number(double value, int digits) {
+    return String.format(Locale.ROOT, "%." + digits + "f", value);
+  }
+
+  static String percent(double share) {
+    return String.format(Locale.ROOT, "%.0f %%", 100 * share);
+  }
+}
