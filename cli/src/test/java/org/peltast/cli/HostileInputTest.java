@@ -3,6 +3,7 @@ package org.peltast.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -40,6 +41,8 @@ class HostileInputTest {
   private enum Topic {
     RECIPES,
     MODELS,
+    PICTURES,
+    CAPTIONS,
     PROMPTS,
     PATHS,
     NUMBERS;
@@ -70,6 +73,7 @@ class HostileInputTest {
 
   private Path root = Path.of("");
   private Path teacher = Path.of("");
+  private final List<Case> cases = new ArrayList<>();
   private final Map<Case, Outcome> outcomes = new LinkedHashMap<>();
 
   @BeforeAll
@@ -78,19 +82,26 @@ class HostileInputTest {
     teacher = root.resolve("teacher");
     TinyModel.write(teacher);
     System.setProperty("peltast.home", root().toString());
+    System.setProperty("peltast.cache", root.resolve("cache").toString());
   }
 
   @AfterAll
   void noHome() {
     System.clearProperty("peltast.home");
+    System.clearProperty("peltast.cache");
   }
 
   // ------------------------------------------------------------------ the cases
 
   private List<Case> cases() {
-    List<Case> all = new ArrayList<>();
+    if (!cases.isEmpty()) {
+      return cases;
+    }
+    List<Case> all = cases;
     recipes(all);
     models(all);
+    pictures(all);
+    captions(all);
     prompts(all);
     paths(all);
     numbers(all);
@@ -327,6 +338,242 @@ class HostileInputTest {
 
   private static long[] shape(TreeMap<String, Tensor> tensors) {
     return tensors.firstEntry().getValue().shape();
+  }
+
+  /** Learns captions and pictures of a folder for one update. */
+  private static final String LEARN =
+      "train teacher --set data.images={}/pictures --set data.size=16 --set model.codec=pixels"
+          + " --set model.patch=4 --set model.dim=16 --set model.layers=1 --set model.heads=2"
+          + " --set model.axesDims=[4,2,2] --set precision=float32 --set run.updates=1"
+          + " --set run.batch=1 --set run.looksEvery=0 --out {}/run";
+
+  private void pictures(List<Case> all) {
+    add(
+        all,
+        Topic.PICTURES,
+        "grey of 8 and 16 bits, transparent, of two colours, animated GIF and WebP, CMYK and progressive JPEG, one pixel, a strip of 4000 × 1",
+        folder -> {
+          put(folder, "grey.png", HostilePictures.plain(BufferedImage.TYPE_BYTE_GRAY, 20, 20), "a");
+          put(folder, "grey16.png", resource("grey16.png"), "a");
+          put(folder, "argb.png", HostilePictures.plain(BufferedImage.TYPE_INT_ARGB, 20, 20), "a");
+          put(folder, "two.png", HostilePictures.plain(BufferedImage.TYPE_BYTE_BINARY, 9, 9), "a");
+          put(folder, "moving.png", resource("animated.gif"), "a");
+          put(folder, "moving2.png", resource("animated.webp"), "a");
+          put(folder, "cmyk.png", resource("cmyk.jpg"), "a");
+          put(folder, "progressive.png", resource("progressive.jpg"), "a");
+          put(folder, "pixel.png", rgb(1, 1), "a");
+          put(folder, "strip.png", rgb(4000, 1), "a");
+        },
+        LEARN,
+        0,
+        "Done");
+    picture(all, "one picture of one colour", () -> rgb(1, 1), 0, "Done");
+    picture(all, "zero bytes", () -> new byte[0], 2, "is empty");
+    picture(all, "a text named .png", () -> "no picture".getBytes(UTF_8), 2, "is no PNG, JPEG");
+    picture(
+        all,
+        "cut in the middle",
+        () -> java.util.Arrays.copyOf(rgb(200, 200), 300),
+        2,
+        "cannot be");
+    picture(
+        all,
+        "a JPEG cut in the middle",
+        () -> java.util.Arrays.copyOf(resource("progressive.jpg"), 300),
+        2,
+        "can be used");
+    picture(
+        all,
+        "corrupt bytes",
+        () -> HostilePictures.corrupted(rgb(200, 200)),
+        2,
+        "cannot be decoded");
+    picture(
+        all,
+        "a header that claims 60,000 × 60,000",
+        () -> HostilePictures.claiming(60_000, 60_000),
+        2,
+        "at most 64 million are decoded");
+    picture(
+        all,
+        "a header that claims 2³¹ − 1 × 2³¹ − 1",
+        () -> HostilePictures.claiming(Integer.MAX_VALUE, Integer.MAX_VALUE),
+        2,
+        "can be used");
+    picture(
+        all, "a header that claims 0 × 0", () -> HostilePictures.claiming(0, 0), 2, "can be used");
+    add(
+        all,
+        Topic.PICTURES,
+        "a sound picture among broken ones",
+        folder -> {
+          put(folder, "sound.png", rgb(20, 20), "owl");
+          put(folder, "empty.png", new byte[0], "owl");
+          put(folder, "huge.png", HostilePictures.claiming(60_000, 60_000), "owl");
+          Files.createSymbolicLink(folder.resolve("pictures/lost.png"), folder.resolve("nowhere"));
+        },
+        LEARN,
+        0,
+        "2 of 3 pictures cannot be used and are left out");
+    add(
+        all,
+        Topic.PICTURES,
+        "a folder without pictures",
+        folder -> Files.createDirectory(folder.resolve("pictures")),
+        LEARN,
+        2,
+        "has no picture");
+    typed(all, Topic.PICTURES, "no such folder", LEARN, 2, "which is not there");
+    add(
+        all,
+        Topic.PICTURES,
+        "folders that are a loop of links",
+        folder -> {
+          put(folder, "sound.png", rgb(20, 20), "owl");
+          Files.createSymbolicLink(folder.resolve("pictures/loop"), folder.resolve("pictures"));
+        },
+        LEARN,
+        0,
+        "Done");
+    metadata(
+        all, "a name that leads out of the folder", "../../etc/passwd.png", "not in the folder");
+    metadata(all, "an absolute name", "/etc/passwd.png", "not in the folder");
+    metadata(
+        all, "a name that leads out and back", "a/../../pictures/../x.png", "not in the folder");
+    metadata(all, "a picture that is not there", "lost.png", "does not exist");
+    metadata(all, "a name with a NUL", "a\\u0000.png", "not in the folder");
+    add(
+        all,
+        Topic.PICTURES,
+        "a line of metadata.jsonl that is cut",
+        folder -> {
+          put(folder, "sound.png", rgb(20, 20), "owl");
+          Files.writeString(folder.resolve("pictures/metadata.jsonl"), "{\"file_name\": \"sou");
+        },
+        LEARN,
+        2,
+        "Line 1 of");
+    add(
+        all,
+        Topic.PICTURES,
+        "a metadata.jsonl without a caption",
+        folder -> {
+          put(folder, "sound.png", rgb(20, 20), "owl");
+          Files.writeString(
+              folder.resolve("pictures/metadata.jsonl"), "{\"file_name\": \"sound.png\"}\n");
+        },
+        LEARN,
+        2,
+        "text");
+  }
+
+  private static byte[] rgb(int width, int height) throws IOException {
+    return HostilePictures.plain(BufferedImage.TYPE_INT_RGB, width, height);
+  }
+
+  private static byte[] resource(String name) throws IOException {
+    return HostilePictures.resource(root(), name);
+  }
+
+  private interface Bytes {
+    byte[] get() throws IOException;
+  }
+
+  private static void picture(List<Case> all, String input, Bytes file, int code, String says) {
+    add(
+        all,
+        Topic.PICTURES,
+        input,
+        folder -> put(folder, "owl.png", file.get(), "an owl"),
+        LEARN,
+        code,
+        says);
+  }
+
+  private static void metadata(List<Case> all, String input, String name, String says) {
+    add(
+        all,
+        Topic.PICTURES,
+        "metadata.jsonl: " + input,
+        folder -> {
+          put(folder, "sound.png", rgb(20, 20), "owl");
+          Files.writeString(
+              folder.resolve("pictures/metadata.jsonl"),
+              "{\"file_name\": \"%s\", \"text\": \"owl\"}\n".formatted(name));
+        },
+        LEARN,
+        2,
+        says);
+  }
+
+  private static void put(Path folder, String name, byte[] picture, String caption)
+      throws IOException {
+    Path pictures = Files.createDirectories(folder.resolve("pictures"));
+    Files.write(pictures.resolve(name), picture);
+    Files.writeString(pictures.resolve(name.replace(".png", ".txt")), caption + "\n");
+  }
+
+  private void captions(List<Case> all) {
+    caption(all, "empty", new byte[0], 2, "has an empty caption");
+    caption(all, "blanks alone", " \n\t\n".getBytes(UTF_8), 2, "has an empty caption");
+    caption(all, "1 MB", "owl ".repeat(1 << 18).getBytes(UTF_8), 0, "was cut");
+    caption(
+        all, "control characters alone", "\u0001\u0002\u0000".getBytes(UTF_8), 2, "empty caption");
+    caption(all, "not UTF-8", new byte[] {'a', ' ', (byte) 0xc3, (byte) 0x28}, 2, "not UTF-8 text");
+    caption(
+        all, "UTF-16", "an owl".getBytes(java.nio.charset.StandardCharsets.UTF_16), 2, "not UTF-8");
+    add(
+        all,
+        Topic.CAPTIONS,
+        "control characters, escapes, a change of writing's direction, emoji, rare scripts",
+        folder -> {
+          put(
+              folder,
+              "a.png",
+              rgb(20, 20),
+              "an \u001b[31mowl\u0000\u0007 \u202eflow\u2028next\r\n");
+          put(folder, "b.png", rgb(20, 20), "🦉🏽‍🚀 ꧁ 𒀀 ﷽");
+        },
+        LEARN,
+        0,
+        "Done");
+    add(
+        all,
+        Topic.CAPTIONS,
+        "missing",
+        folder -> {
+          put(folder, "owl.png", rgb(20, 20), "");
+          Files.delete(folder.resolve("pictures/owl.txt"));
+        },
+        LEARN,
+        2,
+        "has no caption: there is no owl.txt");
+    add(
+        all,
+        Topic.CAPTIONS,
+        "a folder",
+        folder -> {
+          put(folder, "owl.png", rgb(20, 20), "");
+          Files.delete(folder.resolve("pictures/owl.txt"));
+          Files.createDirectory(folder.resolve("pictures/owl.txt"));
+        },
+        LEARN,
+        2,
+        "has no caption");
+  }
+
+  private static void caption(List<Case> all, String input, byte[] text, int code, String says) {
+    add(
+        all,
+        Topic.CAPTIONS,
+        input,
+        folder -> {
+          put(folder, "owl.png", rgb(20, 20), "");
+          Files.write(folder.resolve("pictures/owl.txt"), text);
+        },
+        LEARN,
+        code,
+        says);
   }
 
   private void prompts(List<Case> all) {
@@ -653,6 +900,7 @@ class HostileInputTest {
         .contains(one.says())
         .doesNotContain("Exception", "\tat ", "Caused by");
     if (one.code() == ExitCode.OK) {
+      assertThat(outcome.err().contains("left out")).isEqualTo(one.says().contains("left out"));
       return;
     }
     List<String> lines = outcome.err().lines().toList();

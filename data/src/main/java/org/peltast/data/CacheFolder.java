@@ -9,9 +9,14 @@ public final class CacheFolder {
 
   /**
    * The user's cache folder: {@code $PELTAST_CACHE}, or else {@code $XDG_CACHE_HOME/peltast}, or
-   * else {@code ~/.cache/peltast}. It need not exist yet.
+   * else {@code ~/.cache/peltast}. It need not exist yet. The system property {@code peltast.cache}
+   * comes before all of them, for programs that cannot choose their environment.
    */
   public static Path standard() {
+    String chosen = System.getProperty("peltast.cache", "");
+    if (!chosen.isBlank()) {
+      return Path.of(chosen).toAbsolutePath();
+    }
     return standard(System.getenv(), Path.of(System.getProperty("user.home", ".")));
   }
 

@@ -12,16 +12,30 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Locale;
+import java.util.concurrent.Semaphore;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Decodes a picture file of any usual kind to plain RGB on white, or says why it cannot be used.
  */
 final class PictureDecoder {
-  /** The most pixels to decode: four bytes each, on every core at once. */
+  /** The most pixels to decode. */
   static final long MAX_PIXELS = 64L << 20;
+
+  /** What a pixel takes while it is decoded: eight bytes as read, four on white, four turned. */
+  private static final int BYTES_PER_PIXEL = 16;
+
+  /** Pixels are counted by so many, so that a count of them fits a semaphore. */
+  private static final int BLOCK = 1 << 10;
+
+  /** Blocks of pixels that may be decoded at once, on all cores together: half the heap's worth. */
+  private static final int BLOCKS =
+      (int) Math.max(1, Runtime.getRuntime().maxMemory() / 2 / BYTES_PER_PIXEL / BLOCK);
+
+  private static final Semaphore ROOM = new Semaphore(BLOCKS, true);
 
   private static final long MAX_BYTES = 512L << 20;
 
@@ -74,16 +88,18 @@ final class PictureDecoder {
       if (bytes > MAX_BYTES) {
         throw new Unusable("is a file of more than %d MB".formatted(MAX_BYTES >> 20));
       }
-      BufferedImage image;
       try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
-        image = read(in);
+        return decode(in, ExifOrientation.of(file));
       }
-      return upright(onWhite(image), ExifOrientation.of(file));
     } catch (IOException e) {
       throw new Unusable("cannot be decoded: " + reason(e));
     } catch (RuntimeException e) {
       // Image readers answer some broken files with any exception whatever.
       throw new Unusable("cannot be decoded: " + reason(e));
+    } catch (OutOfMemoryError e) {
+      // Of a bomb: a few bytes beside the pixels that unpack to more than there is. Whatever was
+      // unpacked is garbage by now.
+      throw new Unusable("cannot be decoded: it unpacks to more than memory holds");
     }
   }
 
@@ -92,7 +108,8 @@ final class PictureDecoder {
     return message.isEmpty() ? e.getClass().getSimpleName() : message;
   }
 
-  private static BufferedImage read(ImageInputStream in) throws IOException, Unusable {
+  private static Decoded decode(@Nullable ImageInputStream in, int orientation)
+      throws IOException, Unusable {
     Iterator<ImageReader> readers = in == null ? null : ImageIO.getImageReaders(in);
     if (readers == null || !readers.hasNext()) {
       throw new Unusable("is no PNG, JPEG, WebP, GIF or BMP picture");
@@ -118,11 +135,22 @@ final class PictureDecoder {
             "says that it has %d × %d pixels; at most %d million are decoded"
                 .formatted(width, height, MAX_PIXELS >> 20));
       }
-      BufferedImage image = reader.read(0);
-      if (cut[0]) {
-        throw new Unusable("is cut short or corrupt");
+      int blocks = (int) (1 + width * height / BLOCK);
+      if (blocks > BLOCKS) {
+        throw new Unusable(
+            "has %d × %d pixels, more than memory holds; make it smaller, or give the Java heap more"
+                .formatted(width, height));
       }
-      return image;
+      ROOM.acquireUninterruptibly(blocks);
+      try {
+        BufferedImage image = reader.read(0);
+        if (cut[0]) {
+          throw new Unusable("is cut short or corrupt");
+        }
+        return upright(onWhite(image), orientation);
+      } finally {
+        ROOM.release(blocks);
+      }
     } finally {
       reader.dispose();
     }

@@ -78,6 +78,9 @@ public record Normalisation(List<Double> mean, List<Double> std) {
 
   /** Measures a data set, batch after batch, in double precision. */
   public static final class Measure {
+    /** Below it, a deviation is the rounding of float32 latents of the order of 1. */
+    private static final double NEVER_VARIED = 1e-6;
+
     private final double[] sums;
     private final double[] squares;
     private long count;
@@ -108,9 +111,10 @@ public record Normalisation(List<Double> mean, List<Double> std) {
     }
 
     /**
-     * What was measured.
+     * What was measured. A channel that never varied, as of pictures of one colour, leaves nothing
+     * to scale by: its deviation is taken as 1.
      *
-     * @throws ModelException if nothing was added, or a channel never varied
+     * @throws ModelException if nothing was added
      */
     public Normalisation result() {
       if (count == 0) {
@@ -121,7 +125,8 @@ public record Normalisation(List<Double> mean, List<Double> std) {
       for (int c = 0; c < sums.length; c++) {
         double m = sums[c] / count;
         mean.add(m);
-        std.add(Math.sqrt(Math.max(0, squares[c] / count - m * m)));
+        double deviation = Math.sqrt(Math.max(0, squares[c] / count - m * m));
+        std.add(deviation > NEVER_VARIED ? deviation : 1);
       }
       return new Normalisation(mean, std);
     }
