@@ -144,5 +144,8 @@ public final class Scope implements AutoCloseable {
       }
     }
     owned.clear();
+    if (thread != null) {
+      CustomGradient.prune();
+    }
   }
 }

@@ -39,6 +39,9 @@ public final class Tensor {
   private final Device device;
   private @Nullable Scope owner;
 
+  @SuppressWarnings("UnusedVariable") // held, not read
+  private @Nullable Object memory; // what must not be collected while this can be used
+
   private Tensor(org.bytedeco.pytorch.Tensor raw) {
     this.raw = raw;
     this.dtype = DType.of(raw.scalar_type());
@@ -74,6 +77,7 @@ public final class Tensor {
   void free() {
     owner = null;
     raw.close();
+    memory = null;
   }
 
   private static IllegalStateException closed() {
@@ -87,6 +91,12 @@ public final class Tensor {
       throw closed();
     }
     return raw;
+  }
+
+  /** Ties the life of what the elements lie in to this object's. */
+  Tensor keeping(Object elements) {
+    memory = elements;
+    return this;
   }
 
   /** Whether the tensor can still be used: its scope is open. */
@@ -1412,7 +1422,7 @@ public final class Tensor {
     guarded(
         "backward",
         () -> {
-          if (keepGraph) {
+          if (keepGraph || CustomGradient.pending()) {
             try (org.bytedeco.pytorch.Tensor one = new org.bytedeco.pytorch.Tensor();
                 BoolOptional keep = new BoolOptional(true);
                 org.bytedeco.pytorch.TensorArrayRefOptional all =
@@ -1423,6 +1433,7 @@ public final class Tensor {
             r.backward();
           }
         });
+    CustomGradient.unwind();
   }
 
   /** Like {@link #backward()}, for the sum of this tensor's products with a cotangent. */
@@ -1438,6 +1449,12 @@ public final class Tensor {
 
   /** The gradient of the sum of all roots' products with their cotangents, in one pass. */
   static void backward(List<Tensor> roots, List<Tensor> cotangents, boolean keepGraph) {
+    walk(roots, cotangents, keepGraph || CustomGradient.pending());
+    CustomGradient.unwind();
+  }
+
+  /** Libtorch's own part of {@link #backward(List, List, boolean)}. */
+  static void walk(List<Tensor> roots, List<Tensor> cotangents, boolean keepGraph) {
     org.bytedeco.pytorch.Tensor[] r = raws(roots);
     org.bytedeco.pytorch.Tensor[] c = raws(cotangents);
     guarded(
@@ -1499,6 +1516,22 @@ public final class Tensor {
       return null;
     }
     return adopt(g, Scope.current("grad"));
+  }
+
+  /** Adds to this leaf's gradient; the first becomes it. */
+  void accumulateGrad(Tensor gradient) {
+    try (org.bytedeco.pytorch.Tensor own = raw().mutable_grad()) {
+      if (own.defined()) {
+        own.add_(gradient.raw());
+      } else {
+        own.put(gradient.raw());
+      }
+    }
+  }
+
+  /** Whether this handle is the only one, in Java, in a graph or elsewhere. */
+  boolean isHeldByOne() {
+    return raw().use_count() == 1;
   }
 
   /** Drops this leaf's gradient. */
@@ -1564,5 +1597,56 @@ public final class Tensor {
   /** {@code this ← 0}. */
   public Tensor zeroInPlace() {
     return inPlace("zeroInPlace", () -> raw().zero_());
+  }
+
+  /**
+   * {@code this ← a b}, without a gradient and into this tensor's memory.
+   *
+   * @param a [n, k] or [batch, n, k]
+   * @param b [k, m] or [batch, k, m]
+   * @return this, [n, m] or [batch, n, m]
+   */
+  public Tensor assignProduct(Tensor a, Tensor b) {
+    requireProduct("assignProduct", a, b);
+    org.bytedeco.pytorch.Tensor x = a.raw();
+    org.bytedeco.pytorch.Tensor y = b.raw();
+    return inPlace(
+        "assignProduct",
+        () -> {
+          if (shape.length == 2) {
+            torch.mm_out(raw(), x, y);
+          } else {
+            torch.bmm_out(raw(), x, y);
+          }
+        });
+  }
+
+  /** {@code this ← this + a b}, as {@link #assignProduct}, of matrices. */
+  public Tensor addProduct(Tensor a, Tensor b) {
+    requireProduct("addProduct", a, b);
+    if (shape.length != 2) {
+      throw new TensorException("addProduct takes matrices, got " + a + " and " + b);
+    }
+    org.bytedeco.pytorch.Tensor x = a.raw();
+    org.bytedeco.pytorch.Tensor y = b.raw();
+    return inPlace("addProduct", () -> raw().addmm_(x, y));
+  }
+
+  private void requireProduct(String name, Tensor a, Tensor b) {
+    requireSameKind(name, a);
+    requireSameKind(name, b);
+    requireFloating(name);
+    int n = shape.length;
+    if (n < 2
+        || n > 3
+        || a.shape.length != n
+        || b.shape.length != n
+        || (n == 3 && (a.shape[0] != shape[0] || b.shape[0] != shape[0]))
+        || a.shape[n - 2] != shape[n - 2]
+        || b.shape[n - 1] != shape[n - 1]
+        || a.shape[n - 1] != b.shape[n - 2]) {
+      throw new TensorException(
+          name + ": " + this + " cannot hold the product of " + a + " and " + b);
+    }
   }
 }

@@ -4,6 +4,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
+import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.RmsNorm;
 import org.peltast.tensor.Tensor;
@@ -70,5 +71,38 @@ final class Attention {
             ? x.to(DType.FLOAT32).mul(scale)
             : norm.normalise(x, scale == 1 ? norm.weight() : norm.weight().mul(scale));
     return n.asComplex().mul(rope).asReal();
+  }
+
+  /** What multiplies a normed query, the scores' 1/√headDim included: [headDim]. */
+  Tensor queryFactor() {
+    return weight(normQ).mul(1 / Math.sqrt(headDim));
+  }
+
+  /** What multiplies a normed key: [headDim]. */
+  Tensor keyFactor() {
+    return weight(normK);
+  }
+
+  private static Tensor weight(@Nullable RmsNorm norm) {
+    if (norm == null) {
+      throw new IllegalStateException("queries and keys are not normed here");
+    }
+    return norm.weight();
+  }
+
+  Parameter toQ() {
+    return toQ.weight();
+  }
+
+  Parameter toK() {
+    return toK.weight();
+  }
+
+  Parameter toV() {
+    return toV.weight();
+  }
+
+  Parameter toOut() {
+    return toOut.weight();
   }
 }

@@ -2,6 +2,8 @@ package org.peltast.models.zimage;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.zimage.fused.BlockWeights;
+import org.peltast.models.zimage.fused.Factors;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameters;
@@ -58,25 +60,59 @@ final class Block {
    * @return [B, S, dim] float32
    */
   Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask) {
-    // A norm's weight and the factor after it are one small tensor, so each is one pass over x.
-    Tensor before1 = attentionNorm1.weight(); // [dim], or [B, 1, dim] once modulated
+    Scales s = scales(time);
+    Tensor attended = attention.forward(attentionNorm1.normalise(x, s.before1()), rope, mask);
+    Tensor h = x.add(attentionNorm2.normalise(attended, s.after1()));
+    Tensor fed = feedForward.forward(ffnNorm1.normalise(h, s.before2()));
+    return h.add(ffnNorm2.normalise(fed, s.after2())).to(DType.FLOAT32);
+  }
+
+  /**
+   * What multiplies a normed stream: [dim], or [B, 1, dim] once modulated. A norm's weight and the
+   * factor after it are one small tensor, so each is one pass over the stream.
+   */
+  private record Scales(Tensor before1, Tensor after1, Tensor before2, Tensor after2) {}
+
+  private Scales scales(@Nullable Tensor time) {
+    Tensor before1 = attentionNorm1.weight();
     Tensor after1 = attentionNorm2.weight();
     Tensor before2 = ffnNorm1.weight();
     Tensor after2 = ffnNorm2.weight();
-    if (modulation != null) {
-      if (time == null) {
-        throw new IllegalArgumentException("a modulated block needs the time's embedding");
-      }
-      List<Tensor> m =
-          modulation.forwardFloat32(time).unsqueeze(1).chunk(4, -1); // [B, 1, dim] each
-      before1 = before1.mul(m.get(0).add(1));
-      after1 = after1.mul(m.get(1).tanh());
-      before2 = before2.mul(m.get(2).add(1));
-      after2 = after2.mul(m.get(3).tanh());
+    if (modulation == null) {
+      return new Scales(before1, after1, before2, after2);
     }
-    Tensor attended = attention.forward(attentionNorm1.normalise(x, before1), rope, mask);
-    Tensor h = x.add(attentionNorm2.normalise(attended, after1));
-    Tensor fed = feedForward.forward(ffnNorm1.normalise(h, before2));
-    return h.add(ffnNorm2.normalise(fed, after2)).to(DType.FLOAT32);
+    if (time == null) {
+      throw new IllegalArgumentException("a modulated block needs the time's embedding");
+    }
+    List<Tensor> m = modulation.forwardFloat32(time).unsqueeze(1).chunk(4, -1); // [B, 1, dim] each
+    return new Scales(
+        before1.mul(m.get(0).add(1)),
+        after1.mul(m.get(1).tanh()),
+        before2.mul(m.get(2).add(1)),
+        after2.mul(m.get(3).tanh()));
+  }
+
+  /** The same factors as the fused block takes them. */
+  Factors factors(@Nullable Tensor time) {
+    Scales s = scales(time);
+    return new Factors(
+        s.before1(),
+        s.after1(),
+        s.before2(),
+        s.after2(),
+        attention.queryFactor(),
+        attention.keyFactor());
+  }
+
+  /** The matrices as the fused block takes them. */
+  BlockWeights weights() {
+    return BlockWeights.of(
+        attention.toQ().value(),
+        attention.toK().value(),
+        attention.toV().value(),
+        attention.toOut().value(),
+        feedForward.w1().value(),
+        feedForward.w2().value(),
+        feedForward.w3().value());
   }
 }

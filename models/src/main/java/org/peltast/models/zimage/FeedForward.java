@@ -3,6 +3,7 @@ package org.peltast.models.zimage;
 import java.util.List;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
+import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
 
@@ -29,5 +30,17 @@ final class FeedForward {
     Tensor both = Tensor.cat(List.of(w1.weight().inProducts(), w3.weight().inProducts()), 0);
     List<Tensor> halves = x.to(products).linear(both, null).chunk(2, -1); // [B, S, hidden] each
     return w2.forward(halves.get(0).silu().mul(halves.get(1)));
+  }
+
+  Parameter w1() {
+    return w1.weight();
+  }
+
+  Parameter w2() {
+    return w2.weight();
+  }
+
+  Parameter w3() {
+    return w3.weight();
   }
 }

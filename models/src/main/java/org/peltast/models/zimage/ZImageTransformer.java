@@ -9,6 +9,7 @@ import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
 import org.peltast.models.ModelException;
+import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
@@ -38,9 +39,9 @@ public final class ZImageTransformer implements Network, AutoCloseable {
   private final Map<Integer, Linear> heads = new LinkedHashMap<>(); // [patch²·C, dim]
   private final Map<Integer, Linear> headModulations =
       new LinkedHashMap<>(); // [dim, modulationDim]
-  private final List<Block> noiseRefiner = new ArrayList<>();
-  private final List<Block> contextRefiner = new ArrayList<>();
-  private final List<Block> layers = new ArrayList<>();
+  private final Blocks noiseRefiner;
+  private final Blocks contextRefiner;
+  private final Blocks layers;
   private final Linear timeIn; // [1024, 256]
   private final Linear timeOut; // [modulationDim, 1024]
   private final RmsNorm captionNorm; // [captionDim]
@@ -62,6 +63,11 @@ public final class ZImageTransformer implements Network, AutoCloseable {
    * @throws ModelException if the configuration has no embedder for that patch size
    */
   public ZImageTransformer(ZImageConfig config, Parameters parameters, int patch) {
+    this(config, parameters, patch, obstacleToFusion(config, parameters) == null);
+  }
+
+  /** Like the other constructors, with or without the fused kernels whatever the policy. */
+  ZImageTransformer(ZImageConfig config, Parameters parameters, int patch, boolean fusing) {
     if (!config.patchSizes().contains(patch)) {
       throw new ModelException(
           "the model has embedders for patch sizes " + config.patchSizes() + ", not " + patch);
@@ -88,10 +94,9 @@ public final class ZImageTransformer implements Network, AutoCloseable {
               Parameters.Init.zeros(),
               Parameters.Init.zeros()));
     }
-    for (int i = 0; i < config.refinerLayers(); i++) {
-      noiseRefiner.add(new Block(parameters.at("noise_refiner").at("" + i), config, true));
-      contextRefiner.add(new Block(parameters.at("context_refiner").at("" + i), config, false));
-    }
+    int refiners = config.refinerLayers();
+    noiseRefiner = new Blocks(parameters, "noise_refiner", refiners, config, true, fusing);
+    contextRefiner = new Blocks(parameters, "context_refiner", refiners, config, false, fusing);
     Parameters time = parameters.at("t_embedder").at("mlp");
     timeIn = new Linear(time.at("0"), TIME_SINUSOIDS, TIME_HIDDEN, true);
     timeOut = new Linear(time.at("2"), TIME_HIDDEN, config.modulationDim(), true);
@@ -101,10 +106,19 @@ public final class ZImageTransformer implements Network, AutoCloseable {
         new Linear(parameters.at("cap_embedder").at("1"), config.captionDim(), dim, true);
     imagePad = parameters.declare("x_pad_token", new Parameters.Init.Normal(0.02), 1, dim);
     captionPad = parameters.declare("cap_pad_token", new Parameters.Init.Normal(0.02), 1, dim);
-    for (int i = 0; i < config.layers(); i++) {
-      layers.add(new Block(parameters.at("layers").at("" + i), config, true));
-    }
+    layers = new Blocks(parameters, "layers", config.layers(), config, true, fusing);
     rope = new Rope(config, parameters.device());
+  }
+
+  /**
+   * Why a network of that shape and on that device is computed by the plain operators; null if its
+   * blocks are computed by the fused kernels, which give the same in less time.
+   */
+  public static @Nullable String obstacleToFusion(ZImageConfig config, Parameters parameters) {
+    return config.qkNorm()
+        ? FusedBlocks.obstacle(
+            parameters.device(), parameters.precision().products(), config.dim(), config.headDim())
+        : "the kernels are for normed queries and keys";
   }
 
   /** The shape of this network. */
@@ -159,11 +173,7 @@ public final class ZImageTransformer implements Network, AutoCloseable {
             .add(captionPad.value().mul(rowMask(rows, lengths, longest))); // [B, N, dim]
     Tensor turns = rope.caption(longest).unsqueeze(1); // [N, 1, headDim / 2]
     Tensor mask = keyMask(rows, longest);
-    for (Block block : contextRefiner) {
-      Tensor in = x;
-      x = Scope.compute(() -> block.forward(in, null, turns, mask));
-    }
-    return new ZImageText(x, rows);
+    return new ZImageText(contextRefiner.forward(x, null, turns, mask), rows);
   }
 
   @Override
@@ -178,19 +188,13 @@ public final class ZImageTransformer implements Network, AutoCloseable {
     Tensor time = timeEmbedding(t); // [B, modulationDim]
     Tensor image = embed(x, height, width, imageRows); // [B, imageRows, dim]
     Tensor imageTurns = imageTurns(captions, height, width, imageRows);
-    for (Block block : noiseRefiner) {
-      Tensor in = image;
-      image = Scope.compute(() -> block.forward(in, time, headed(imageTurns), null));
-    }
+    image = noiseRefiner.forward(image, time, headed(imageTurns), null);
 
     // Image first, captions after: what pads a short caption to the longest is then at the end.
     Tensor joint = Tensor.cat(List.of(image, captions.features()), 1); // [B, imageRows + N, dim]
     Tensor turns = headed(jointTurns(imageTurns, captions));
     Tensor mask = jointMask(captions.rows(), imageRows, (int) joint.size(1));
-    for (Block block : layers) {
-      Tensor in = joint;
-      joint = Scope.compute(() -> block.forward(in, time, turns, mask));
-    }
+    joint = layers.forward(joint, time, turns, mask);
     return head(joint.narrow(1, 0, tokens), time, height, width);
   }
 

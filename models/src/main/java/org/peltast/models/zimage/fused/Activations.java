@@ -1,0 +1,46 @@
+package org.peltast.models.zimage.fused;
+
+import org.peltast.tensor.Floats;
+
+/** What a block's forward half leaves for its backward half. */
+final class Activations {
+  final Factors.Kept factors;
+  final Rows x; // the block's input
+  final Floats r1; // 1/rms of x
+  final Rows q; // before its norm
+  final Rows k;
+  final Heads qh; // normed, turned, by head
+  final Heads kh;
+  final Heads vh;
+  final Heads p; // attention's weights, [n·H, S, S]
+  final Rows.OfHeads a; // attended values
+  final Rows o; // attention's answer
+  final Floats r2; // 1/rms of o
+  final Rows h; // the stream between the sub-layers
+  final Floats r3; // 1/rms of h
+  final Rows u; // W₁ n
+  final Rows v; // W₃ n
+  final Rows f; // the feed-forward's answer
+  final Floats r4; // 1/rms of f
+
+  Activations(Shape s) {
+    factors = new Factors.Kept(s.factorItems(), s.dim(), s.headDim());
+    x = new Rows(s, s.dim());
+    r1 = Floats.allocate(s.rows());
+    q = new Rows(s, s.dim());
+    k = new Rows(s, s.dim());
+    qh = new Heads(s, s.headDim());
+    kh = new Heads(s, s.headDim());
+    vh = new Heads(s, s.headDim());
+    p = new Heads(s, s.tokens());
+    a = new Rows.OfHeads(s);
+    o = new Rows(s, s.dim());
+    r2 = Floats.allocate(s.rows());
+    h = new Rows(s, s.dim());
+    r3 = Floats.allocate(s.rows());
+    u = new Rows(s, s.hidden());
+    v = new Rows(s, s.hidden());
+    f = new Rows(s, s.dim());
+    r4 = Floats.allocate(s.rows());
+  }
+}

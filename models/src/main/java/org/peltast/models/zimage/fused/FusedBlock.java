@@ -1,0 +1,131 @@
+package org.peltast.models.zimage.fused;
+
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Floats;
+import org.peltast.tensor.fused.Gate;
+import org.peltast.tensor.fused.Norms;
+import org.peltast.tensor.fused.Rotary;
+import org.peltast.tensor.fused.Softmax;
+
+/**
+ * The function of the plain block and its gradient by hand, in kept memory: products by libtorch,
+ * all between them by kernels. With {@code norm(x) = x/rms(x)} and the factors f₁ … f₄ (a norm's
+ * weight times the modulation after it):
+ *
+ * <pre>
+ *   n = f₁ norm(x)         q, k, v = n Wq ᵀ, n Wk ᵀ, n Wv ᵀ     q̂, k̂ = turn(fq norm(q)), turn(fk norm(k))
+ *   p = softmax(q̂ k̂ᵀ)      o = (p v) Woᵀ                        h = x + f₂ norm(o)
+ *   n′ = f₃ norm(h)        u, w = n′ W₁ᵀ, n′ W₃ᵀ                f = (silu(u) ⊙ w) W₂ᵀ
+ *   y = h + f₄ norm(f)
+ * </pre>
+ *
+ * <p>For some items of a batch at a time. Its users on several threads each bring activations,
+ * scratch and gradients of their own.
+ */
+final class FusedBlock {
+  private final BlockWeights w;
+
+  FusedBlock(BlockWeights weights) {
+    this.w = weights;
+  }
+
+  /**
+   * The forward half.
+   *
+   * @param in x and the factors; what the backward half needs of the rest, written
+   * @param y [n·S, dim], written; may be x's own memory if no backward half follows
+   */
+  void forward(Shape s, Activations in, Floats turns, @Nullable Floats mask, Rows y, Scratch t) {
+    Factors.Kept f = in.factors;
+    Norms.forward(s.norms(), in.x.memory, f.attentionIn, t.n.memory, in.r1);
+    in.q.rows.assignProduct(t.n.rows, w.toQ().transposed());
+    in.k.rows.assignProduct(t.n.rows, w.toK().transposed());
+    t.values.rows.assignProduct(t.n.rows, w.toV().transposed());
+    Rotary.forward(s.rotary(), in.q.memory, f.query, turns, in.qh.memory);
+    Rotary.forward(s.rotary(), in.k.memory, f.key, turns, in.kh.memory);
+    in.vh.takeRows(t.values);
+    in.p.each.assignProduct(in.qh.each, in.kh.transposed);
+    Softmax.forward(in.p.memory, s.items(), s.tokens(), mask);
+    t.ah.each.assignProduct(in.p.each, in.vh.each);
+    t.ah.giveRows(in.a);
+    in.o.rows.assignProduct(in.a.rows, w.toOut().transposed());
+    Norms.join(s.norms(), in.x.memory, in.o.memory, f.attentionOut, in.h.memory, in.r2);
+
+    Norms.forward(s.norms(), in.h.memory, f.feedForwardIn, t.n.memory, in.r3);
+    in.u.rows.assignProduct(t.n.rows, w.w1().transposed());
+    in.v.rows.assignProduct(t.n.rows, w.w3().transposed());
+    Gate.forward(in.u.memory, in.v.memory, t.gated.memory);
+    in.f.rows.assignProduct(t.gated.rows, w.w2().transposed());
+    Norms.join(s.norms(), in.h.memory, in.f.memory, f.feedForwardOut, y.memory, in.r4);
+  }
+
+  /**
+   * The backward half; uses up the activations.
+   *
+   * @param g what the gradients of the weights are added to
+   * @param t its {@code d} is the gradient by y on entry, by x on return; the factors' gradients
+   *     are added to its {@code factors}
+   */
+  void backward(Shape s, Activations in, Floats turns, BlockWeights g, Scratch t) {
+    Factors.Kept f = in.factors;
+    Factors.Kept df = t.factors;
+    Rows d = t.d;
+    Norms.backward(
+        s.norms(),
+        in.f.memory,
+        in.r4,
+        f.feedForwardOut,
+        d.memory,
+        t.dn.memory,
+        false,
+        df.feedForwardOut);
+    t.gated.rows.assignProduct(t.dn.rows, w.w2().value());
+    Gate.backward(in.u.memory, in.v.memory, t.gated.memory);
+    g.w2().value().addProduct(t.dn.columns, t.gated.rows);
+    Norms.again(s.norms(), in.h.memory, in.r3, f.feedForwardIn, t.n.memory);
+    g.w1().value().addProduct(in.u.columns, t.n.rows);
+    g.w3().value().addProduct(in.v.columns, t.n.rows);
+    t.dn.rows.assignProduct(in.u.rows, w.w1().value());
+    t.dn.rows.addProduct(in.v.rows, w.w3().value());
+    Norms.backward(
+        s.norms(),
+        in.h.memory,
+        in.r3,
+        f.feedForwardIn,
+        t.dn.memory,
+        d.memory,
+        true,
+        df.feedForwardIn);
+
+    Norms.backward(
+        s.norms(),
+        in.o.memory,
+        in.r2,
+        f.attentionOut,
+        d.memory,
+        t.dn.memory,
+        false,
+        df.attentionOut);
+    g.toOut().value().addProduct(t.dn.columns, in.a.rows);
+    t.values.rows.assignProduct(t.dn.rows, w.toOut().value());
+    t.ah.takeRows(t.values);
+    t.dp.each.assignProduct(t.ah.each, in.vh.transposed);
+    t.dv.each.assignProduct(in.p.transposed, t.ah.each);
+    Softmax.backward(in.p.memory, s.tokens(), t.dp.memory);
+    t.dq.each.assignProduct(t.dp.each, in.kh.each);
+    t.dk.each.assignProduct(t.dp.transposed, in.qh.each);
+    Rotary.backward(
+        s.rotary(), in.q.memory, f.query, turns, t.dq.memory, t.dqRows.memory, df.query);
+    Rotary.backward(s.rotary(), in.k.memory, f.key, turns, t.dk.memory, t.dkRows.memory, df.key);
+    t.dv.giveRows(t.values);
+    Norms.again(s.norms(), in.x.memory, in.r1, f.attentionIn, t.n.memory);
+    g.toQ().value().addProduct(t.dqRows.columns, t.n.rows);
+    g.toK().value().addProduct(t.dkRows.columns, t.n.rows);
+    g.toV().value().addProduct(t.values.columns, t.n.rows);
+    t.dn.rows.assignProduct(t.dqRows.rows, w.toQ().value());
+    t.dn.rows.addProduct(t.dkRows.rows, w.toK().value());
+    t.dn.rows.addProduct(t.values.rows, w.toV().value());
+    Norms.backward(
+        s.norms(), in.x.memory, in.r1, f.attentionIn, t.dn.memory, d.memory, true, df.attentionIn);
+  }
+}

@@ -1,0 +1,29 @@
+package org.peltast.models.zimage.fused;
+
+import org.peltast.tensor.Floats;
+import org.peltast.tensor.Tensor;
+
+/** A matrix with a row for each token, in kept memory, and the views that products take. */
+class Rows {
+  final Floats memory;
+  final Tensor rows; // [n·S, width]
+  final Tensor columns; // [width, n·S], the same memory
+  final Tensor items; // [n, S, width], the same memory
+
+  Rows(Shape s, int width) {
+    memory = Floats.allocate(s.rows(), width);
+    rows = memory.tensor();
+    columns = memory.view(t -> t.transpose(0, 1));
+    items = memory.view(t -> t.reshape(s.items(), s.tokens(), width));
+  }
+
+  /** Rows in which each token's heads lie side by side. */
+  static final class OfHeads extends Rows {
+    final Tensor byHead; // [n, S, H, D], the same memory
+
+    OfHeads(Shape s) {
+      super(s, s.dim());
+      byHead = memory.view(t -> t.reshape(s.items(), s.tokens(), s.heads(), s.headDim()));
+    }
+  }
+}

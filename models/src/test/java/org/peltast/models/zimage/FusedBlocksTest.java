@@ -1,0 +1,205 @@
+package org.peltast.models.zimage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.Network;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Engine;
+import org.peltast.tensor.Parameter;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.fused.Fused;
+
+/** The fused blocks compute what the plain ones do, and its gradient. */
+class FusedBlocksTest {
+  private static final double CLOSE = 3e-5;
+
+  /** A network of random shape, twice: plain and fused, with the same random weights. */
+  private static final class Twins implements AutoCloseable {
+    final ZImageConfig config;
+    final ZImageTransformer plain;
+    final ZImageTransformer fused;
+
+    Twins(Rng rng) {
+      int w = Fused.width();
+      int heads = 1 + rng.fork("heads").below(3);
+      int headDim = w * (1 + rng.fork("headDim").below(3));
+      int third = headDim / 2 / 4 * 2;
+      config =
+          new ZImageConfig(
+              List.of(1 + rng.fork("patch").below(2)),
+              1 + rng.fork("channels").below(4),
+              heads * headDim,
+              1 + rng.fork("layers").below(3),
+              rng.fork("refiners").below(3),
+              heads,
+              1e-5,
+              true,
+              24,
+              256,
+              1000,
+              List.of(headDim - 2 * third, third, third),
+              List.of(160, 32, 32));
+      plain = network(false, rng);
+      fused = network(true, rng);
+    }
+
+    private ZImageTransformer network(boolean fusing, Rng rng) {
+      Parameters p = Parameters.on(Device.CPU, Precision.FLOAT32);
+      ZImageTransformer network =
+          new ZImageTransformer(config, p, config.patchSizes().get(0), fusing);
+      p.initialise(rng.fork("weights"));
+      try (Scope s = Scope.open();
+          Autograd off = Autograd.off()) {
+        // Nothing may be at a value that hides a term: no zero heads, no norm weights of one.
+        for (Parameter q : p.all()) {
+          Rng own = rng.fork(q.name());
+          q.value().copyFrom(q.value().add(own.normal(q.value().shape()).mul(0.1)));
+        }
+      }
+      p.trainable(true);
+      return network;
+    }
+
+    @Override
+    public void close() {
+      plain.close();
+      fused.close();
+    }
+  }
+
+  /** Answer, gradients of inputs, and every weight's gradient. */
+  private static Map<String, Tensor> run(
+      ZImageTransformer network, Rng rng, int batch, boolean ragged) {
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    int side = network.patch() * (3 + rng.fork("side").below(4));
+    Tensor x =
+        rng.fork("x").normal(batch, network.config().inChannels(), side, side).requireGrad(true);
+    Tensor features = rng.fork("captions").normal(batch, 40, 24).requireGrad(true);
+    List<Integer> lengths = new ArrayList<>();
+    for (int i = 0; i < batch; i++) {
+      lengths.add(ragged ? 5 + 35 * (i % 2) : 20);
+    }
+    Tensor t = rng.fork("t").uniform(0, 1, batch);
+    Network.Text text = network.read(new Condition(features, lengths));
+    Tensor y = network.forward(x, t, text);
+    Tensor cotangent = rng.fork("dy").normal(y.shape());
+    y.backward(cotangent);
+    all.put("answer", y);
+    all.put("dx", x.grad());
+    all.put("dcaptions", features.grad());
+    for (Parameter p : network.parameters().all()) {
+      Tensor g = p.value().grad();
+      all.put(p.name(), g == null ? Tensor.zeros(p.value().shape()) : g);
+    }
+    return all;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4, 5, 6})
+  void theFusedNetworkIsThePlainOne(int seed) {
+    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
+    Rng rng = Rng.of(seed);
+    int batch = 1 + rng.fork("batch").below(19);
+    try (Scope scope = Scope.open();
+        Twins twins = new Twins(rng)) {
+      Map<String, Tensor> plain = run(twins.plain, rng, batch, seed % 2 == 0);
+      Map<String, Tensor> fused = run(twins.fused, rng, batch, seed % 2 == 0);
+      plain.forEach(
+          (name, wanted) -> {
+            double size = wanted.square().mean().sqrt().item();
+            double error = fused.get(name).sub(wanted).square().mean().sqrt().item();
+            assertThat(error)
+                .as("%s of %s: error against size %.2g", name, twins.config, size)
+                .isLessThanOrEqualTo(CLOSE * Math.max(size, 1e-3));
+          });
+    }
+  }
+
+  @Test
+  void gradientsAddUpOverTwoPassesAndFollowingOperations() {
+    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
+    Rng rng = Rng.of(11);
+    try (Scope scope = Scope.open();
+        Twins twins = new Twins(rng)) {
+      Map<String, Tensor> once = new LinkedHashMap<>();
+      run(twins.fused, rng, 4, false).forEach((k, v) -> once.put(k, v.mul(1)));
+      Map<String, Tensor> twice = run(twins.fused, rng, 4, false);
+      for (Parameter p : twins.fused.parameters().all()) {
+        double size = once.get(p.name()).square().mean().sqrt().item();
+        double error =
+            twice
+                .get(p.name())
+                .sub(once.get(p.name()).mul(2))
+                .abs()
+                .reshape(-1)
+                .max(false, 0)
+                .item();
+        assertThat(error).as(p.name()).isLessThanOrEqualTo(1e-4 * Math.max(size, 1e-3));
+      }
+    }
+  }
+
+  @Test
+  void theSameCallGivesTheSameBitsHoweverOftenAndOnWhateverItWasCompiledBy() {
+    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
+    Rng rng = Rng.of(12);
+    try (Scope scope = Scope.open();
+        Twins twins = new Twins(rng)) {
+      twins.fused.parameters().clearGradients();
+      Map<String, float[]> first = bits(run(twins.fused, rng, 6, true));
+      for (int i = 0; i < 40; i++) {
+        twins.fused.parameters().clearGradients();
+        Map<String, float[]> again = bits(run(twins.fused, rng, 6, true));
+        String round = "round " + i;
+        first.forEach(
+            (name, wanted) ->
+                assertThat(Arrays.equals(again.get(name), wanted))
+                    .as(round + ": " + name)
+                    .isTrue());
+      }
+    }
+  }
+
+  private static Map<String, float[]> bits(Map<String, Tensor> all) {
+    Map<String, float[]> bits = new LinkedHashMap<>();
+    all.forEach((name, t) -> bits.put(name, t.toFloats()));
+    return bits;
+  }
+
+  @Test
+  void withoutGradientsNothingIsKept() {
+    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
+    Rng rng = Rng.of(13);
+    try (Scope scope = Scope.open();
+        Twins twins = new Twins(rng);
+        Autograd off = Autograd.off()) {
+      Tensor x = rng.normal(2, twins.config.inChannels(), 8, 8);
+      Condition captions = new Condition(rng.normal(2, 8, 24), List.of(8, 8));
+      Tensor t = Tensor.of(new float[] {0.2f, 0.7f}, 2);
+      Tensor plain = twins.plain.forward(x, t, twins.plain.read(captions));
+      Tensor fused = twins.fused.forward(x, t, twins.fused.read(captions));
+      assertThat(fused.requiresGrad()).isFalse();
+      assertThat(fused.sub(plain).abs().reshape(-1).max(false, 0).item()).isLessThan(1e-4);
+    }
+  }
+
+  @Test
+  void theNumberOfThreadsIsLibtorchs() {
+    assertThat(org.peltast.tensor.Crew.size()).isEqualTo(Engine.threads());
+  }
+}

@@ -1,0 +1,128 @@
+package org.peltast.tensor.fused;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The few operations on vectors that the kernels are made of. All are exactly rounded or built from
+ * such, in a fixed order: what the interpreter, the first and the second compiler compute are the
+ * same bits, or a resumed run would depend on when a method was compiled. That is why sums over
+ * lanes and the exponential are written out here instead of asked from the Vector API, whose own
+ * leave the order and the last bit open.
+ */
+final class Lanes {
+  static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+
+  /** Floats a vector. */
+  static final int WIDTH = SPECIES.length();
+
+  /** Bytes a vector. */
+  static final int STEP = WIDTH * Float.BYTES;
+
+  /** (1, 0, 3, 2, …): the other one of each pair. */
+  static final VectorShuffle<Float> OTHER = SPECIES.shuffleFromOp(i -> i ^ 1);
+
+  /** (0, 0, 2, 2, …) and (1, 1, 3, 3, …): the first and the second of each pair, twice. */
+  static final VectorShuffle<Float> FIRST = SPECIES.shuffleFromOp(i -> i & ~1);
+
+  static final VectorShuffle<Float> SECOND = SPECIES.shuffleFromOp(i -> i | 1);
+
+  /** −1, 1, −1, 1, … */
+  static final FloatVector SIGNS = FloatVector.fromArray(SPECIES, signs(), 0);
+
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
+  private static final FloatVector LOG2_E = all(1.442695f);
+  // −ln 2 in two parts, the first of so few bits that its multiples are exact (Cody and Waite).
+  private static final FloatVector LN2_HIGH = all(-0.6933594f);
+  private static final FloatVector LN2_LOW = all(2.1219444e-4f);
+  private static final FloatVector ROUND = all(12582912f); // 1.5 · 2²³: adding it rounds
+  private static final FloatVector ONE = all(1f);
+  private static final FloatVector C2 = all(0.5f);
+  private static final FloatVector C3 = all(0.16666666f);
+  private static final FloatVector C4 = all(0.041665796f);
+  private static final FloatVector C5 = all(0.008333452f);
+  private static final FloatVector C6 = all(0.0013981999f);
+  private static final FloatVector C7 = all(1.9875691e-4f);
+  private static final int SIGN = 0x80000000;
+  private static final int LIMIT = Float.floatToRawIntBits(88); // 2ⁿ of −88 is a plain 0
+
+  private Lanes() {}
+
+  private static float[] signs() {
+    float[] s = new float[WIDTH];
+    for (int i = 0; i < WIDTH; i++) {
+      s[i] = (i & 1) == 0 ? -1 : 1;
+    }
+    return s;
+  }
+
+  static FloatVector load(ByteBuffer from, int at) {
+    return FloatVector.fromByteBuffer(SPECIES, from, at, ORDER);
+  }
+
+  static void store(FloatVector v, ByteBuffer to, int at) {
+    v.intoByteBuffer(to, at, ORDER);
+  }
+
+  static FloatVector zero() {
+    return FloatVector.zero(SPECIES);
+  }
+
+  /** Σ over lanes, always in the same order; {@code scratch} has {@link #WIDTH} places. */
+  static float sum(FloatVector v, float[] scratch) {
+    v.intoArray(scratch, 0);
+    float a = 0;
+    float b = 0;
+    float c = 0;
+    float d = 0;
+    for (int i = 0; i + 3 < WIDTH; i += 4) {
+      a += scratch[i];
+      b += scratch[i + 1];
+      c += scratch[i + 2];
+      d += scratch[i + 3];
+    }
+    return (a + b) + (c + d);
+  }
+
+  /** The largest lane. */
+  static float max(FloatVector v, float[] scratch) {
+    v.intoArray(scratch, 0);
+    float m = scratch[0];
+    for (int i = 1; i < WIDTH; i++) {
+      m = Math.max(m, scratch[i]);
+    }
+    return m;
+  }
+
+  /** The larger, of numbers. */
+  static FloatVector larger(FloatVector a, FloatVector b) {
+    return a.blend(b, b.compare(VectorOperators.GT, a));
+  }
+
+  /** eˣ to two units in the last place for |x| below 88; 0 or e⁸⁸ beyond. */
+  static FloatVector exp(FloatVector x) {
+    // Clamped as whole numbers: the JDK's own minimum of floats takes many instructions.
+    IntVector bits = x.reinterpretAsInts();
+    IntVector size = bits.and(~SIGN).min(LIMIT);
+    FloatVector in = size.or(bits.and(SIGN)).reinterpretAsFloats();
+    FloatVector shifted = in.fma(LOG2_E, ROUND);
+    FloatVector n = shifted.sub(ROUND); // the nearest whole number to x / ln 2
+    FloatVector r = n.fma(LN2_LOW, n.fma(LN2_HIGH, in)); // in [−ln 2 / 2, ln 2 / 2]
+    FloatVector p = C7.fma(r, C6).fma(r, C5).fma(r, C4).fma(r, C3).fma(r, C2);
+    p = p.mul(r).fma(r, r).add(ONE);
+    // 2ⁿ from the low bits of n + 1.5 · 2²³, put where the exponent is.
+    IntVector exponent =
+        shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(127 << 23);
+    return p.mul(exponent.reinterpretAsFloats());
+  }
+
+  private static FloatVector all(float value) {
+    return FloatVector.broadcast(SPECIES, value);
+  }
+}

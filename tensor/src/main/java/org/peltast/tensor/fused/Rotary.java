@@ -1,0 +1,185 @@
+package org.peltast.tensor.fused;
+
+import java.nio.ByteBuffer;
+import jdk.incubator.vector.FloatVector;
+import org.peltast.tensor.Floats;
+
+/**
+ * Queries and keys on their way from a linear layer to attention: each head's root-mean-square
+ * norm, its factor, the turn of neighbouring channels by their position's angles, and the layout by
+ * heads, in one pass.
+ */
+public final class Rotary {
+  private Rotary() {}
+
+  /**
+   * How things lie.
+   *
+   * @param items in the batch
+   * @param rowsPerItem tokens S
+   * @param heads H
+   * @param headDim D, a multiple of the vector's length
+   * @param eps ε of the norm
+   */
+  public record Layout(int items, int rowsPerItem, int heads, int headDim, float eps) {
+    int count() {
+      return items * rowsPerItem * heads * headDim;
+    }
+
+    /** The first byte of a head's row in [items, H, S, D]. */
+    int byHead(int item, int row, int head) {
+      return (((item * heads + head) * rowsPerItem) + row) * headDim * Float.BYTES;
+    }
+
+    /** The first byte of a head's row in [items · S, H · D]. */
+    int byRow(int item, int row, int head) {
+      return ((item * rowsPerItem + row) * heads + head) * headDim * Float.BYTES;
+    }
+
+    int angles(Floats turns, int item, int row) {
+      boolean shared = turns.count() == rowsPerItem * headDim;
+      return ((shared ? 0 : item * rowsPerItem) + row) * headDim * Float.BYTES;
+    }
+
+    void requireTurns(Floats turns) {
+      if (turns.count() != rowsPerItem * headDim) {
+        Fused.require(turns, (long) items * rowsPerItem * headDim);
+      }
+    }
+  }
+
+  /**
+   * {@code y = turn(f ⊙ r x)}.
+   *
+   * @param x [items · S, H · D]
+   * @param f [D]
+   * @param turns cosine and sine of each pair's angle, [S, D] or [items, S, D]
+   * @param y [items, H, S, D]
+   */
+  public static void forward(Layout l, Floats x, Floats f, Floats turns, Floats y) {
+    Fused.require(x, l.count());
+    Fused.require(y, l.count());
+    Fused.require(f, l.headDim());
+    l.requireTurns(turns);
+    float[] scratch = new float[Lanes.WIDTH];
+    int width = l.headDim() * Float.BYTES;
+    for (int item = 0; item < l.items(); item++) {
+      for (int row = 0; row < l.rowsPerItem(); row++) {
+        int angles = l.angles(turns, item, row);
+        for (int head = 0; head < l.heads(); head++) {
+          int at = l.byRow(item, row, head);
+          float r = 1 / Norms.rootMeanSquare(x.bytes(), at, l.headDim(), l.eps(), scratch);
+          turn(
+              x.bytes(),
+              at,
+              r,
+              f.bytes(),
+              turns.bytes(),
+              angles,
+              y.bytes(),
+              l.byHead(item, row, head),
+              width);
+        }
+      }
+    }
+  }
+
+  /** (a, b) → (a cos − b sin, a sin + b cos). */
+  private static void turn(
+      ByteBuffer x,
+      int at,
+      float r,
+      ByteBuffer f,
+      ByteBuffer turns,
+      int angles,
+      ByteBuffer y,
+      int yAt,
+      int width) {
+    for (int i = 0; i < width; i += Lanes.STEP) {
+      FloatVector n = Lanes.load(x, at + i).mul(r).mul(Lanes.load(f, i));
+      FloatVector t = Lanes.load(turns, angles + i);
+      FloatVector cos = t.rearrange(Lanes.FIRST);
+      FloatVector sin = t.rearrange(Lanes.SECOND).mul(Lanes.SIGNS);
+      Lanes.store(n.mul(cos).add(n.rearrange(Lanes.OTHER).mul(sin)), y, yAt + i);
+    }
+  }
+
+  /**
+   * The gradient of {@link #forward}: turns back, then as {@link Norms#backward}.
+   *
+   * @param dy [items, H, S, D]; overwritten
+   * @param dx [items · S, H · D]
+   * @param df [D], added to
+   */
+  public static void backward(
+      Layout l, Floats x, Floats f, Floats turns, Floats dy, Floats dx, Floats df) {
+    Fused.require(x, l.count());
+    Fused.require(dy, l.count());
+    Fused.require(dx, l.count());
+    Fused.require(f, l.headDim());
+    Fused.require(df, l.headDim());
+    l.requireTurns(turns);
+    float[] scratch = new float[Lanes.WIDTH];
+    int width = l.headDim() * Float.BYTES;
+    for (int item = 0; item < l.items(); item++) {
+      for (int row = 0; row < l.rowsPerItem(); row++) {
+        int angles = l.angles(turns, item, row);
+        for (int head = 0; head < l.heads(); head++) {
+          int at = l.byRow(item, row, head);
+          int dyAt = l.byHead(item, row, head);
+          float r = 1 / Norms.rootMeanSquare(x.bytes(), at, l.headDim(), l.eps(), scratch);
+          turnBack(dy.bytes(), dyAt, turns.bytes(), angles, width);
+          float mean =
+              dot(x.bytes(), at, dy.bytes(), dyAt, r, f.bytes(), df.bytes(), width, scratch)
+                  / l.headDim();
+          pull(x.bytes(), dx.bytes(), at, dy.bytes(), dyAt, r, r * r * r * mean, f.bytes(), width);
+        }
+      }
+    }
+  }
+
+  private static void turnBack(ByteBuffer dy, int at, ByteBuffer turns, int angles, int width) {
+    for (int i = 0; i < width; i += Lanes.STEP) {
+      FloatVector g = Lanes.load(dy, at + i);
+      FloatVector t = Lanes.load(turns, angles + i);
+      FloatVector cos = t.rearrange(Lanes.FIRST);
+      FloatVector sin = t.rearrange(Lanes.SECOND).mul(Lanes.SIGNS);
+      Lanes.store(g.mul(cos).sub(g.rearrange(Lanes.OTHER).mul(sin)), dy, at + i);
+    }
+  }
+
+  private static float dot(
+      ByteBuffer x,
+      int at,
+      ByteBuffer g,
+      int gAt,
+      float r,
+      ByteBuffer f,
+      ByteBuffer df,
+      int width,
+      float[] scratch) {
+    FloatVector sum = Lanes.zero();
+    for (int i = 0; i < width; i += Lanes.STEP) {
+      FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(g, gAt + i));
+      sum = product.fma(Lanes.load(f, i), sum);
+      Lanes.store(product.mul(r).add(Lanes.load(df, i)), df, i);
+    }
+    return Lanes.sum(sum, scratch);
+  }
+
+  private static void pull(
+      ByteBuffer x,
+      ByteBuffer dx,
+      int at,
+      ByteBuffer g,
+      int gAt,
+      float r,
+      float c,
+      ByteBuffer f,
+      int width) {
+    for (int i = 0; i < width; i += Lanes.STEP) {
+      FloatVector e = Lanes.load(g, gAt + i).mul(Lanes.load(f, i)).mul(r);
+      Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Kernels that do in one pass over memory what libtorch's operators do in five or ten, for networks
+ * so small that passes, not products, take the time. Written with the JDK's Vector API, which must
+ * be switched on ({@code --add-modules jdk.incubator.vector}); {@link
+ * org.peltast.tensor.fused.Fused#obstacle} says whether it is. Products stay libtorch's.
+ *
+ * <p>Each kernel has its formula in its Javadoc, and works on {@link org.peltast.tensor.Floats}:
+ * {@link org.peltast.tensor.fused.Norms} (root-mean-square norm, factor, residual), {@link
+ * org.peltast.tensor.fused.Rotary} (queries' and keys' norm, rotation and layout), {@link
+ * org.peltast.tensor.fused.Softmax}, {@link org.peltast.tensor.fused.Gate} (SwiGLU). Sizes are
+ * checked before anything is read. Results do not depend on what the JVM has compiled when.
+ *
+ * <p>They know nothing of gradients' bookkeeping: {@link org.peltast.tensor.CustomGradient} does.
+ */
+@org.jspecify.annotations.NullMarked
+package org.peltast.tensor.fused;
