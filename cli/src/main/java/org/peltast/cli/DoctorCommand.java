@@ -16,9 +16,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.peltast.data.CacheFolder;
+import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
+import org.peltast.tensor.fused.Fused;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
@@ -87,6 +89,15 @@ final class DoctorCommand implements Callable<Integer> {
           "choice",
           "device %s, precision %s"
               .formatted(device, Precision.auto(device).name().toLowerCase(Locale.ROOT)));
+      String obstacle =
+          FusedBlocks.obstacle(
+              device, Precision.auto(device).products(), Fused.width(), Fused.width());
+      line(
+          out,
+          "blocks",
+          obstacle == null
+              ? "fused kernels where rows are whole vectors of " + Fused.width() + " floats"
+              : "plain operators, because " + obstacle);
     } catch (LinkageError failure) {
       well = false;
       line(out, "libtorch", "cannot be loaded: " + failure.getMessage());

@@ -107,7 +107,7 @@ class TextToImageTest {
         .isInstanceOf(ModelException.class);
     assertThatThrownBy(() -> draw(guided.withSize(600, 8), 1, 1))
         .isInstanceOf(ModelException.class)
-        .hasMessageContaining("positions");
+        .hasMessageContaining("at most");
     assertThatThrownBy(() -> GenerationSettings.sampler("heun"))
         .isInstanceOf(ModelException.class)
         .hasMessageContaining("renoise");

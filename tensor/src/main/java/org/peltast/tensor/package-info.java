@@ -52,6 +52,10 @@
  *       org.peltast.tensor.Gradients#clip}; calling {@code backward} several times before a step
  *       adds gradients up. {@link org.peltast.tensor.ActivationCheckpointing} runs segments twice
  *       and keeps less.
+ *   <li>What is computed by hand: {@link org.peltast.tensor.CustomGradient} puts it into the graph,
+ *       {@link org.peltast.tensor.Floats} is memory that Java and libtorch share, {@link
+ *       org.peltast.tensor.Crew} deals it out to threads; {@link org.peltast.tensor.fused} has
+ *       kernels.
  *   <li>{@link org.peltast.tensor.TensorFiles}: to and from safetensors files, by the piece.
  *   <li>{@link org.peltast.tensor.Engine}: threads, GPU, whether bfloat16 pays off here.
  * </ul>

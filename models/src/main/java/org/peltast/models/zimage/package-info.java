@@ -6,6 +6,10 @@
  * computes; {@link org.peltast.models.zimage.ZImageConfig} is its {@code config.json}. Weights
  * carry the names of the reference implementation's checkpoints (diffusers' {@code
  * ZImageTransformer2DModel}), to which forward and backward are held by golden files.
+ *
+ * <p>The blocks as written here are the definition, for any device, dtype and shape. On a CPU, in
+ * float32, {@link org.peltast.models.zimage.fused} computes the same from fused kernels; {@link
+ * org.peltast.models.zimage.ZImageTransformer#obstacleToFusion} says why not, where it does not.
  */
 @NullMarked
 package org.peltast.models.zimage;

@@ -23,9 +23,9 @@ public final class Fused {
     return Lanes.WIDTH < 8 ? "vectors of " + Lanes.WIDTH + " floats are too short here" : null;
   }
 
-  /** Floats a vector: what rows must be a multiple of. */
+  /** Floats a vector: what rows must be a multiple of. 1 where kernels cannot run. */
   public static int width() {
-    return Lanes.WIDTH;
+    return obstacle() == null ? Lanes.WIDTH : 1;
   }
 
   static void require(Floats memory, long count) {
