@@ -69,6 +69,8 @@ final class Display {
 
   /** A bar; a new one when the total changes, as between preparing and training. */
   private static final class Bar implements Progress {
+    private static final int BAR = 20; // columns
+    private static final int COUNTS = 40; // " 100% ││ 10000/10000 (0:00:00 / 0:00:00) "
     private final String title;
     private final PrintStream to;
     private final int columns;
@@ -90,11 +92,22 @@ final class Display {
         current = open(done, total);
         bar = current;
       }
-      current.setExtraMessage(
-          glance(figures).entrySet().stream()
-              .map(f -> f.getKey() + " " + String.format(Locale.ROOT, "%.3g", f.getValue()))
-              .collect(Collectors.joining("  ", " ", "")));
+      current.setExtraMessage(message(figures, columns - title.length() - BAR - COUNTS));
       current.stepTo(done);
+    }
+
+    /** As many figures as fit beside a bar that can still be read. */
+    private static String message(Map<String, Double> figures, int room) {
+      StringBuilder message = new StringBuilder();
+      for (Map.Entry<String, Double> figure : glance(figures).entrySet()) {
+        String next =
+            "  " + figure.getKey() + " " + String.format(Locale.ROOT, "%.3g", figure.getValue());
+        if (message.length() + next.length() > room) {
+          break;
+        }
+        message.append(next);
+      }
+      return message.toString();
     }
 
     private ProgressBar open(long done, long total) {

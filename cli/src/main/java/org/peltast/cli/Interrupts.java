@@ -29,6 +29,8 @@ final class Interrupts implements BooleanSupplier {
               System.err.println(
                   "\nStopping after %s; Ctrl-C again stops at once.".formatted(what));
             } else {
+              System.err.println(
+                  "\nStopped at once; the same command goes on from the last checkpoint.");
               Runtime.getRuntime().halt(ExitCode.INTERRUPTED);
             }
           });

@@ -74,8 +74,9 @@ final class TrainTeacherCommand implements Callable<Integer> {
                 Map.of("run", settled.seed()),
                 corpus.inputs()));
       }
-      Interrupts interrupts = Interrupts.listen("this update");
-      Trainer.End end = TeacherTraining.run(settled, corpus, folder, progress, interrupts);
+      Trainer.End end =
+          TeacherTraining.run(
+              settled, corpus, folder, progress, () -> Interrupts.listen("this update"));
       progress.close();
       return RunEnd.tell(end, "peltast train teacher --out " + out, out.resolve("teacher"));
     }

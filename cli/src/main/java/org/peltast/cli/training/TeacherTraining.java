@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.EulerOde;
 import org.peltast.diffusion.Guidance;
@@ -52,13 +53,18 @@ public final class TeacherTraining {
 
   private TeacherTraining() {}
 
-  /** Runs or goes on with a training in an open run folder. */
+  /**
+   * Runs or goes on with a training in an open run folder.
+   *
+   * @param listen called when the updates begin: until then, an interruption has nothing to finish
+   *     and may simply end the process
+   */
   public static Trainer.End run(
       TeacherRecipe recipe,
       Corpus corpus,
       RunFolder folder,
       Progress progress,
-      BooleanSupplier interrupted) {
+      Supplier<? extends BooleanSupplier> listen) {
     Device device = Devices.of(recipe.device());
     try (TextEncoder text =
             CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
@@ -112,7 +118,7 @@ public final class TeacherTraining {
                       device),
                   folder,
                   List.of(shown(progress), events, looks),
-                  interrupted);
+                  listen.get());
           Trainer.End end = memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
           if (end == Trainer.End.FINISHED) {
             export(recipe, folder, denoiser, role, codec, text);

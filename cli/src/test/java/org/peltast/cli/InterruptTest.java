@@ -1,0 +1,82 @@
+package org.peltast.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.peltast.distill.run.RunFolder;
+
+/** Ctrl-C, as a terminal sends it: SIGINT. */
+@DisabledOnOs(OS.WINDOWS)
+class InterruptTest {
+  private static final int MANY = 100_000; // updates: it never gets there by itself
+
+  @TempDir Path folder;
+
+  @Test
+  void ctrlCFinishesTheUpdateSavesAndSaysHowToGoOn() throws Exception {
+    Child child = new Child(folder);
+    Path out = folder.resolve("run");
+    Process process = begin(child, out);
+    interrupt(process);
+    assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
+    assertThat(process.exitValue()).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
+    assertThat(child.said())
+        .contains(
+            "Stopping after this update; Ctrl-C again stops at once.",
+            "Stopped and saved. Go on with: peltast train teacher --out " + out);
+    long saved = newest(out);
+    assertThat(Files.readAllLines(out.resolve("metrics.jsonl"))).hasSize((int) saved);
+
+    // Again, and impatiently: whether the update or the second signal ends it, nothing is lost.
+    process = begin(child, out);
+    interrupt(process);
+    while (process.isAlive() && !child.said().contains("Stopping after")) {
+      Thread.sleep(1);
+    }
+    interrupt(process);
+    assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
+    assertThat(process.exitValue()).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
+    assertThat(newest(out)).isGreaterThanOrEqualTo(saved);
+  }
+
+  /** Started, and some updates on its way. */
+  private static Process begin(Child child, Path out) throws Exception {
+    Path log = out.resolve("metrics.jsonl");
+    long before = lines(log);
+    Process process =
+        child.start(
+            child.command(
+                child.tinyTeacher(
+                    out,
+                    "data.limit=6",
+                    "run.updates=" + MANY,
+                    "run.checkpointEvery=1h",
+                    "run.looksEvery=0")));
+    while (process.isAlive() && lines(log) < before + 2) {
+      Thread.sleep(5);
+    }
+    assertThat(process.isAlive()).as(child.said()).isTrue();
+    return process;
+  }
+
+  /** {@link Process#destroy} would send SIGTERM. */
+  private static void interrupt(Process process) throws Exception {
+    new ProcessBuilder(List.of("kill", "-INT", Long.toString(process.pid()))).start().waitFor();
+  }
+
+  private static long newest(Path out) {
+    return RunFolder.read(out, notice -> {}).checkpoints().latest().orElseThrow().update();
+  }
+
+  private static long lines(Path log) throws IOException {
+    return Files.exists(log) ? Files.readAllLines(log).size() : 0;
+  }
+}
