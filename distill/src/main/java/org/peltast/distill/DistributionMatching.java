@@ -1,7 +1,6 @@
 package org.peltast.distill;
 
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.Autograd;
@@ -56,11 +55,6 @@ public final class DistributionMatching implements Regulariser {
       @Override
       public Tensor anchor() {
         return real.clean();
-      }
-
-      @Override
-      public @Nullable Tensor loss() {
-        return null;
       }
     };
   }

@@ -1,11 +1,9 @@
 package org.peltast.distill;
 
-import java.util.Arrays;
 import java.util.List;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
-import org.peltast.tensor.DType;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -107,28 +105,11 @@ public final class FlowMatching implements Method {
 
   /** The batch's captions, some replaced by the empty one. */
   private Condition dropped(Batch batch, Rng rng) {
-    int n = batch.size();
-    float[] keep = new float[n];
-    Integer[] lengths = new Integer[n];
-    for (int i = 0; i < n; i++) {
-      boolean drop = rng.fork(batch.first() + i).uniform() < settings.emptyCaptions();
-      keep[i] = drop ? 0 : 1;
-      lengths[i] = (drop ? batch.empty() : batch.condition()).lengths().get(i);
+    boolean[] kept = new boolean[batch.size()];
+    for (int i = 0; i < kept.length; i++) {
+      kept[i] = rng.fork(batch.first() + i).uniform() >= settings.emptyCaptions();
     }
-    Tensor features = batch.condition().features();
-    Tensor empty = batch.empty().features();
-    Tensor kept = Tensor.of(keep, n, 1, 1).to(features.device()).to(DType.FLOAT32);
-    long rows = Math.max(features.size(1), empty.size(1));
-    Tensor mixed = padded(features, rows).mul(kept).add(padded(empty, rows).mul(kept.neg().add(1)));
-    return new Condition(mixed, Arrays.asList(lengths));
-  }
-
-  private static Tensor padded(Tensor x, long rows) {
-    long missing = rows - x.size(1);
-    return missing == 0
-        ? x
-        : Tensor.cat(
-            List.of(x, Tensor.zeros(x.dtype(), x.device(), x.size(0), missing, x.size(2))), 1);
+    return batch.condition().where(kept, batch.empty());
   }
 
   @Override

@@ -1,8 +1,5 @@
 package org.peltast.distill;
 
-import java.util.List;
-import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -34,42 +31,9 @@ public record MeanVariance(double mean, double variance) implements Regulariser 
     Tensor loss = divergence(view.images());
     return new Pull() {
       @Override
-      public @Nullable Tensor direction() {
-        return null;
-      }
-
-      @Override
-      public @Nullable Tensor anchor() {
-        return null;
-      }
-
-      @Override
       public Tensor loss() {
         return loss;
       }
     };
   }
-
-  @Override
-  public List<Role> roles() {
-    return List.of();
-  }
-
-  @Override
-  public int updates() {
-    return 0;
-  }
-
-  @Override
-  public void learn(Tensor images, Batch batch, double share, Rng rng, Figures figures) {
-    throw new IllegalStateException("this regulariser learns nothing");
-  }
-
-  @Override
-  public void step(Method.Progress progress, Figures figures) {
-    throw new IllegalStateException("this regulariser learns nothing");
-  }
-
-  @Override
-  public void close() {}
 }

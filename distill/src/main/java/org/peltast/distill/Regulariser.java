@@ -26,26 +26,36 @@ public interface Regulariser extends AutoCloseable {
   record View(
       Tensor images, Tensor detached, Renoising.Draw draw, Batch batch, Network.Text teacherText) {}
 
-  /** The pull of one update. */
+  /** The pull of one update; nothing unless said. */
   interface Pull {
     /** A direction in x₀ space [B, C, H, W], unweighted and unnormalised, or null. */
-    @Nullable Tensor direction();
+    default @Nullable Tensor direction() {
+      return null;
+    }
 
     /** The prediction whose distance to x̂ is this term's own normaliser, or null. */
-    @Nullable Tensor anchor();
+    default @Nullable Tensor anchor() {
+      return null;
+    }
 
     /** A loss of rank 0 in the graph of x̂, or null. */
-    @Nullable Tensor loss();
+    default @Nullable Tensor loss() {
+      return null;
+    }
   }
 
   /** Asks the teacher what it needs. */
   Pull begin(Questions teacher, View view);
 
-  /** The roles that it trains itself: the fake, a discriminator. */
-  List<Role> roles();
+  /** The roles that it trains itself, if any: the fake, a discriminator. */
+  default List<Role> roles() {
+    return List.of();
+  }
 
   /** How many times it learns after each generator update. */
-  int updates();
+  default int updates() {
+    return 0;
+  }
 
   /**
    * Adds the gradients of its own loss on the generator's images.
@@ -53,11 +63,15 @@ public interface Regulariser extends AutoCloseable {
    * @param images detached [B, C, H, W]
    * @param share of the whole batch that these are: what the loss is multiplied by
    */
-  void learn(Tensor images, Batch batch, double share, Rng rng, Figures figures);
+  default void learn(Tensor images, Batch batch, double share, Rng rng, Figures figures) {
+    throw new IllegalStateException("this regulariser learns nothing");
+  }
 
   /** Takes the optimiser step of the gradients that {@link #learn} gathered. */
-  void step(Method.Progress progress, Figures figures);
+  default void step(Method.Progress progress, Figures figures) {
+    throw new IllegalStateException("this regulariser learns nothing");
+  }
 
   @Override
-  void close();
+  default void close() {}
 }

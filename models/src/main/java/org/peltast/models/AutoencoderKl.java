@@ -7,7 +7,6 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Attention;
 import org.peltast.tensor.Conv2d;
-import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.GroupNorm;
 import org.peltast.tensor.Linear;
@@ -138,12 +137,7 @@ public final class AutoencoderKl implements Codec {
 
   /** One column of zeros on the right and one row below: [B, C, H + 1, W + 1]. */
   private static Tensor padded(Tensor x) {
-    long b = x.size(0);
-    long c = x.size(1);
-    Tensor wide =
-        Tensor.cat(List.of(x, Tensor.zeros(DType.FLOAT32, x.device(), b, c, x.size(2), 1)), 3);
-    return Tensor.cat(
-        List.of(wide, Tensor.zeros(DType.FLOAT32, x.device(), b, c, 1, x.size(3) + 1)), 2);
+    return x.extend(3, x.size(3) + 1).extend(2, x.size(2) + 1);
   }
 
   /** Reads {@code config.json} and weights. */

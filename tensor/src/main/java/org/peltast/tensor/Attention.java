@@ -27,6 +27,22 @@ public final class Attention {
    * @return [B, H, S, E] in q's dtype
    */
   public static Tensor of(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias) {
+    require(q, k, v);
+    // The scale goes into the queries, of which there are fewer than scores.
+    return scaled(q.mul(1 / Math.sqrt((double) q.size(3))), k, v, bias);
+  }
+
+  /** Attends as {@link #of}, with queries that carry the factor 1/√D already. */
+  public static Tensor scaled(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias) {
+    require(q, k, v);
+    Tensor scores = q.matmul(k.transpose(2, 3)); // [B, H, S, T]
+    if (bias != null) {
+      scores = scores.add(bias.to(q.dtype()));
+    }
+    return scores.softmax(-1).matmul(v);
+  }
+
+  private static void require(Tensor q, Tensor k, Tensor v) {
     if (q.rank() != 4
         || k.rank() != 4
         || v.rank() != 4
@@ -47,13 +63,6 @@ public final class Attention {
     if (q.size(3) == 0 || k.size(2) == 0) {
       throw new TensorException("attention needs at least one key of one element, got " + k);
     }
-    // The scale goes into the queries, of which there are fewer than scores.
-    Tensor scores =
-        q.mul(1 / Math.sqrt((double) q.size(3))).matmul(k.transpose(2, 3)); // [B, H, S, T]
-    if (bias != null) {
-      scores = scores.add(bias.to(q.dtype()));
-    }
-    return scores.softmax(-1).matmul(v);
   }
 
   /**

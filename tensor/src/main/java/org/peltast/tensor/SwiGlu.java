@@ -29,4 +29,19 @@ public final class SwiGlu {
     List<Tensor> halves = x.to(both.dtype()).linear(both, null).chunk(2, -1); // [..., hidden] each
     return w2.forward(halves.get(0).silu().mul(halves.get(1)));
   }
+
+  /** W₁ [hidden, dim]. */
+  public Parameter w1() {
+    return w1.weight();
+  }
+
+  /** W₂ [dim, hidden]. */
+  public Parameter w2() {
+    return w2.weight();
+  }
+
+  /** W₃ [hidden, dim]. */
+  public Parameter w3() {
+    return w3.weight();
+  }
 }

@@ -1082,6 +1082,26 @@ public final class Tensor {
     return unary("contiguous", r -> r.contiguous());
   }
 
+  /**
+   * This with zeros after its end along a dimension, up to a size.
+   *
+   * @throws TensorException if it is longer already
+   */
+  public Tensor extend(int dim, long size) {
+    int d = Shapes.dim("extend", dim, rank());
+    long missing = size - shape[d];
+    if (missing < 0) {
+      throw new TensorException(
+          "extend: dimension " + dim + " of " + this + " is longer than " + size + " already");
+    }
+    if (missing == 0) {
+      return this;
+    }
+    long[] zeros = shape.clone();
+    zeros[d] = missing;
+    return cat(List.of(this, zeros(dtype, device, zeros)), d);
+  }
+
   /** The tensors one after the other along a dimension. */
   public static Tensor cat(List<Tensor> parts, int dim) {
     if (parts.isEmpty()) {

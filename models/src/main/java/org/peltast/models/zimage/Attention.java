@@ -56,11 +56,8 @@ final class Attention {
     Tensor q = rotated(qkv.select(2, 0), normQ, scale, rope).to(products).transpose(1, 2);
     Tensor k = rotated(qkv.select(2, 1), normK, 1, rope).to(products).transpose(1, 2);
     Tensor v = qkv.select(2, 2).transpose(1, 2); // [B, H, S, headDim], as q and k
-    Tensor scores = q.matmul(k.transpose(2, 3)); // [B, H, S, S]
-    if (mask != null) {
-      scores = scores.add(mask.to(products));
-    }
-    Tensor out = scores.softmax(-1).matmul(v).transpose(1, 2).reshape(b, s, heads * (long) headDim);
+    Tensor attended = org.peltast.tensor.Attention.scaled(q, k, v, mask); // [B, H, S, headDim]
+    Tensor out = attended.transpose(1, 2).reshape(b, s, heads * (long) headDim);
     return toOut.forward(out);
   }
 

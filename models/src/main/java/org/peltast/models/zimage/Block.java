@@ -8,6 +8,7 @@ import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.RmsNorm;
+import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -24,7 +25,7 @@ final class Block {
   private static final double GATE_BIAS = 0.3;
 
   private final Attention attention;
-  private final FeedForward feedForward;
+  private final SwiGlu feedForward;
   private final RmsNorm attentionNorm1;
   private final RmsNorm attentionNorm2;
   private final RmsNorm ffnNorm1;
@@ -34,7 +35,7 @@ final class Block {
   Block(Parameters p, ZImageConfig config, boolean modulated) {
     int dim = config.dim();
     attention = new Attention(p.at("attention"), config);
-    feedForward = new FeedForward(p.at("feed_forward"), dim, config.feedForwardDim());
+    feedForward = new SwiGlu(p.at("feed_forward"), dim, config.feedForwardDim());
     attentionNorm1 = new RmsNorm(p.at("attention_norm1"), dim, config.normEps());
     ffnNorm1 = new RmsNorm(p.at("ffn_norm1"), dim, config.normEps());
     attentionNorm2 = new RmsNorm(p.at("attention_norm2"), dim, config.normEps());

@@ -36,7 +36,7 @@ record ZImageText(Tensor features, List<Integer> rows) implements Network.Text {
     List<Integer> all = new ArrayList<>(rows);
     all.addAll(next.rows);
     return new ZImageText(
-        Tensor.cat(List.of(padded(features, longest), padded(next.features, longest)), 0), all);
+        Tensor.cat(List.of(features.extend(1, longest), next.features.extend(1, longest)), 0), all);
   }
 
   @Override
@@ -54,14 +54,5 @@ record ZImageText(Tensor features, List<Integer> rows) implements Network.Text {
     }
     Tensor at = Tensor.of(places, places.length).to(features.device());
     return new ZImageText(features.indexSelect(0, at), chosen);
-  }
-
-  /** [B, n, dim] with rows of zeros added up to the given number. */
-  static Tensor padded(Tensor x, long rows) {
-    long missing = rows - x.size(1);
-    return missing == 0
-        ? x
-        : Tensor.cat(
-            List.of(x, Tensor.zeros(x.dtype(), x.device(), x.size(0), missing, x.size(2))), 1);
   }
 }

@@ -168,7 +168,8 @@ public final class ZImageTransformer implements Network, AutoCloseable {
             .forward(captionNorm.forward(features.narrow(1, 0, known)))
             .to(DType.FLOAT32);
     Tensor x =
-        ZImageText.padded(embedded, longest)
+        embedded
+            .extend(1, longest)
             .mul(rowMask(lengths, 0, longest))
             .add(captionPad.value().mul(rowMask(rows, lengths, longest))); // [B, N, dim]
     Tensor turns = rope.caption(longest).unsqueeze(1); // [N, 1, headDim / 2]
