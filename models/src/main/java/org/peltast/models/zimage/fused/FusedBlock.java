@@ -1,7 +1,5 @@
 package org.peltast.models.zimage.fused;
 
-import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Floats;
 import org.peltast.tensor.fused.Gate;
 import org.peltast.tensor.fused.Norms;
 import org.peltast.tensor.fused.Rotary;
@@ -35,17 +33,17 @@ final class FusedBlock {
    * @param in x and the factors; what the backward half needs of the rest, written
    * @param y [n·S, dim], written; may be x's own memory if no backward half follows
    */
-  void forward(Shape s, Activations in, Floats turns, @Nullable Floats mask, Rows y, Scratch t) {
+  void forward(Shape s, Activations in, Positions places, Rows y, Scratch t) {
     Factors.Kept f = in.factors;
     Norms.forward(s.norms(), in.x.memory, f.attentionIn, t.n.memory, in.r1);
     in.q.rows.assignProduct(t.n.rows, w.toQ().transposed());
     in.k.rows.assignProduct(t.n.rows, w.toK().transposed());
     t.values.rows.assignProduct(t.n.rows, w.toV().transposed());
-    Rotary.forward(s.rotary(), in.q.memory, f.query, turns, in.qh.memory);
-    Rotary.forward(s.rotary(), in.k.memory, f.key, turns, in.kh.memory);
+    Rotary.forward(s.rotary(), in.q.memory, f.query, places.turns(), in.qh.memory);
+    Rotary.forward(s.rotary(), in.k.memory, f.key, places.turns(), in.kh.memory);
     in.vh.takeRows(t.values);
     in.p.each.assignProduct(in.qh.each, in.kh.transposed);
-    Softmax.forward(in.p.memory, s.items(), s.tokens(), mask);
+    Softmax.forward(in.p.memory, s.items(), s.tokens(), places.mask());
     t.ah.each.assignProduct(in.p.each, in.vh.each);
     t.ah.giveRows(in.a);
     in.o.rows.assignProduct(in.a.rows, w.toOut().transposed());
@@ -66,7 +64,7 @@ final class FusedBlock {
    * @param t its {@code d} is the gradient by y on entry, by x on return; the factors' gradients
    *     are added to its {@code factors}
    */
-  void backward(Shape s, Activations in, Floats turns, BlockWeights g, Scratch t) {
+  void backward(Shape s, Activations in, Positions places, BlockWeights g, Scratch t) {
     Factors.Kept f = in.factors;
     Factors.Kept df = t.factors;
     Rows d = t.d;
@@ -115,8 +113,9 @@ final class FusedBlock {
     t.dq.each.assignProduct(t.dp.each, in.kh.each);
     t.dk.each.assignProduct(t.dp.transposed, in.qh.each);
     Rotary.backward(
-        s.rotary(), in.q.memory, f.query, turns, t.dq.memory, t.dqRows.memory, df.query);
-    Rotary.backward(s.rotary(), in.k.memory, f.key, turns, t.dk.memory, t.dkRows.memory, df.key);
+        s.rotary(), in.q.memory, f.query, places.turns(), t.dq.memory, t.dqRows.memory, df.query);
+    Rotary.backward(
+        s.rotary(), in.k.memory, f.key, places.turns(), t.dk.memory, t.dkRows.memory, df.key);
     t.dv.giveRows(t.values);
     Norms.again(s.norms(), in.x.memory, in.r1, f.attentionIn, t.n.memory);
     g.toQ().value().addProduct(t.dqRows.columns, t.n.rows);

@@ -141,7 +141,7 @@ public final class FusedBlocks {
     private final int from;
     private final Shape s;
     private final List<Activations> kept = new ArrayList<>();
-    private @Nullable Floats turns;
+    private @Nullable Positions places;
 
     Part(int from, Shape s) {
       this.from = from;
@@ -151,9 +151,9 @@ public final class FusedBlocks {
     void forward(Given given, Tensor y, boolean keep) {
       try (Scope scope = Scope.open();
           Autograd off = Autograd.off()) {
-        Floats angles = turns(given.turns());
-        turns = angles;
-        Floats mask = mask(given.mask());
+        Positions positions = Memory.positions(s);
+        positions.load(given.turns(), given.mask(), from);
+        places = positions;
         Scratch scratch = Memory.scratch(s);
         Activations in = Memory.activations(s);
         in.x.items.copyFrom(given.x().narrow(0, from, s.items()));
@@ -163,7 +163,7 @@ public final class FusedBlocks {
           in.factors.load(given.factors().get(i), from);
           // The scratch's d is free until the backward half: the last answer may lie there.
           Rows answer = keep && last ? scratch.d : next.x;
-          blocks.get(i).forward(s, in, angles, mask, answer, scratch);
+          blocks.get(i).forward(s, in, positions, answer, scratch);
           if (last) {
             y.narrow(0, from, s.items()).copyFrom(answer.items);
           }
@@ -174,31 +174,16 @@ public final class FusedBlocks {
         }
         if (!keep) {
           Memory.giveBack(s, in);
+          giveBack();
         }
         Memory.giveBack(s, scratch);
       }
     }
 
-    private Floats turns(Tensor given) {
-      Tensor own = given.rank() == 3 ? given : given.narrow(0, from, s.items());
-      Floats kept = Floats.allocate(own.count() * 2);
-      kept.tensor().copyFrom(own.asReal().reshape(-1));
-      return kept;
-    }
-
-    private @Nullable Floats mask(@Nullable Tensor given) {
-      if (given == null) {
-        return null;
-      }
-      Floats kept = Floats.allocate(s.items(), s.tokens());
-      kept.tensor().copyFrom(given.narrow(0, from, s.items()).reshape(s.items(), s.tokens()));
-      return kept;
-    }
-
     /** The gradient by x in place of that by y; those of matrices are added up. */
     void backward(Tensor dy, Tensor dx, List<BlockWeights> matrices, List<List<Tensor>> factors) {
-      Floats angles = turns;
-      if (angles == null) {
+      Positions positions = places;
+      if (positions == null) {
         throw new IllegalStateException("a backward half without its forward half");
       }
       try (Scope scope = Scope.open();
@@ -207,7 +192,7 @@ public final class FusedBlocks {
         scratch.d.items.copyFrom(dy.narrow(0, from, s.items()));
         for (int i = blocks.size() - 1; i >= 0; i--) {
           scratch.factors.zero();
-          blocks.get(i).backward(s, kept.get(i), angles, matrices.get(i), scratch);
+          blocks.get(i).backward(s, kept.get(i), positions, matrices.get(i), scratch);
           List<Floats> own = scratch.factors.all();
           for (int k = 0; k < Factors.COUNT; k++) {
             Tensor g = own.get(k).tensor(); // [n, dim], or [1, headDim] in the first item's row
@@ -222,6 +207,10 @@ public final class FusedBlocks {
     void giveBack() {
       kept.forEach(a -> Memory.giveBack(s, a));
       kept.clear();
+      if (places != null) {
+        Memory.giveBack(s, places);
+        places = null;
+      }
     }
   }
 

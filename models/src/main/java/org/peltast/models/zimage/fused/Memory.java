@@ -1,9 +1,7 @@
 package org.peltast.models.zimage.fused;
 
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
@@ -17,6 +15,7 @@ final class Memory {
   private static final int SHAPES = 8;
 
   private static final Kind<Activations> ACTIVATIONS = new Kind<>(Activations::new);
+  private static final Kind<Positions> POSITIONS = new Kind<>(Positions::new);
   private static final Kind<Scratch> SCRATCH = new Kind<>(Scratch::new);
 
   private Memory() {}
@@ -32,8 +31,7 @@ final class Memory {
     synchronized T take(Shape s) {
       Deque<T> known = free.computeIfAbsent(s, k -> new ArrayDeque<>());
       if (free.size() > SHAPES) {
-        Iterator<Map.Entry<Shape, Deque<T>>> eldest = new ArrayList<>(free.entrySet()).iterator();
-        free.remove(eldest.next().getKey());
+        free.remove(free.keySet().iterator().next()); // the one least lately used
       }
       T found = known.poll();
       return found == null ? maker.apply(s) : found;
@@ -51,12 +49,20 @@ final class Memory {
     return ACTIVATIONS.take(s);
   }
 
+  static Positions positions(Shape s) {
+    return POSITIONS.take(s);
+  }
+
   static Scratch scratch(Shape s) {
     return SCRATCH.take(s);
   }
 
   static void giveBack(Shape s, Activations used) {
     ACTIVATIONS.giveBack(s, used);
+  }
+
+  static void giveBack(Shape s, Positions used) {
+    POSITIONS.giveBack(s, used);
   }
 
   static void giveBack(Shape s, Scratch used) {
