@@ -191,8 +191,13 @@ final class BenchStepCommand implements Callable<Integer> {
     rows.add(
         List.of(
             "computed in",
-            "%s, %d threads"
-                .formatted(s.precision().name().toLowerCase(Locale.ROOT), s.threads())));
+            "%s, %d threads, by %s"
+                .formatted(
+                    s.precision().name().toLowerCase(Locale.ROOT),
+                    s.threads(),
+                    s.obstacleToFusing() == null
+                        ? "fused kernels"
+                        : "plain operators, because " + s.obstacleToFusing())));
     rows.add(
         List.of(
             "update",

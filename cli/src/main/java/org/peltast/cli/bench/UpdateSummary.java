@@ -6,6 +6,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import org.peltast.models.zimage.fused.FusedBlocks;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 
 /**
@@ -75,6 +78,12 @@ public record UpdateSummary(
         : n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
   }
 
+  /** Why the blocks are computed by the plain operators; null if the fused kernels compute them. */
+  public @Nullable String obstacleToFusing() {
+    return FusedBlocks.obstacle(
+        Device.CPU, precision.products(), shape.dim(), shape.dim() / shape.heads());
+  }
+
   /** Achieved rate, in 1e9 operations a second. */
   public double gflops() {
     return gflop / updateSeconds;
@@ -97,6 +106,7 @@ public record UpdateSummary(
     map.put("fake", shape.fakeUpdates());
     map.put("parameters", parameters);
     map.put("precision", precision.name().toLowerCase(Locale.ROOT));
+    map.put("blocks", obstacleToFusing() == null ? "fused" : "plain");
     map.put("threads", threads);
     map.put("updates", updates);
     map.put("updateSeconds", rounded(updateSeconds, 4));
