@@ -106,6 +106,12 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
           "out of memory (%s); give the Java heap more, as in PELTAST_JAVA_OPTS=-Xmx4g, or use smaller batches."
               .formatted(failure.getMessage()));
     }
+    if (failure instanceof NoClassDefFoundError || failure instanceof ExceptionInInitializerError) {
+      return new Verdict(
+          ExitCode.FAILED,
+          "a library is missing or damaged (%s), as after a download that was cut short; delete its jar from the Maven repository and start again, which fetches it anew."
+              .formatted(printable(rootMessage(failure))));
+    }
     if (failure instanceof UnsatisfiedLinkError) {
       return new Verdict(
           ExitCode.FAILED,
@@ -113,6 +119,15 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
               .formatted(failure.getMessage()));
     }
     return null;
+  }
+
+  /** What the first cause says, with its type: these errors' own messages say little. */
+  private static String rootMessage(Throwable failure) {
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root.getClass().getSimpleName() + ": " + root.getMessage();
   }
 
   /**

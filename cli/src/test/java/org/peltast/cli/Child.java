@@ -27,6 +27,7 @@ final class Child {
         List.of(
             "-Xmx1g",
             "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.noPointerGC=true",

@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.DiffusionException;
@@ -305,6 +307,7 @@ public final class ModelFolder {
     requireReplaceable(target);
     Weights.requireFinite(weights);
     Path fresh = sibling(target, "new");
+    sweep(target);
     try {
       Files.createDirectories(fresh);
       fill(fresh, model, weights, dtype);
@@ -313,6 +316,37 @@ public final class ModelFolder {
       throw new ModelException(folder + " cannot be written (" + e.getMessage() + ")", e);
     } finally {
       delete(fresh);
+    }
+  }
+
+  /**
+   * Puts away what a killed process left beside the target: the half-written model, and the old one
+   * if the kill fell between the two renames that replace it.
+   */
+  private static void sweep(Path target) {
+    Pattern ours =
+        Pattern.compile(
+            "\\."
+                + Pattern.quote(String.valueOf(target.getFileName()))
+                + "\\.(new|old)-(\\d{1,18})");
+    Path parent = target.getParent();
+    if (parent == null || !Files.isDirectory(parent)) {
+      return;
+    }
+    try (Stream<Path> list = Files.list(parent)) {
+      for (Path left : list.toList()) {
+        Matcher name = ours.matcher(String.valueOf(left.getFileName()));
+        if (!name.matches() || ProcessHandle.of(Long.parseLong(name.group(2))).isPresent()) {
+          continue;
+        }
+        if (name.group(1).equals("old") && !Files.exists(target)) {
+          Files.move(left, target, StandardCopyOption.ATOMIC_MOVE);
+        } else {
+          delete(left);
+        }
+      }
+    } catch (IOException e) {
+      throw new ModelException(parent + " cannot be read (" + e.getMessage() + ")", e);
     }
   }
 

@@ -5,14 +5,17 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.peltast.data.CaptionedImages;
 import org.peltast.distill.run.Progress;
 import org.peltast.models.Codec;
+import org.peltast.safetensors.SafetensorsException;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 import org.peltast.tensor.TensorFiles;
 
 /**
@@ -39,16 +42,27 @@ public final class LatentCorpus implements AutoCloseable {
         cache.resolve(
             "latents-" + shortened(images.checksum()) + "-" + codec.id() + ".safetensors");
     try (Scope s = Scope.open()) {
-      if (Files.exists(file)) {
-        Tensor kept = TensorFiles.read(file).get(KEY);
-        if (kept != null && kept.size(0) == images.size()) {
-          return new LatentCorpus(images, kept);
-        }
+      Tensor kept = kept(file);
+      if (kept != null && kept.size(0) == images.size() && kept.allFinite()) {
+        return new LatentCorpus(images, kept);
       }
       Tensor fresh = encode(images, codec, device, progress);
       TensorFiles.write(
           file, Map.of(KEY, fresh), Map.of("images", images.name(), "codec", codec.id()));
       return new LatentCorpus(images, fresh);
+    }
+  }
+
+  /** What the cache holds, or null: a damaged file is none, for it can be made again. */
+  private static @Nullable Tensor kept(Path file) {
+    if (!Files.exists(file)) {
+      return null;
+    }
+    try {
+      Tensor kept = TensorFiles.read(file).get(KEY);
+      return kept != null && kept.rank() == 4 && kept.dtype() == DType.FLOAT32 ? kept : null;
+    } catch (SafetensorsException | TensorException damaged) {
+      return null;
     }
   }
 
