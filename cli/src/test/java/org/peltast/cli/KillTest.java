@@ -3,6 +3,7 @@ package org.peltast.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,158 +11,184 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.peltast.distill.run.Checksums;
 import org.peltast.distill.run.MetricsLog;
 import org.peltast.tensor.Rng;
 
-/** What a user types, killed without warning and typed again, ends as if nothing had happened. */
+/** What a user types, ended from outside and typed again, ends as if nothing had happened. */
 class KillTest {
-  private static final int UPDATES = 8;
-  private static final int KILLS = 4;
+  private static final int UPDATES = 24;
+  private static final int KILLS = 20;
 
   @TempDir Path folder;
 
-  @Test
-  void aKilledAndResumedDistillationIsTheUninterruptedOneBitForBit() throws Exception {
-    Path teacher = folder.resolve("teacher");
-    assertThat(finish(teacher())).isZero();
-    assertThat(teacher.resolve("teacher/model_index.json")).exists();
+  /** Where a kill falls. */
+  private enum Moment {
+    UPDATE,
+    CHECKPOINT,
+    LOOK
+  }
 
+  @Test
+  void twentyKillsLaterADistillationIsTheUninterruptedOneBitForBit() throws Exception {
+    Child child = new Child(folder);
+    TinyModel.write(folder.resolve("teacher"));
     Path straight = folder.resolve("straight");
-    assertThat(finish(distill(straight))).isZero();
+    assertThat(child.run(distill(straight, UPDATES))).as(child.said()).isZero();
 
     Path killed = folder.resolve("killed");
     Rng rng = Rng.of(7);
+    Map<Moment, Integer> fell = new TreeMap<>();
     for (int i = 0; i < KILLS; i++) {
-      kill(
-          distill(killed),
-          killed.resolve("metrics.jsonl"),
-          rng.below(UPDATES - 2) + 1,
-          rng.below(60));
+      Moment moment = Moment.values()[i % Moment.values().length];
+      if (kill(child, killed, moment, rng)) {
+        fell.merge(moment, 1, Integer::sum);
+      }
     }
-    assertThat(finish(distill(killed))).isZero();
+    assertThat(fell.values()).as("kills of each kind " + fell).allMatch(n -> n >= 5);
+    assertThat(child.run(distill(killed, UPDATES))).as(child.said()).isZero();
 
-    assertThat(weights(killed)).isEqualTo(weights(straight)).isNotEmpty();
+    assertThat(results(killed)).isEqualTo(results(straight));
+    assertThat(results(killed).keySet())
+        .contains("student/model_index.json", "samples/%07d.png".formatted(UPDATES));
     assertThat(figures(killed)).isEqualTo(figures(straight)).hasSize(UPDATES);
-  }
-
-  private List<String> teacher() {
-    return command(
-        "train",
-        "teacher",
-        "--out",
-        folder.resolve("teacher").toString(),
-        "--set",
-        "data.size=16",
-        "--set",
-        "data.limit=6",
-        "--set",
-        "model.codec=pixels",
-        "--set",
-        "model.patch=4",
-        "--set",
-        "model.dim=16",
-        "--set",
-        "model.layers=1",
-        "--set",
-        "model.heads=2",
-        "--set",
-        "model.axesDims=[4, 2, 2]",
-        "--set",
-        "precision=float32",
-        "--set",
-        "run.updates=2",
-        "--set",
-        "run.batch=4",
-        "--set",
-        "run.looksEvery=0");
-  }
-
-  private List<String> distill(Path out) {
-    return command(
-        "distill",
-        "--teacher",
-        folder.resolve("teacher/teacher").toString(),
-        "--out",
-        out.toString(),
-        "--set",
-        "data.size=16",
-        "--set",
-        "data.limit=6",
-        "--set",
-        "precision=float32",
-        "--set",
-        "run.updates=" + UPDATES,
-        "--set",
-        "run.batch=4",
-        "--set",
-        "run.checkpointEvery=0s");
-  }
-
-  /** This class path's command in a JVM of its own. */
-  private static List<String> command(String... arguments) {
-    List<String> all = new ArrayList<>();
-    all.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    all.addAll(
-        List.of(
-            "-Xmx1g",
-            "-XX:TieredStopAtLevel=1",
-            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
-            "-Dorg.bytedeco.javacpp.maxBytes=0",
-            "-Dorg.bytedeco.javacpp.noPointerGC=true",
-            "-cp",
-            System.getProperty("java.class.path"),
-            Main.class.getName()));
-    all.addAll(List.of(arguments));
-    return all;
-  }
-
-  private Process start(List<String> command) throws IOException {
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().put("PELTAST_CACHE", folder.resolve("cache").toString());
-    builder.redirectErrorStream(true).redirectOutput(folder.resolve("output.txt").toFile());
-    return builder.start();
-  }
-
-  private int finish(List<String> command) throws Exception {
-    Process process = start(command);
-    assertThat(process.waitFor(4, TimeUnit.MINUTES)).isTrue();
-    if (process.exitValue() != 0) {
-      System.out.println(Files.readString(folder.resolve("output.txt")));
+    try (Stream<Path> left = Files.walk(killed)) {
+      assertThat(left.map(p -> String.valueOf(p.getFileName())))
+          .as("nothing half written stays")
+          .noneMatch(name -> name.contains(".tmp") || name.matches("\\..*\\.(new|old)-\\d+"));
     }
+  }
+
+  /**
+   * Starts the command, waits for the moment and kills the process; false if it was done before.
+   */
+  private boolean kill(Child child, Path run, Moment moment, Rng rng) throws Exception {
+    long lines = lines(run) + rng.below(2) + (lines(run) == 0 ? 1 : 0);
+    int looks = files(run.resolve("samples"), "");
+    BooleanSupplier come =
+        switch (moment) {
+          case UPDATE -> () -> lines(run) > lines;
+          case CHECKPOINT -> () -> lines(run) > 0 && files(run.resolve("checkpoints"), ".tmp-") > 0;
+          case LOOK -> () -> files(run.resolve("samples"), "") > looks;
+        };
+    Process process = child.start(child.command(distill(run, UPDATES)));
+    while (process.isAlive() && !come.getAsBoolean()) {
+      Thread.sleep(1);
+    }
+    if (moment == Moment.UPDATE) {
+      Thread.sleep(rng.below(40));
+    }
+    boolean alive = process.isAlive();
+    process.destroyForcibly(); // kill -9
+    process.waitFor();
+    return alive;
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void aRunThatIsAskedToStopSavesAndTheSameCommandGoesOn() throws Exception {
+    Child child = new Child(folder);
+    TinyModel.write(folder.resolve("teacher"));
+    Path straight = folder.resolve("straight");
+    assertThat(child.run(distill(straight, 6))).as(child.said()).isZero();
+
+    Path asked = folder.resolve("asked");
+    assertThat(stop(child, distill(asked, 6), asked, "-TERM")).isEqualTo(ExitCode.INTERRUPTED);
+    assertThat(child.said()).contains("Stopping after this update", "Go on with: peltast distill");
+    assertThat(stop(child, distill(asked, 6), asked, "-INT", "-INT"))
+        .isEqualTo(ExitCode.INTERRUPTED);
+    assertThat(child.run(distill(asked, 6))).as(child.said()).isZero();
+    assertThat(results(asked)).isEqualTo(results(straight));
+    assertThat(figures(asked)).isEqualTo(figures(straight)).hasSize(6);
+    // A finished run, typed once more, is finished: nothing is drawn, logged or written anew.
+    assertThat(child.run(distill(asked, 6))).as(child.said()).isZero();
+    assertThat(results(asked)).isEqualTo(results(straight));
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void aTeachersTrainingGoesOnToo() throws Exception {
+    Child child = new Child(folder);
+    Path straight = folder.resolve("straight");
+    assertThat(child.run(train(child, straight))).as(child.said()).isZero();
+
+    Path asked = folder.resolve("asked");
+    assertThat(stop(child, train(child, asked), asked, "-INT")).isEqualTo(ExitCode.INTERRUPTED);
+    Process killed = child.start(child.command(train(child, asked)));
+    long before = lines(asked);
+    while (killed.isAlive() && lines(asked) <= before) {
+      Thread.sleep(1);
+    }
+    killed.destroyForcibly();
+    killed.waitFor();
+    assertThat(child.run(train(child, asked))).as(child.said()).isZero();
+    assertThat(results(asked)).isEqualTo(results(straight));
+    assertThat(figures(asked)).isEqualTo(figures(straight)).hasSize(8);
+  }
+
+  /** Sends signals once the run has logged an update that was not there before. */
+  private static int stop(Child child, String[] typed, Path run, String... signals)
+      throws Exception {
+    long before = lines(run);
+    Process process = child.start(child.command(typed));
+    while (process.isAlive() && lines(run) <= before) {
+      Thread.sleep(1);
+    }
+    for (String signal : signals) {
+      new ProcessBuilder("kill", signal, Long.toString(process.pid())).start().waitFor();
+    }
+    assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
     return process.exitValue();
   }
 
-  /** Kills the process once its log has grown by so many lines, and a moment later. */
-  private void kill(List<String> command, Path log, int lines, int millis) throws Exception {
-    int before = lines(log);
-    Process process = start(command);
-    while (process.isAlive() && lines(log) < Math.min(before + lines, UPDATES - 1)) {
-      Thread.sleep(2);
-    }
-    Thread.sleep(millis);
-    process.destroyForcibly(); // kill -9
-    process.waitFor();
-  }
-
-  private static int lines(Path log) throws IOException {
-    return Files.exists(log) ? (int) new String(Files.readAllBytes(log)).lines().count() : 0;
-  }
-
-  /** The exported student and the last checkpoint's tensors, by name. */
-  private static Map<String, String> weights(Path run) throws IOException {
-    Map<String, String> all = new TreeMap<>();
-    for (Path root :
+  private String[] distill(Path out, int updates) {
+    return Child.sets(
         List.of(
-            run.resolve("student/transformer"),
-            run.resolve("checkpoints/%06d".formatted(UPDATES)))) {
-      try (Stream<Path> files = Files.list(root)) {
-        for (Path file : files.filter(f -> f.toString().endsWith(".safetensors")).toList()) {
-          all.put(
-              root.getFileName() + "/" + file.getFileName(),
-              org.peltast.distill.run.Checksums.sha256(file));
+            "distill", "--teacher", folder.resolve("teacher").toString(), "--out", out.toString()),
+        "data.size=16",
+        "data.limit=6",
+        "precision=float32",
+        "run.updates=" + updates,
+        "run.batch=4",
+        "run.looksEvery=2",
+        "run.checkpointEvery=0s");
+  }
+
+  private String[] train(Child child, Path out) {
+    return child.tinyTeacher(
+        out, "data.limit=6", "run.updates=8", "run.looksEvery=4", "run.checkpointEvery=0s");
+  }
+
+  private static long lines(Path run) {
+    Path log = run.resolve("metrics.jsonl");
+    try {
+      return Files.exists(log) ? new String(Files.readAllBytes(log)).lines().count() : 0;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static int files(Path folder, String prefix) {
+    String[] names = folder.toFile().list((in, name) -> name.startsWith(prefix));
+    return names == null ? 0 : names.length;
+  }
+
+  /** The checksums of the model, of the last checkpoint's tensors and of the pictures, by path. */
+  private static Map<String, String> results(Path run) throws IOException {
+    Map<String, String> all = new TreeMap<>();
+    try (Stream<Path> walk = Files.walk(run)) {
+      for (Path file : walk.filter(Files::isRegularFile).toList()) {
+        String name = run.relativize(file).toString();
+        // peltast.json and provenance.json tell when the run began.
+        if (name.matches("(student|teacher|checkpoints|samples)/.*")
+            && !name.endsWith("peltast.json")) {
+          all.put(name, Checksums.sha256(file));
         }
       }
     }
