@@ -71,7 +71,7 @@ public record DistillRecipe(
     }
   }
 
-  /** The demonstration's: two steps by the paper's schedule, some minutes on two cores. */
+  /** The demonstration's: four steps by the paper's schedule, five minutes on two cores. */
   public static DistillRecipe defaults() {
     return new DistillRecipe(
         1,
@@ -80,19 +80,19 @@ public record DistillRecipe(
         Path.of("weights/teacher"),
         DataRecipe.defaults(),
         false,
-        2,
         4,
+        3,
         Renoising.DECOUPLED_HYBRID,
         Normaliser.SHARED,
         1,
         1,
         new RegulariserRecipe.DistributionMatching(
-            2, new RoleRecipe(2e-4, 0, 0, 0, 0.99, 0, 1, 0.9)),
+            1, new RoleRecipe(6e-4, 0, 0, 0, 0.99, 0, 1, 0.9)),
         true,
         1,
-        new RoleRecipe(1e-4, 10, 0, 0, 0.99, 0, 1, 0.95),
+        new RoleRecipe(3e-4, 10, 0.6, 0, 0.99, 0, 1, 0.95),
         GuardRecipe.defaults(),
-        new RunRecipe(85, 32, Duration.ofMinutes(1), 2, 20));
+        new RunRecipe(260, 16, Duration.ofMinutes(1), 2, 20));
   }
 
   /**
