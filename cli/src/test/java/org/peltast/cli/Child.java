@@ -31,6 +31,7 @@ final class Child {
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.noPointerGC=true",
+            "--add-modules=jdk.incubator.vector",
             "-cp",
             System.getProperty("java.class.path"),
             Main.class.getName()));
@@ -78,8 +79,8 @@ final class Child {
             "model.patch=4",
             "model.dim=16",
             "model.layers=1",
-            "model.heads=2",
-            "model.axesDims=[4, 2, 2]",
+            "model.heads=1",
+            "model.axesDims=[8, 4, 4]",
             "precision=float32",
             "run.updates=2",
             "run.batch=4");

@@ -40,13 +40,13 @@ final class TinyModel {
             16,
             1,
             1,
-            2,
+            1, // one head of a whole vector, so that the fused kernels take part
             1e-5,
             true,
             384,
             256,
             1000,
-            List.of(4, 2, 2),
+            List.of(8, 4, 4),
             List.of(160, 64, 64));
     try (Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32);
         TextEncoder text = new MiniLmEncoder()) {
