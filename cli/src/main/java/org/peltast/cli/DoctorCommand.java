@@ -116,7 +116,9 @@ final class DoctorCommand implements Callable<Integer> {
         out,
         "waiting",
         "OMP_WAIT_POLICY="
-            + System.getenv().getOrDefault("OMP_WAIT_POLICY", "unset, threads spin"));
+            + System.getenv().getOrDefault("OMP_WAIT_POLICY", "unset, threads spin")
+            + ", OPENBLAS_THREAD_TIMEOUT="
+            + System.getenv().getOrDefault("OPENBLAS_THREAD_TIMEOUT", "unset, threads spin"));
     out.flush();
     return well ? ExitCode.OK : ExitCode.FAILED;
   }

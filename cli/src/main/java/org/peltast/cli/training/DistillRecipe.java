@@ -81,18 +81,18 @@ public record DistillRecipe(
         DataRecipe.defaults(),
         false,
         4,
-        3,
+        3.5,
         Renoising.DECOUPLED_HYBRID,
         Normaliser.SHARED,
         1,
         1,
         new RegulariserRecipe.DistributionMatching(
-            1, new RoleRecipe(6e-4, 0, 0, 0, 0.99, 0, 1, 0.9)),
+            1, new RoleRecipe(1.2e-3, 0, 0, 0, 0.99, 0, 1, 0.9)),
         true,
         1,
-        new RoleRecipe(3e-4, 10, 0.6, 0, 0.99, 0, 1, 0.95),
+        new RoleRecipe(6e-4, 10, 0.7, 0, 0.99, 0, 1, 0.95),
         GuardRecipe.defaults(),
-        new RunRecipe(260, 16, Duration.ofMinutes(1), 2, 20));
+        new RunRecipe(235, 16, Duration.ofMinutes(1), 2, 20));
   }
 
   /**
