@@ -61,6 +61,7 @@ class RunFolderTest {
       run.writeRecipe("updates: 3\n");
       run.writeRecipe("updates: 4\n");
       run.writeProvenance(provenance);
+      save(run, 1, 1);
     }
     RunFolder reader = RunFolder.read(folder.resolve("run"), notices::add);
     assertThat(reader.readRecipe()).contains("updates: 4\n");
