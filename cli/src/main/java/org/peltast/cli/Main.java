@@ -83,7 +83,7 @@ public final class Main implements Runnable {
   private static Path path(String text) {
     if (text.length() > MAX_PATH) {
       throw new TypeConversionException(
-          "a path of %d characters is too long".formatted(text.length()));
+          "a path of more than %d characters is too long".formatted(MAX_PATH));
     }
     try {
       return Path.of(text);
