@@ -48,6 +48,7 @@ final class Child {
 
   Process start(List<String> command) throws IOException {
     ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().remove("JAVA_TOOL_OPTIONS"); // a JVM that has it says so first
     builder.environment().put("PELTAST_CACHE", folder.resolve("cache").toString());
     builder.redirectErrorStream(true).redirectOutput(output().toFile());
     return builder.start();
@@ -58,6 +59,21 @@ final class Child {
     Process process = start(command(arguments));
     assertThat(process.waitFor(4, TimeUnit.MINUTES)).isTrue();
     return process.exitValue();
+  }
+
+  /**
+   * Whether a child hears SIGINT: one that was started in the background of a script inherits that
+   * it is ignored, and no program can change that for a JVM.
+   */
+  static boolean hearsInterrupts() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    if (!Files.exists(status)) {
+      return true;
+    }
+    return Files.readAllLines(status).stream()
+        .filter(line -> line.startsWith("SigIgn:"))
+        .map(line -> Long.parseUnsignedLong(line.substring("SigIgn:".length()).strip(), 16))
+        .noneMatch(ignored -> (ignored & 2) != 0);
   }
 
   /** What the last one printed, without Java's own line about the kernels' module. */

@@ -101,7 +101,7 @@ class KillTest {
     Path asked = folder.resolve("asked");
     assertThat(stop(child, distill(asked, 6), asked, "-TERM")).isEqualTo(ExitCode.INTERRUPTED);
     assertThat(child.said()).contains("Stopping after this update", "Go on with: peltast distill");
-    assertThat(stop(child, distill(asked, 6), asked, "-INT", "-INT"))
+    assertThat(stop(child, distill(asked, 6), asked, interrupt(), interrupt()))
         .isEqualTo(ExitCode.INTERRUPTED);
     assertThat(child.run(distill(asked, 6))).as(child.said()).isZero();
     assertThat(results(asked)).isEqualTo(results(straight));
@@ -119,7 +119,8 @@ class KillTest {
     assertThat(child.run(train(child, straight))).as(child.said()).isZero();
 
     Path asked = folder.resolve("asked");
-    assertThat(stop(child, train(child, asked), asked, "-INT")).isEqualTo(ExitCode.INTERRUPTED);
+    assertThat(stop(child, train(child, asked), asked, interrupt()))
+        .isEqualTo(ExitCode.INTERRUPTED);
     Process killed = child.start(child.command(train(child, asked)));
     long before = lines(asked);
     while (killed.isAlive() && lines(asked) <= before) {
@@ -130,6 +131,11 @@ class KillTest {
     assertThat(child.run(train(child, asked))).as(child.said()).isZero();
     assertThat(results(asked)).isEqualTo(results(straight));
     assertThat(figures(asked)).isEqualTo(figures(straight)).hasSize(8);
+  }
+
+  /** Ctrl-C's signal, where it can be heard. */
+  private static String interrupt() throws IOException {
+    return Child.hearsInterrupts() ? "-INT" : "-TERM";
   }
 
   /** Sends signals once the run has logged an update that was not there before. */
