@@ -38,7 +38,7 @@ public final class DecoupledDmd implements Method {
    * @param engineWeight w_CA; 0 switches the engine off and its evaluations with it
    * @param regulariserWeight w_DM; 0 switches the regulariser off and its evaluations with it
    * @param freshRollouts whether the regulariser learns from new images, or from the update's own
-   * @param microBatches in how many parts a batch is computed, with the same result
+   * @param microBatches in how many parts each thread computes its share, with the same result
    */
   public record Settings(
       StepGrid grid,
@@ -140,15 +140,12 @@ public final class DecoupledDmd implements Method {
   @Override
   public Figures update(Progress progress, Batch batch, Rng rng) {
     Figures figures = new Figures();
-    List<Batch> parts = batch.parts(settings.microBatches());
-    try (Scope scope = Scope.open()) {
+    try (Scope scope = Scope.open();
+        Shares shares = new Shares(batch, settings.microBatches())) {
       long begin = System.nanoTime();
       Rng own = rng.fork("generator");
       int step = rollout.draw(own);
-      List<Tensor> images = new ArrayList<>();
-      for (Batch part : parts) {
-        images.add(Scope.compute(() -> accumulate(part, share(part, batch), step, own, figures)));
-      }
+      shares.each(figures, (part, noted) -> accumulate(part, step, own, noted));
       figures
           .put("step", step)
           .putAll(role.name(), role.step(progress.update(), progress.updates()));
@@ -157,7 +154,7 @@ public final class DecoupledDmd implements Method {
       begin = System.nanoTime();
       if (regulariserWeight > 0) {
         for (int i = 0; i < regulariser.updates(); i++) {
-          Figures learnt = learn(progress, batch, parts, images, rng.fork("regulariser").fork(i));
+          Figures learnt = learn(progress, shares, rng.fork("regulariser").fork(i));
           if (i == regulariser.updates() - 1) {
             learnt.values().forEach(figures::put);
           }
@@ -168,16 +165,9 @@ public final class DecoupledDmd implements Method {
     return figures;
   }
 
-  private static double share(Batch part, Batch whole) {
-    return (double) part.size() / whole.size();
-  }
-
-  /**
-   * Steps 2 to 6 for a part of the batch: rollout, prediction, draws, directions, gradients.
-   *
-   * @return the generator's images, detached
-   */
-  private Tensor accumulate(Batch part, double share, int step, Rng rng, Figures figures) {
+  /** Steps 2 to 6 for a part of the batch: rollout, prediction, draws, directions, gradients. */
+  private void accumulate(Shares.Part share, int step, Rng rng, Figures figures) {
+    Batch part = share.batch();
     Network.Text text = student.network().read(part.condition());
     Rollout.Start start = rollout.walk(student, text.detached(), part, step, rng.fork("rollout"));
     Tensor images = student.clean(start.xt(), start.time(), text);
@@ -200,16 +190,19 @@ public final class DecoupledDmd implements Method {
             : null;
     questions.answer();
 
-    Tensor loss = loss(images, seen, engine, pull, share, figures).mul(share);
+    double weight = share.share();
+    Tensor loss = loss(images, seen, engine, pull, weight, figures).mul(weight);
     figures.add("loss", DivergedException.require("generator's loss", loss.item()));
     loss.backward();
     Tensor guided = engine == null ? null : engine.guided();
-    describe(seen, guided, share, figures);
-    appearance.of(seen).forEach((n, v) -> figures.add(n, share * v));
+    describe(seen, guided, weight, figures);
+    appearance.of(seen).forEach((n, v) -> figures.add(n, weight * v));
     if (guided != null) {
-      appearance.of(guided).forEach((n, v) -> figures.add("teacher." + n, share * v));
+      appearance.of(guided).forEach((n, v) -> figures.add("teacher." + n, weight * v));
     }
-    return seen;
+    if (!settings.freshRollouts()) {
+      share.leave(seen);
+    }
   }
 
   /** Captions as the frozen teacher reads them. */
@@ -322,17 +315,16 @@ public final class DecoupledDmd implements Method {
   }
 
   /** Step 7: one update of the regulariser's own, on fresh images or the generator update's. */
-  private Figures learn(
-      Progress progress, Batch batch, List<Batch> parts, List<Tensor> images, Rng rng) {
+  private Figures learn(Progress progress, Shares shares, Rng rng) {
     Figures figures = new Figures();
     int step = rollout.draw(rng);
-    for (int i = 0; i < parts.size(); i++) {
-      Batch part = parts.get(i);
-      try (Scope scope = Scope.open()) {
-        Tensor shown = settings.freshRollouts() ? generate(part, step, rng) : images.get(i);
-        regulariser.learn(shown, part, share(part, batch), rng.fork("learning"), figures);
-      }
-    }
+    shares.each(
+        figures,
+        (share, noted) -> {
+          Batch part = share.batch();
+          Tensor shown = settings.freshRollouts() ? generate(part, step, rng) : share.left();
+          regulariser.learn(shown, part, share.share(), rng.fork("learning"), noted);
+        });
     regulariser.step(progress, figures);
     return figures;
   }

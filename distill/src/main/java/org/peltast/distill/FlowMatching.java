@@ -5,7 +5,6 @@ import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.Rng;
-import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -20,7 +19,7 @@ public final class FlowMatching implements Method {
    * @param emptyCaptions the share of captions replaced by the empty one
    * @param timeMean mean of the normal number whose logistic function is the pre-shift time
    * @param timeDeviation its standard deviation
-   * @param microBatches in how many parts a batch is computed, with the same result
+   * @param microBatches in how many parts each thread computes its share, with the same result
    */
   public record Settings(
       double emptyCaptions, double timeMean, double timeDeviation, int microBatches) {
@@ -72,12 +71,14 @@ public final class FlowMatching implements Method {
   @Override
   public Figures update(Progress progress, Batch batch, Rng rng) {
     Figures figures = new Figures();
-    for (Batch part : batch.parts(settings.microBatches())) {
-      try (Scope scope = Scope.open()) {
-        Tensor loss = loss(part, rng).mul((double) part.size() / batch.size());
-        figures.add("loss", DivergedException.require("teacher's loss", loss.item()));
-        loss.backward();
-      }
+    try (Shares shares = new Shares(batch, settings.microBatches())) {
+      shares.each(
+          figures,
+          (part, noted) -> {
+            Tensor loss = loss(part.batch(), rng).mul(part.share());
+            noted.add("loss", DivergedException.require("teacher's loss", loss.item()));
+            loss.backward();
+          });
     }
     return figures.putAll(teacher.name(), teacher.step(progress.update(), progress.updates()));
   }

@@ -1,6 +1,7 @@
 package org.peltast.distill;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
@@ -30,10 +31,10 @@ final class ClosedForm implements Network {
   private final Parameter offset = parameters.declare("offset", Parameters.Init.zeros(), 1);
 
   /** The items of each evaluation. */
-  final List<Integer> evaluations = new ArrayList<>();
+  final List<Integer> evaluations = Collections.synchronizedList(new ArrayList<>());
 
   /** What was read, each time. */
-  final List<Reading> readings = new ArrayList<>();
+  final List<Reading> readings = Collections.synchronizedList(new ArrayList<>());
 
   ClosedForm(Formula formula) {
     this.formula = formula;

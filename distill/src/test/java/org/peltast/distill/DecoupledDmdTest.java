@@ -9,17 +9,20 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.tensor.Engine;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /** What an update asks of whom, who learns from it, and that computing it in parts changes none. */
+@ExtendWith(OneThread.class)
 class DecoupledDmdTest {
   private static final int CLASSES = 3;
   private Scope scope;
@@ -186,17 +189,48 @@ class DecoupledDmdTest {
       Figures a = whole.update(batch);
       Figures b = parts.update(batch);
       assertThat(parts.teacher.evaluations).containsExactly(6, 6, 9);
-      assertThat(b.values().keySet()).containsExactlyElementsOf(a.values().keySet());
-      a.values()
-          .forEach(
-              (name, value) -> {
-                if (!name.startsWith("seconds")) {
-                  assertThat(b.get(name)).as(name).isCloseTo(value, within(1e-6));
-                }
-              });
+      assertSame(a, b);
       assertSame(whole.studentRole, parts.studentRole);
       assertSame(whole.fakeRole, parts.fakeRole);
     }
+  }
+
+  /** Seven items by three threads, which differentiate side by side, in one part and in two. */
+  @ParameterizedTest
+  @CsvSource({"false, 1", "true, 1", "true, 2"})
+  void threadsGiveTheSameUpdate(boolean freshRollouts, int microBatches) {
+    Batch batch = Toys.points(CLASSES, null, 0, 1, 2, 0, 1, 1, 2);
+    try (Bench alone = new Bench(parts(freshRollouts, 1), 2);
+        Bench crew = new Bench(parts(freshRollouts, microBatches), 2)) {
+      Figures a = alone.update(batch);
+      Engine.threads(3);
+      for (int again = 0; again < 3; again++) { // gradients are gone after an update
+        Figures b = crew.update(batch);
+        if (again == 0) {
+          assertThat(crew.teacher.evaluations)
+              .containsExactlyInAnyOrder(
+                  microBatches == 1 ? new Integer[] {6, 6, 9} : new Integer[] {3, 3, 3, 3, 3, 6});
+          assertSame(a, b);
+          assertSame(alone.studentRole, crew.studentRole);
+          assertSame(alone.fakeRole, crew.fakeRole);
+        }
+      }
+      Engine.threads(1);
+      alone.update(batch);
+      alone.update(batch);
+      assertSame(alone.studentRole, crew.studentRole);
+    }
+  }
+
+  private static void assertSame(Figures a, Figures b) {
+    assertThat(b.values().keySet()).containsExactlyElementsOf(a.values().keySet());
+    a.values()
+        .forEach(
+            (name, value) -> {
+              if (!name.startsWith("seconds")) {
+                assertThat(b.get(name)).as(name).isCloseTo(value, within(1e-6));
+              }
+            });
   }
 
   private static DecoupledDmd.Settings parts(boolean freshRollouts, int count) {

@@ -10,6 +10,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.RectifiedFlow;
@@ -19,6 +20,7 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
+@ExtendWith(OneThread.class)
 class FlowMatchingTest {
   private static final FlowMatching.Settings PLAIN = new FlowMatching.Settings(0, 0, 1, 1);
   private Scope scope;

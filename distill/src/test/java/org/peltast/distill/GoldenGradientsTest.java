@@ -14,6 +14,7 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -38,6 +39,7 @@ import org.peltast.tensor.TensorFiles;
  * ({@code oracles/distillation.py}). The generator is its image itself, so its gradient is the
  * image's; teacher and fake answer from the file.
  */
+@ExtendWith(OneThread.class)
 class GoldenGradientsTest {
   @TempDir Path folder;
   private Scope scope;

@@ -46,8 +46,7 @@ public final class AdamW implements AutoCloseable {
   private final Parameters parameters;
   private final Settings settings;
   private final Scope scope = Scope.detached();
-  private final List<Tensor> first = new ArrayList<>();
-  private final List<Tensor> second = new ArrayList<>();
+  private final Map<Parameter, Moments> moments = new LinkedHashMap<>();
   private long steps;
 
   /** An optimiser of these weights, with all moments zero. */
@@ -56,10 +55,16 @@ public final class AdamW implements AutoCloseable {
     this.settings = settings;
     try (Scope s = Scope.open()) {
       for (Parameter p : parameters.all()) {
-        first.add(scope.keep(Tensor.zeros(DType.FLOAT32, parameters.device(), p.value().shape())));
-        second.add(scope.keep(Tensor.zeros(DType.FLOAT32, parameters.device(), p.value().shape())));
+        moments.put(p, new Moments(zeros(p), zeros(p)));
       }
     }
+  }
+
+  /** Moving averages of a weight's gradient and of its square. */
+  private record Moments(Tensor first, Tensor second) {}
+
+  private Tensor zeros(Parameter p) {
+    return scope.keep(Tensor.zeros(DType.FLOAT32, parameters.device(), p.value().shape()));
   }
 
   /**
@@ -73,15 +78,20 @@ public final class AdamW implements AutoCloseable {
       throw new TensorException(
           "the learning rate must be finite and not negative, got " + learningRate);
     }
-    if (parameters.all().size() != first.size()) {
+    if (parameters.all().size() != moments.size()) {
       throw new TensorException(
           "AdamW was made for "
-              + first.size()
+              + moments.size()
               + " weights, but now there are "
               + parameters.all().size()
               + ": make the optimiser when all layers are declared");
     }
     steps++;
+    Crew.each(parameters.shares(), share -> step(share, learningRate));
+    parameters.changed();
+  }
+
+  private void step(List<Parameter> share, double learningRate) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off();
         Lists weights = new Lists();
@@ -92,17 +102,17 @@ public final class AdamW implements AutoCloseable {
         Lists counts = new Lists()) {
       // The kernel takes the number of this step beside each weight; it only reads it.
       Tensor count = Tensor.full((double) steps, DType.FLOAT32, parameters.device());
-      List<Parameter> all = parameters.all();
-      for (int i = 0; i < all.size(); i++) {
-        Tensor w = all.get(i).value();
+      for (Parameter p : share) {
+        Tensor w = p.whole();
         Tensor g = w.grad();
-        if (g == null) {
+        Moments own = moments.get(p);
+        if (g == null || own == null) {
           continue;
         }
         weights.add(w);
         grads.add(g);
-        m.add(first.get(i));
-        v.add(second.get(i));
+        m.add(own.first());
+        v.add(own.second());
         counts.add(count);
       }
       try (IValueVector stack = new IValueVector()) {
@@ -130,7 +140,6 @@ public final class AdamW implements AutoCloseable {
         throw Tensor.failure("AdamW", e);
       }
     }
-    parameters.changed();
   }
 
   private static void push(IValueVector stack, IValue... values) {
@@ -183,11 +192,11 @@ public final class AdamW implements AutoCloseable {
   /** The moments by name ({@code exp_avg.NAME}, {@code exp_avg_sq.NAME}): live, for checkpoints. */
   public Map<String, Tensor> state() {
     Map<String, Tensor> state = new LinkedHashMap<>();
-    List<Parameter> all = parameters.all();
-    for (int i = 0; i < all.size(); i++) {
-      state.put(FIRST + all.get(i).name(), first.get(i));
-      state.put(SECOND + all.get(i).name(), second.get(i));
-    }
+    moments.forEach(
+        (p, own) -> {
+          state.put(FIRST + p.name(), own.first());
+          state.put(SECOND + p.name(), own.second());
+        });
     return state;
   }
 

@@ -15,40 +15,62 @@ import org.jspecify.annotations.Nullable;
  * Threads that each work through a share of their own, with libtorch's operations on one thread
  * inside. Where operations are short this beats operations on many threads: nothing waits for
  * another until the end, so a busy machine slows it in proportion only.
+ *
+ * <p>Each share has a seat, counted from 0: a {@link Parameter} gathers a gradient for each seat,
+ * so shares of a batch can be differentiated side by side.
  */
 public final class Crew {
   private static final AtomicInteger COUNT = new AtomicInteger();
+  private static final ThreadLocal<Integer> SEAT = new ThreadLocal<>(); // null outside a crew
   private static @Nullable ExecutorService threads;
   private static int size;
 
   private Crew() {}
 
-  /** How many shares run side by side: libtorch's number of threads. */
+  /** How many shares run side by side: libtorch's number of threads, or 1 inside a share. */
   public static int size() {
-    return Engine.threads();
+    return SEAT.get() == null ? Engine.threads() : 1;
+  }
+
+  /** The seat of the share that this thread works on; 0 outside a crew. */
+  static int seat() {
+    Integer seat = SEAT.get();
+    return seat == null ? 0 : seat;
   }
 
   /**
-   * Hands each share to a thread and waits for all; the first failure is thrown once all are done.
-   * A single share is worked by the caller.
+   * Hands shares to threads and waits for all; the first failure is thrown once all are done.
+   * Whether gradients are recorded is as with the caller. A single share is worked by the caller,
+   * and so are all shares of one who sits in a crew already, at the seat that he has.
    */
   public static <T> void each(List<T> shares, Consumer<T> work) {
-    if (shares.size() == 1) {
-      work.accept(shares.get(0));
+    if (shares.size() == 1 || SEAT.get() != null) {
+      shares.forEach(work);
       return;
     }
     int threads = size();
     ExecutorService crew = crew(threads);
     List<Future<?>> running = new ArrayList<>();
+    boolean recording = Autograd.isOn();
     // OpenBLAS has one number of threads for the process, and lets one product at a time use them.
     openblas_nolapack.blas_set_num_threads(1);
     try {
-      for (T share : shares) {
-        running.add(crew.submit(() -> work.accept(share)));
+      for (int i = 0; i < shares.size(); i++) {
+        int seat = i;
+        running.add(crew.submit(() -> sit(seat, recording, () -> work.accept(shares.get(seat)))));
       }
       await(running);
     } finally {
       openblas_nolapack.blas_set_num_threads(threads);
+    }
+  }
+
+  private static void sit(int seat, boolean recording, Runnable work) {
+    SEAT.set(seat);
+    try (Autograd mode = recording ? Autograd.on() : Autograd.off()) {
+      work.run();
+    } finally {
+      SEAT.remove();
     }
   }
 

@@ -28,7 +28,9 @@ public final class CustomGradient {
      * The gradients of the loss by each input; called at most once, without recording.
      *
      * @param result the gradient by the result, of the result's shape
-     * @return one for each input, in order and of its shape; null where it is zero or not asked for
+     * @return one for each input, in order and of its shape; null where it is zero or not asked
+     *     for. The gradients of {@link Parameter}s may be added to {@link Parameter#gradient}
+     *     instead
      */
     List<@Nullable Tensor> gradients(Tensor result);
 

@@ -1,6 +1,7 @@
 package org.peltast.tensor;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -36,12 +37,16 @@ public final class Ema implements AutoCloseable {
   public void update() {
     updates++;
     double d = Math.min(decay, (1.0 + updates) / (10.0 + updates));
+    Crew.each(source.shares(), share -> move(share, 1 - d));
+  }
+
+  private void move(List<Parameter> share, double towards) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
-      for (Parameter p : source.all()) {
+      for (Parameter p : share) {
         Tensor a = average.get(p.name());
         if (a != null) {
-          a.lerpInPlace(p.value().detach(), 1 - d);
+          a.lerpInPlace(p.whole().detach(), towards);
         }
       }
     }

@@ -1,7 +1,9 @@
 package org.peltast.tensor;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** What is done to gradients between the backward pass and the optimiser. */
 public final class Gradients {
@@ -17,28 +19,36 @@ public final class Gradients {
     if (!(limit > 0)) {
       throw new TensorException("the clipping norm must be positive, got " + limit);
     }
+    List<List<Parameter>> shares = parameters.shares();
+    Map<List<Parameter>, Double> squares = new ConcurrentHashMap<>();
+    Crew.each(shares, share -> squares.put(share, square(share)));
+    double sum = 0;
+    for (List<Parameter> share : shares) { // in one order, whoever was first
+      sum += squares.getOrDefault(share, 0.0);
+    }
+    double norm = Math.sqrt(sum);
+    if (norm > limit) {
+      Crew.each(shares, share -> scale(share, limit / (norm + 1e-6)));
+    }
+    return norm;
+  }
+
+  private static double square(List<Parameter> share) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
-      List<Tensor> grads = new ArrayList<>();
-      List<Tensor> norms = new ArrayList<>();
-      for (Parameter p : parameters.all()) {
-        Tensor g = p.value().grad();
-        if (g != null) {
-          grads.add(g);
-          norms.add(g.reshape(-1).norm(false, 0));
-        }
-      }
-      if (norms.isEmpty()) {
-        return 0;
-      }
-      double norm = Tensor.stack(norms, 0).norm(false, 0).item();
-      if (norm > limit) {
-        double factor = limit / (norm + 1e-6);
-        for (Tensor g : grads) {
-          g.scaleInPlace(factor);
-        }
-      }
-      return norm;
+      List<Tensor> norms = present(share).stream().map(g -> g.reshape(-1).norm(false, 0)).toList();
+      return norms.isEmpty() ? 0 : Math.pow(Tensor.stack(norms, 0).norm(false, 0).item(), 2);
     }
+  }
+
+  private static void scale(List<Parameter> share, double factor) {
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      present(share).forEach(g -> g.scaleInPlace(factor));
+    }
+  }
+
+  private static List<Tensor> present(List<Parameter> share) {
+    return share.stream().map(p -> p.whole().grad()).filter(Objects::nonNull).toList();
   }
 }

@@ -1,21 +1,38 @@
 package org.peltast.tensor;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** One weight of a network: its float32 value, and that value in the dtype of products. */
+/**
+ * One weight of a network: its float32 value, and that value in the dtype of products.
+ *
+ * <p>The shares of a {@link Crew} each see the same value with a gradient of its own, so that they
+ * can be differentiated side by side; {@link Parameters#gatherGradients} adds these up.
+ */
 public final class Parameter {
   private final Parameters owner;
   private final String name;
   private final Parameters.Init init;
-  private final Tensor value;
+  private final List<Seat> seats = new ArrayList<>(); // the first is the value itself
   private @Nullable Tensor cast;
   private int castVersion = -1;
+
+  /** The value as one seat of a crew sees it. */
+  private static final class Seat {
+    final Tensor value;
+    @Nullable Tensor gradient; // kept memory, in use or not
+
+    Seat(Tensor value) {
+      this.value = value;
+    }
+  }
 
   Parameter(Parameters owner, String name, Parameters.Init init, Tensor value) {
     this.owner = owner;
     this.name = name;
     this.init = init;
-    this.value = value;
+    seats.add(new Seat(value));
   }
 
   /** The full name, as in the checkpoint. */
@@ -27,9 +44,73 @@ public final class Parameter {
     return init;
   }
 
-  /** The float32 value. */
+  /** The float32 value; recorded inside a crew, with the gradient of the share that asks. */
   public Tensor value() {
-    return value;
+    return Autograd.isOn() ? seat().value : whole();
+  }
+
+  /** The value with the gradient of the whole batch, whoever asks. */
+  synchronized Tensor whole() {
+    return seats.get(0).value;
+  }
+
+  private synchronized Seat seat() {
+    int wanted = owner.isTrainable() ? Crew.seat() : 0;
+    while (seats.size() <= wanted) {
+      try (Scope s = Scope.open()) {
+        Tensor same = owner.keep(seats.get(0).value.detach());
+        seats.add(new Seat(same.requireGrad(true)));
+      }
+    }
+    return seats.get(wanted);
+  }
+
+  /**
+   * The gradient to add to, inside a crew the share's own; zeros in kept memory where there was
+   * none: fresh memory costs more than what is written to it.
+   */
+  public Tensor gradient() {
+    Seat seat = seat();
+    Tensor present = seat.value.grad();
+    if (present != null) {
+      return present;
+    }
+    Tensor zeros = seat.gradient;
+    if (zeros == null) {
+      try (Scope s = Scope.open()) {
+        zeros = owner.keep(Tensor.zeros(DType.FLOAT32, owner.device(), seat.value.shape()));
+      }
+      seat.gradient = zeros;
+    } else {
+      zeros.zeroInPlace();
+    }
+    seat.value.accumulateGrad(zeros);
+    return zeros;
+  }
+
+  /** Adds the gradients of all seats to the first's, in order. */
+  synchronized void gather() {
+    for (Seat seat : seats.subList(1, seats.size())) {
+      Tensor g = seat.value.grad();
+      if (g != null) {
+        seats.get(0).value.accumulateGrad(g);
+        seat.value.clearGrad();
+      }
+    }
+  }
+
+  /** Drops the gradients of all seats. */
+  synchronized void clearGradients() {
+    for (Seat seat : seats) {
+      seat.value.clearGrad();
+    }
+  }
+
+  /** Asks for the gradients of all seats, or no longer. */
+  synchronized void trainable(boolean wanted) {
+    for (Seat seat : seats) {
+      seat.value.requireGrad(wanted);
+    }
   }
 
   /**
@@ -42,16 +123,21 @@ public final class Parameter {
   public Tensor inProducts() {
     DType wanted = owner.precision().products();
     if (wanted == DType.FLOAT32) {
-      return value;
+      return value();
     }
     if (owner.isTrainable() && Autograd.isOn()) {
-      return value.to(wanted);
+      return value().to(wanted);
     }
+    return cast(wanted);
+  }
+
+  private synchronized Tensor cast(DType wanted) {
+    Tensor value = whole();
     Tensor kept = cast;
     if (kept == null) {
       try (Scope s = Scope.open();
           Autograd off = Autograd.off()) {
-        kept = owner.scope().keep(value.to(wanted));
+        kept = owner.keep(value.to(wanted));
       }
       cast = kept;
       castVersion = owner.version();

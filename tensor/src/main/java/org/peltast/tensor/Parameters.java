@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * computed; a layer asks a parameter for its {@link Parameter#inProducts() value in that dtype}.
  */
 public final class Parameters implements AutoCloseable {
+  /** Below so many weights a pass over them is shorter than waking a thread. */
+  private static final long WORTH_THREADS = 1 << 18;
+
   private final Map<String, Parameter> byName;
   private final String prefix;
   private final Shared shared;
@@ -197,9 +200,7 @@ public final class Parameters implements AutoCloseable {
   /** Asks for all weights' gradients, or no longer. */
   public Parameters trainable(boolean wanted) {
     shared.trainable = wanted;
-    for (Parameter p : byName.values()) {
-      p.value().requireGrad(wanted);
-    }
+    byName.values().forEach(p -> p.trainable(wanted));
     changed();
     return this;
   }
@@ -250,15 +251,49 @@ public final class Parameters implements AutoCloseable {
     return shared.version;
   }
 
-  Scope scope() {
-    return shared.scope;
+  /** Makes a tensor live as long as the weights. */
+  Tensor keep(Tensor tensor) {
+    synchronized (shared) {
+      return shared.scope.keep(tensor);
+    }
+  }
+
+  /** How many tensors live as long as the weights. */
+  int tensors() {
+    synchronized (shared) {
+      return shared.scope.size();
+    }
+  }
+
+  /**
+   * The weights in consecutive lists of nearly equal size, for a crew to work on; one list where
+   * that would not be worth the threads' while.
+   */
+  List<List<Parameter>> shares() {
+    List<Parameter> all = all();
+    long count = count();
+    int n = shared.device.kind() == Device.Kind.CPU && count > WORTH_THREADS ? Crew.size() : 1;
+    List<List<Parameter>> shares = new ArrayList<>();
+    int from = 0;
+    long seen = 0;
+    for (int i = 0; i < all.size(); i++) {
+      seen += all.get(i).whole().count();
+      if (seen * n >= count * (shares.size() + 1)) {
+        shares.add(all.subList(from, i + 1));
+        from = i + 1;
+      }
+    }
+    return shares;
+  }
+
+  /** Adds up the gradients that the shares of a crew gathered, each at its own seat. */
+  public void gatherGradients() {
+    Crew.each(shares(), share -> Scope.run(() -> share.forEach(Parameter::gather)));
   }
 
   /** Drops all gradients. */
   public void clearGradients() {
-    for (Parameter p : byName.values()) {
-      p.value().clearGrad();
-    }
+    byName.values().forEach(Parameter::clearGradients);
   }
 
   /** Frees the weights. */

@@ -85,7 +85,7 @@ class MemoryTest {
         double first = 0;
         double last = 0;
         int owned = scope.size();
-        int weights = p.scope().size();
+        int weights = p.tensors();
         for (int step = 0; step < 100; step++) {
           try (Scope inner = Scope.open()) {
             try (Autograd off = Autograd.off()) {
@@ -101,12 +101,12 @@ class MemoryTest {
           }
           if (step == 0) {
             first = last;
-            weights = p.scope().size(); // with the casts, if there are any
+            weights = p.tensors(); // with the casts, if there are any
           }
         }
         assertThat(last).as("the loss, from %s", first).isLessThan(0.5 * first);
         assertThat(scope.size()).isEqualTo(owned);
-        assertThat(p.scope().size()).isEqualTo(weights);
+        assertThat(p.tensors()).isEqualTo(weights);
       }
     }
   }

@@ -1,5 +1,6 @@
 package org.peltast.cli.bench;
 
+import java.util.function.Supplier;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
@@ -18,21 +19,22 @@ record MeteredNetwork(
     implements Network {
   @Override
   public Text read(Condition condition) {
-    boolean gradient = Autograd.isOn();
-    ledger.enter();
-    Text text = inside.read(condition);
-    ledger.leave(gradient ? learning : frozen, shape.readOperations(condition.batch()), gradient);
-    return text;
+    return metered(0, shape.readOperations(condition.batch()), () -> inside.read(condition));
   }
 
   @Override
   public Tensor forward(Tensor x, Tensor t, Text text) {
-    boolean gradient = Autograd.isOn();
     int images = (int) x.size(0);
+    return metered(images, shape.forwardOperations(images), () -> inside.forward(x, t, text));
+  }
+
+  private <T> T metered(long images, double operations, Supplier<T> evaluation) {
+    boolean gradient = Autograd.isOn();
     ledger.enter();
-    Tensor answer = inside.forward(x, t, text);
-    ledger.leave(gradient ? learning : frozen, shape.forwardOperations(images), gradient);
-    ledger.count(gradient, images / shape.batch());
+    long begin = System.nanoTime();
+    T answer = evaluation.get();
+    long nanos = System.nanoTime() - begin;
+    ledger.leave(gradient ? learning : frozen, nanos, operations, images, gradient);
     return answer;
   }
 

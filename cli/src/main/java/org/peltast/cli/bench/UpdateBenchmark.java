@@ -34,6 +34,7 @@ import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Engine;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
@@ -53,7 +54,7 @@ public final class UpdateBenchmark implements AutoCloseable {
   private static final StepGrid GRID = StepGrid.uniform(2);
 
   private final UpdateShape shape;
-  private final Ledger ledger = new Ledger();
+  private final Ledger ledger;
   private final Scope features = Scope.detached();
   private final ZImageTransformer teacher;
   private final ZImageTransformer student;
@@ -65,6 +66,7 @@ public final class UpdateBenchmark implements AutoCloseable {
   /** Networks of that shape, on the CPU. */
   public UpdateBenchmark(UpdateShape shape, Precision precision) {
     this.shape = shape;
+    ledger = new Ledger(Math.min(Engine.threads(), shape.batch()));
     teacher = new ZImageTransformer(shape.config(), Parameters.on(Device.CPU, precision));
     fill(teacher.parameters());
     student = teacher.copy();
@@ -161,8 +163,8 @@ public final class UpdateBenchmark implements AutoCloseable {
               new UpdateMeasurement(
                   figures.get("seconds"),
                   ledger.gflop(),
-                  ledger.evaluations(),
-                  ledger.learningEvaluations(),
+                  (int) (ledger.images() / shape.batch()),
+                  (int) (ledger.learntImages() / shape.batch()),
                   ledger.seconds()),
               done);
           return Observer.Verdict.GO_ON;

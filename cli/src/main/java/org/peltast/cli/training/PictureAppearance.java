@@ -11,10 +11,10 @@ import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
-/** Saturation and colour cast of the first few latents, decoded. */
+/** Saturation and colour cast of the first few latents of a thread's share, decoded. */
 record PictureAppearance(Codec codec) implements Appearance {
   /** Decoding costs time in every update: a few pictures show a drift well enough. */
-  private static final int PICTURES = 4;
+  private static final int PICTURES = 2;
 
   @Override
   public Map<String, Double> of(Tensor latents) {

@@ -107,13 +107,13 @@ final class Block {
 
   /** The matrices as the fused block takes them. */
   BlockWeights weights() {
-    return BlockWeights.of(
-        attention.toQ().value(),
-        attention.toK().value(),
-        attention.toV().value(),
-        attention.toOut().value(),
-        feedForward.w1().value(),
-        feedForward.w2().value(),
-        feedForward.w3().value());
+    return new BlockWeights(
+        attention.toQ(),
+        attention.toK(),
+        attention.toV(),
+        attention.toOut(),
+        feedForward.w1(),
+        feedForward.w2(),
+        feedForward.w3());
   }
 }

@@ -27,7 +27,7 @@ final class Rope implements AutoCloseable {
   }
 
   /** Caption rows 0 … n − 1 at (1 + row, 0, 0): complex64 [n, headDim / 2]. */
-  Tensor caption(int rows) {
+  synchronized Tensor caption(int rows) {
     return known.computeIfAbsent(
         List.of(rows),
         k -> {
@@ -43,7 +43,7 @@ final class Rope implements AutoCloseable {
    * Image tokens at (captionRows + 1, row, column), then pad tokens at the origin: complex64
    * [tokens, headDim / 2].
    */
-  Tensor image(int captionRows, int height, int width, int tokens) {
+  synchronized Tensor image(int captionRows, int height, int width, int tokens) {
     return known.computeIfAbsent(
         List.of(captionRows, height, width, tokens),
         k -> {

@@ -1,5 +1,7 @@
 package org.peltast.models.zimage.fused;
 
+import static org.peltast.models.zimage.fused.BlockWeights.transposed;
+
 import org.peltast.tensor.fused.Gate;
 import org.peltast.tensor.fused.Norms;
 import org.peltast.tensor.fused.Rotary;
@@ -36,9 +38,9 @@ final class FusedBlock {
   void forward(Shape s, Activations in, Positions places, Rows y, Scratch t) {
     Factors.Kept f = in.factors;
     Norms.forward(s.norms(), in.x.memory, f.attentionIn, t.n.memory, in.r1);
-    in.q.rows.assignProduct(t.n.rows, w.toQ().transposed());
-    in.k.rows.assignProduct(t.n.rows, w.toK().transposed());
-    t.values.rows.assignProduct(t.n.rows, w.toV().transposed());
+    in.q.rows.assignProduct(t.n.rows, transposed(w.toQ()));
+    in.k.rows.assignProduct(t.n.rows, transposed(w.toK()));
+    t.values.rows.assignProduct(t.n.rows, transposed(w.toV()));
     Rotary.forward(s.rotary(), in.q.memory, f.query, places.turns(), in.qh.memory);
     Rotary.forward(s.rotary(), in.k.memory, f.key, places.turns(), in.kh.memory);
     in.vh.takeRows(t.values);
@@ -46,25 +48,24 @@ final class FusedBlock {
     Softmax.forward(in.p.memory, s.items(), s.tokens(), places.mask());
     t.ah.each.assignProduct(in.p.each, in.vh.each);
     t.ah.giveRows(in.a);
-    in.o.rows.assignProduct(in.a.rows, w.toOut().transposed());
+    in.o.rows.assignProduct(in.a.rows, transposed(w.toOut()));
     Norms.join(s.norms(), in.x.memory, in.o.memory, f.attentionOut, in.h.memory, in.r2);
 
     Norms.forward(s.norms(), in.h.memory, f.feedForwardIn, t.n.memory, in.r3);
-    in.u.rows.assignProduct(t.n.rows, w.w1().transposed());
-    in.v.rows.assignProduct(t.n.rows, w.w3().transposed());
+    in.u.rows.assignProduct(t.n.rows, transposed(w.w1()));
+    in.v.rows.assignProduct(t.n.rows, transposed(w.w3()));
     Gate.forward(in.u.memory, in.v.memory, t.gated.memory);
-    in.f.rows.assignProduct(t.gated.rows, w.w2().transposed());
+    in.f.rows.assignProduct(t.gated.rows, transposed(w.w2()));
     Norms.join(s.norms(), in.h.memory, in.f.memory, f.feedForwardOut, y.memory, in.r4);
   }
 
   /**
-   * The backward half; uses up the activations.
+   * The backward half; adds to the gradients of the weights and uses up the activations.
    *
-   * @param g what the gradients of the weights are added to
    * @param t its {@code d} is the gradient by y on entry, by x on return; the factors' gradients
    *     are added to its {@code factors}
    */
-  void backward(Shape s, Activations in, Positions places, BlockWeights g, Scratch t) {
+  void backward(Shape s, Activations in, Positions places, Scratch t) {
     Factors.Kept f = in.factors;
     Factors.Kept df = t.factors;
     Rows d = t.d;
@@ -79,10 +80,10 @@ final class FusedBlock {
         df.feedForwardOut);
     t.gated.rows.assignProduct(t.dn.rows, w.w2().value());
     Gate.backward(in.u.memory, in.v.memory, t.gated.memory);
-    g.w2().value().addProduct(t.dn.columns, t.gated.rows);
+    w.w2().gradient().addProduct(t.dn.columns, t.gated.rows);
     Norms.again(s.norms(), in.h.memory, in.r3, f.feedForwardIn, t.n.memory);
-    g.w1().value().addProduct(in.u.columns, t.n.rows);
-    g.w3().value().addProduct(in.v.columns, t.n.rows);
+    w.w1().gradient().addProduct(in.u.columns, t.n.rows);
+    w.w3().gradient().addProduct(in.v.columns, t.n.rows);
     t.dn.rows.assignProduct(in.u.rows, w.w1().value());
     t.dn.rows.addProduct(in.v.rows, w.w3().value());
     Norms.backward(
@@ -104,7 +105,7 @@ final class FusedBlock {
         t.dn.memory,
         false,
         df.attentionOut);
-    g.toOut().value().addProduct(t.dn.columns, in.a.rows);
+    w.toOut().gradient().addProduct(t.dn.columns, in.a.rows);
     t.values.rows.assignProduct(t.dn.rows, w.toOut().value());
     t.ah.takeRows(t.values);
     t.dp.each.assignProduct(t.ah.each, in.vh.transposed);
@@ -118,9 +119,9 @@ final class FusedBlock {
         s.rotary(), in.k.memory, f.key, places.turns(), t.dk.memory, t.dkRows.memory, df.key);
     t.dv.giveRows(t.values);
     Norms.again(s.norms(), in.x.memory, in.r1, f.attentionIn, t.n.memory);
-    g.toQ().value().addProduct(t.dqRows.columns, t.n.rows);
-    g.toK().value().addProduct(t.dkRows.columns, t.n.rows);
-    g.toV().value().addProduct(t.values.columns, t.n.rows);
+    w.toQ().gradient().addProduct(t.dqRows.columns, t.n.rows);
+    w.toK().gradient().addProduct(t.dkRows.columns, t.n.rows);
+    w.toV().gradient().addProduct(t.values.columns, t.n.rows);
     t.dn.rows.assignProduct(t.dqRows.rows, w.toQ().value());
     t.dn.rows.addProduct(t.dkRows.rows, w.toK().value());
     t.dn.rows.addProduct(t.values.rows, w.toV().value());

@@ -14,16 +14,16 @@ import org.peltast.tensor.Tensor;
 import org.peltast.tensor.fused.Fused;
 
 /**
- * Blocks one after another, forward and backward, as one function in the graph. The batch is dealt
- * out to as many threads as libtorch has, each with a contiguous share that it takes a few items at
- * a time through all blocks: threads meet only at the end, and a few items' numbers stay in the
- * cache from one kernel to the next.
+ * Blocks one after another, forward and backward, as one function in the graph. The batch is taken
+ * a few items at a time through all blocks, so that their numbers stay in the cache from one kernel
+ * to the next; without gradients by a {@link Crew}, whose threads meet only at the end. What is to
+ * be differentiated stays on the caller's thread: whoever trains deals a batch to a crew before it
+ * comes here, and the weights' gradients are those of the crew's seats.
  */
 public final class FusedBlocks {
   /** Items a thread takes at a time. */
   private static final int ITEMS = 8;
 
-  private final List<BlockWeights> weights;
   private final List<FusedBlock> blocks;
   private final Shape shape;
 
@@ -44,7 +44,6 @@ public final class FusedBlocks {
       double eps,
       double headEps,
       boolean modulated) {
-    this.weights = List.copyOf(weights);
     this.blocks = weights.stream().map(FusedBlock::new).toList();
     this.shape = new Shape(1, 1, dim, heads, hidden, eps, headEps, modulated);
   }
@@ -89,51 +88,45 @@ public final class FusedBlocks {
   public Tensor forward(Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask) {
     List<Tensor> inputs = new ArrayList<>();
     inputs.add(x);
-    for (int i = 0; i < blocks.size(); i++) {
-      inputs.addAll(factors.get(i).all());
-      inputs.addAll(weights.get(i).values());
-    }
-    boolean keep = CustomGradient.wanted(inputs);
+    factors.forEach(f -> inputs.addAll(f.all()));
     Given given = new Given(x, factors, turns, mask);
-    List<List<Part>> shares = deal(x.size(0), (int) x.size(1));
     Tensor y = Tensor.zeros(x.shape());
-    Crew.each(shares, share -> share.forEach(part -> part.forward(given, y, keep)));
-    return keep
-        ? CustomGradient.record(
-            y,
-            inputs,
-            new CustomGradient.Backward() {
-              @Override
-              public List<@Nullable Tensor> gradients(Tensor dy) {
-                return backward(shares, dy);
-              }
+    List<Part> all = parts(x);
+    if (!CustomGradient.wanted(inputs)) {
+      Crew.each(all, part -> part.forward(given, y, false));
+      return y;
+    }
+    all.forEach(part -> part.forward(given, y, true));
+    return CustomGradient.record(
+        y,
+        inputs,
+        new CustomGradient.Backward() {
+          @Override
+          public List<@Nullable Tensor> gradients(Tensor dy) {
+            return backward(all, dy);
+          }
 
-              @Override
-              public void close() {
-                shares.forEach(share -> share.forEach(Part::giveBack));
-              }
-            })
-        : y;
+          @Override
+          public void close() {
+            all.forEach(Part::giveBack);
+          }
+        });
   }
 
   private record Given(Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask) {}
 
-  /** Contiguous shares, one a thread, cut into parts. */
-  private List<List<Part>> deal(long batch, int tokens) {
-    int threads = (int) Math.min(batch, Crew.size());
-    List<List<Part>> shares = new ArrayList<>();
-    int from = 0;
-    for (int i = 0; i < threads; i++) {
-      int to = (int) (batch * (i + 1) / threads);
-      List<Part> share = new ArrayList<>();
-      while (from < to) {
-        int n = Math.min(ITEMS, to - from);
-        share.add(new Part(from, shape.of(n, tokens)));
-        from += n;
-      }
-      shares.add(share);
+  /** The batch, cut up evenly: in a multiple of the number of threads, where it is large enough. */
+  private List<Part> parts(Tensor x) {
+    int batch = (int) x.size(0);
+    int threads = Crew.size();
+    int n = Math.min(batch, (batch + ITEMS * threads - 1) / (ITEMS * threads) * threads);
+    List<Part> parts = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      int from = (int) ((long) batch * i / n);
+      int to = (int) ((long) batch * (i + 1) / n);
+      parts.add(new Part(from, shape.of(to - from, (int) x.size(1))));
     }
-    return shares;
+    return parts;
   }
 
   /** A few items on their way through the blocks. */
@@ -180,8 +173,8 @@ public final class FusedBlocks {
       }
     }
 
-    /** The gradient by x in place of that by y; those of matrices are added up. */
-    void backward(Tensor dy, Tensor dx, List<BlockWeights> matrices, List<List<Tensor>> factors) {
+    /** Writes the gradients by x and by the factors; those by the matrices are added to them. */
+    void backward(Tensor dy, Tensor dx, List<List<Tensor>> factors) {
       Positions positions = places;
       if (positions == null) {
         throw new IllegalStateException("a backward half without its forward half");
@@ -192,7 +185,7 @@ public final class FusedBlocks {
         scratch.d.items.copyFrom(dy.narrow(0, from, s.items()));
         for (int i = blocks.size() - 1; i >= 0; i--) {
           scratch.factors.zero();
-          blocks.get(i).backward(s, kept.get(i), positions, matrices.get(i), scratch);
+          blocks.get(i).backward(s, kept.get(i), positions, scratch);
           List<Floats> own = scratch.factors.all();
           for (int k = 0; k < Factors.COUNT; k++) {
             Tensor g = own.get(k).tensor(); // [n, dim], or [1, headDim] in the first item's row
@@ -215,12 +208,8 @@ public final class FusedBlocks {
   }
 
   /** In the order of the inputs. */
-  private List<@Nullable Tensor> backward(List<List<Part>> shares, Tensor dy) {
+  private List<@Nullable Tensor> backward(List<Part> parts, Tensor dy) {
     Tensor dx = Tensor.zeros(dy.shape());
-    List<List<BlockWeights>> matrices = new ArrayList<>(); // of each share
-    for (int i = 0; i < shares.size(); i++) {
-      matrices.add(weights.stream().map(BlockWeights::zeros).toList());
-    }
     List<List<Tensor>> factors = new ArrayList<>(); // of each block: [B, width], a row an item
     for (int i = 0; i < blocks.size(); i++) {
       List<Tensor> each = new ArrayList<>();
@@ -229,31 +218,14 @@ public final class FusedBlocks {
       }
       factors.add(each);
     }
-    List<Integer> order = new ArrayList<>();
-    for (int i = 0; i < shares.size(); i++) {
-      order.add(i);
-    }
     Tensor cotangent = dy.contiguous();
-    Crew.each(
-        order,
-        i -> {
-          for (Part part : shares.get(i)) {
-            part.backward(cotangent, dx, matrices.get(i), factors);
-          }
-        });
+    parts.forEach(part -> part.backward(cotangent, dx, factors));
     List<@Nullable Tensor> all = new ArrayList<>();
     all.add(dx);
-    for (int i = 0; i < blocks.size(); i++) {
+    for (List<Tensor> each : factors) {
       for (int k = 0; k < Factors.COUNT; k++) {
-        Tensor rows = factors.get(i).get(k);
+        Tensor rows = each.get(k);
         all.add(k < 4 && shape.modulated() ? rows.unsqueeze(1) : rows.sum(false, 0));
-      }
-      for (int k = 0; k < BlockWeights.COUNT; k++) {
-        Tensor sum = matrices.get(0).get(i).values().get(k);
-        for (int lane = 1; lane < shares.size(); lane++) {
-          sum = sum.add(matrices.get(lane).get(i).values().get(k));
-        }
-        all.add(sum);
       }
     }
     return all;
