@@ -6,16 +6,19 @@ import org.peltast.tensor.Floats;
 
 /** SwiGLU's middle, {@code y = silu(u) ⊙ v} with {@code silu(u) = u σ(u)}. */
 public final class Gate {
+  /** Numbers a piece, between whose loops what they share lies in an array. */
+  private static final int PIECE = 1024;
+
   private Gate() {}
 
   /** {@code y = silu(u) ⊙ v}; all of one size, a multiple of the vector's. */
   public static void forward(Floats u, Floats v, Floats y) {
     Fused.require(v, u.count());
     Fused.require(y, u.count());
-    forward(u.bytes(), v.bytes(), y.bytes(), u.count() * Float.BYTES);
+    forwardRow(u.bytes(), v.bytes(), y.bytes(), u.count() * Float.BYTES);
   }
 
-  private static void forward(ByteBuffer u, ByteBuffer v, ByteBuffer y, int width) {
+  private static void forwardRow(ByteBuffer u, ByteBuffer v, ByteBuffer y, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector a = Lanes.load(u, i);
       Lanes.store(a.mul(sigmoid(a)).mul(Lanes.load(v, i)), y, i);
@@ -32,20 +35,45 @@ public final class Gate {
   public static void backward(Floats u, Floats v, Floats dy) {
     Fused.require(v, u.count());
     Fused.require(dy, u.count());
-    backward(u.bytes(), v.bytes(), dy.bytes(), u.count() * Float.BYTES);
+    float[] silus = new float[PIECE];
+    float[] slopes = new float[PIECE];
+    int size = u.count() * Float.BYTES;
+    for (int at = 0; at < size; at += PIECE * Float.BYTES) {
+      int end = Math.min(size, at + PIECE * Float.BYTES);
+      siluRow(u.bytes(), at, end, silus, slopes);
+      pullRow(v.bytes(), dy.bytes(), at, end, silus, slopes);
+      storeRow(slopes, u.bytes(), at, end);
+    }
   }
 
-  private static void backward(ByteBuffer u, ByteBuffer v, ByteBuffer dy, int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
+  /** silu(u) and its derivative. */
+  private static void siluRow(ByteBuffer u, int at, int end, float[] silus, float[] slopes) {
+    for (int i = at, k = 0; i < end; i += Lanes.STEP, k += Lanes.WIDTH) {
       FloatVector a = Lanes.load(u, i);
-      FloatVector b = Lanes.load(v, i);
-      FloatVector g = Lanes.load(dy, i);
       FloatVector sigmoid = sigmoid(a);
       FloatVector silu = a.mul(sigmoid);
-      FloatVector slope = sigmoid.add(silu.mul(sigmoid.neg().add(1f)));
-      Lanes.store(g.mul(b).mul(slope), u, i);
+      silu.intoArray(silus, k);
+      silu.sub(silu.mul(sigmoid)).add(sigmoid).intoArray(slopes, k);
+    }
+  }
+
+  /** dv and y in their places; du in place of the slopes. */
+  private static void pullRow(
+      ByteBuffer v, ByteBuffer dy, int at, int end, float[] silus, float[] slopes) {
+    for (int i = at, k = 0; i < end; i += Lanes.STEP, k += Lanes.WIDTH) {
+      FloatVector b = Lanes.load(v, i);
+      FloatVector g = Lanes.load(dy, i);
+      FloatVector silu = FloatVector.fromArray(Lanes.SPECIES, silus, k);
+      FloatVector slope = FloatVector.fromArray(Lanes.SPECIES, slopes, k);
       Lanes.store(g.mul(silu), v, i);
       Lanes.store(silu.mul(b), dy, i);
+      g.mul(b).mul(slope).intoArray(slopes, k);
+    }
+  }
+
+  private static void storeRow(float[] from, ByteBuffer to, int at, int end) {
+    for (int i = at, k = 0; i < end; i += Lanes.STEP, k += Lanes.WIDTH) {
+      Lanes.store(FloatVector.fromArray(Lanes.SPECIES, from, k), to, i);
     }
   }
 

@@ -32,6 +32,11 @@ final class Lanes {
 
   static final VectorShuffle<Float> SECOND = SPECIES.shuffleFromOp(i -> i | 1);
 
+  private static final VectorShuffle<Float> EIGHT_ON = on(8);
+  private static final VectorShuffle<Float> FOUR_ON = on(4);
+  private static final VectorShuffle<Float> TWO_ON = on(2);
+  private static final VectorShuffle<Float> ONE_ON = on(1);
+
   /** −1, 1, −1, 1, … */
   static final FloatVector SIGNS = FloatVector.fromArray(SPECIES, signs(), 0);
 
@@ -54,6 +59,11 @@ final class Lanes {
 
   private Lanes() {}
 
+  /** The lane so many places on, round and round. */
+  private static VectorShuffle<Float> on(int places) {
+    return SPECIES.shuffleFromOp(i -> (i + places) % WIDTH);
+  }
+
   private static float[] signs() {
     float[] s = new float[WIDTH];
     for (int i = 0; i < WIDTH; i++) {
@@ -74,30 +84,30 @@ final class Lanes {
     return FloatVector.zero(SPECIES);
   }
 
-  /** Σ over lanes, always in the same order; {@code scratch} has {@link #WIDTH} places. */
-  static float sum(FloatVector v, float[] scratch) {
-    v.intoArray(scratch, 0);
-    float a = 0;
-    float b = 0;
-    float c = 0;
-    float d = 0;
-    for (int i = 0; i + 3 < WIDTH; i += 4) {
-      a += scratch[i];
-      b += scratch[i + 1];
-      c += scratch[i + 2];
-      d += scratch[i + 3];
+  /** Σ over lanes, always in the same order: halves on halves, until one is left. */
+  static float sum(FloatVector v) {
+    FloatVector s = v;
+    if (WIDTH >= 16) {
+      s = s.add(s.rearrange(EIGHT_ON));
     }
-    return (a + b) + (c + d);
+    if (WIDTH >= 8) {
+      s = s.add(s.rearrange(FOUR_ON));
+    }
+    s = s.add(s.rearrange(TWO_ON));
+    return s.add(s.rearrange(ONE_ON)).lane(0);
   }
 
   /** The largest lane. */
-  static float max(FloatVector v, float[] scratch) {
-    v.intoArray(scratch, 0);
-    float m = scratch[0];
-    for (int i = 1; i < WIDTH; i++) {
-      m = Math.max(m, scratch[i]);
+  static float max(FloatVector v) {
+    FloatVector m = v;
+    if (WIDTH >= 16) {
+      m = larger(m, m.rearrange(EIGHT_ON));
     }
-    return m;
+    if (WIDTH >= 8) {
+      m = larger(m, m.rearrange(FOUR_ON));
+    }
+    m = larger(m, m.rearrange(TWO_ON));
+    return larger(m, m.rearrange(ONE_ON)).lane(0);
   }
 
   /** The larger, of numbers. */

@@ -55,12 +55,11 @@ public final class Norms {
     Fused.require(r, l.rows());
     int width = l.dim() * Float.BYTES;
     int stride = l.stride(f);
-    float[] scratch = new float[Lanes.WIDTH];
     for (int row = 0; row < l.rows(); row++) {
       int at = row * width;
-      float s = 1 / rootMeanSquare(x.bytes(), at, l.dim(), l.eps(), scratch);
+      float s = 1 / squareRow(x.bytes(), at, l.dim(), l.eps());
       r.bytes().putFloat(row * Float.BYTES, s);
-      scale(x.bytes(), at, s, f.bytes(), row / l.rowsPerItem() * stride, y.bytes(), at, width);
+      scaleRow(x.bytes(), at, s, f.bytes(), row / l.rowsPerItem() * stride, y.bytes(), at, width);
     }
   }
 
@@ -74,7 +73,7 @@ public final class Norms {
     for (int row = 0; row < l.rows(); row++) {
       int at = row * width;
       float s = r.bytes().getFloat(row * Float.BYTES);
-      scale(x.bytes(), at, s, f.bytes(), row / l.rowsPerItem() * stride, y.bytes(), at, width);
+      scaleRow(x.bytes(), at, s, f.bytes(), row / l.rowsPerItem() * stride, y.bytes(), at, width);
     }
   }
 
@@ -89,12 +88,11 @@ public final class Norms {
     Fused.require(r, l.rows());
     int width = l.dim() * Float.BYTES;
     int stride = l.stride(g);
-    float[] scratch = new float[Lanes.WIDTH];
     for (int row = 0; row < l.rows(); row++) {
       int at = row * width;
-      float s = 1 / rootMeanSquare(o.bytes(), at, l.dim(), l.eps(), scratch);
+      float s = 1 / squareRow(o.bytes(), at, l.dim(), l.eps());
       r.bytes().putFloat(row * Float.BYTES, s);
-      addScaled(
+      joinRow(
           x.bytes(), o.bytes(), at, s, g.bytes(), row / l.rowsPerItem() * stride, y.bytes(), width);
     }
   }
@@ -118,13 +116,12 @@ public final class Norms {
     Fused.require(df, (long) l.items() * l.dim());
     int width = l.dim() * Float.BYTES;
     int stride = l.stride(f);
-    float[] scratch = new float[Lanes.WIDTH];
     for (int row = 0; row < l.rows(); row++) {
       int at = row * width;
       int item = row / l.rowsPerItem();
       float s = r.bytes().getFloat(row * Float.BYTES);
       float mean =
-          dot(
+          dotRow(
                   x.bytes(),
                   dy.bytes(),
                   at,
@@ -133,10 +130,9 @@ public final class Norms {
                   item * stride,
                   df.bytes(),
                   item * width,
-                  width,
-                  scratch)
+                  width)
               / l.dim();
-      pull(
+      pullRow(
           x.bytes(),
           dy.bytes(),
           at,
@@ -150,7 +146,7 @@ public final class Norms {
     }
   }
 
-  static float rootMeanSquare(ByteBuffer x, int at, int dim, float eps, float[] scratch) {
+  static float squareRow(ByteBuffer x, int at, int dim, float eps) {
     FloatVector a = Lanes.zero();
     FloatVector b = Lanes.zero();
     int end = at + dim * Float.BYTES;
@@ -165,17 +161,17 @@ public final class Norms {
       FloatVector v = Lanes.load(x, i);
       a = v.fma(v, a);
     }
-    return (float) Math.sqrt(Lanes.sum(a.add(b), scratch) / dim + eps);
+    return (float) Math.sqrt(Lanes.sum(a.add(b)) / dim + eps);
   }
 
-  private static void scale(
+  private static void scaleRow(
       ByteBuffer x, int at, float s, ByteBuffer f, int fAt, ByteBuffer y, int yAt, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       Lanes.store(Lanes.load(x, at + i).mul(s).mul(Lanes.load(f, fAt + i)), y, yAt + i);
     }
   }
 
-  private static void addScaled(
+  private static void joinRow(
       ByteBuffer x, ByteBuffer o, int at, float s, ByteBuffer g, int gAt, ByteBuffer y, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector gated = Lanes.load(o, at + i).mul(s);
@@ -184,7 +180,7 @@ public final class Norms {
   }
 
   /** Σ f ⊙ dy ⊙ x over a row; df += r x ⊙ dy on the way. */
-  private static float dot(
+  private static float dotRow(
       ByteBuffer x,
       ByteBuffer dy,
       int at,
@@ -193,19 +189,18 @@ public final class Norms {
       int fAt,
       ByteBuffer df,
       int dfAt,
-      int width,
-      float[] scratch) {
+      int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, at + i));
       sum = product.fma(Lanes.load(f, fAt + i), sum);
       Lanes.store(product.mul(s).add(Lanes.load(df, dfAt + i)), df, dfAt + i);
     }
-    return Lanes.sum(sum, scratch);
+    return Lanes.sum(sum);
   }
 
   /** dx (+)= r f ⊙ dy − c x. */
-  private static void pull(
+  private static void pullRow(
       ByteBuffer x,
       ByteBuffer dy,
       int at,

@@ -49,7 +49,7 @@ public final class Rotary {
   }
 
   /**
-   * {@code y = turn(f ⊙ r x)}.
+   * {@code y = turnRow(f ⊙ r x)}.
    *
    * @param x [items · S, H · D]
    * @param f [D]
@@ -61,15 +61,14 @@ public final class Rotary {
     Fused.require(y, l.count());
     Fused.require(f, l.headDim());
     l.requireTurns(turns);
-    float[] scratch = new float[Lanes.WIDTH];
     int width = l.headDim() * Float.BYTES;
     for (int item = 0; item < l.items(); item++) {
       for (int row = 0; row < l.rowsPerItem(); row++) {
         int angles = l.angles(turns, item, row);
         for (int head = 0; head < l.heads(); head++) {
           int at = l.byRow(item, row, head);
-          float r = 1 / Norms.rootMeanSquare(x.bytes(), at, l.headDim(), l.eps(), scratch);
-          turn(
+          float r = 1 / Norms.squareRow(x.bytes(), at, l.headDim(), l.eps());
+          turnRow(
               x.bytes(),
               at,
               r,
@@ -85,7 +84,7 @@ public final class Rotary {
   }
 
   /** (a, b) → (a cos − b sin, a sin + b cos). */
-  private static void turn(
+  private static void turnRow(
       ByteBuffer x,
       int at,
       float r,
@@ -119,7 +118,6 @@ public final class Rotary {
     Fused.require(f, l.headDim());
     Fused.require(df, l.headDim());
     l.requireTurns(turns);
-    float[] scratch = new float[Lanes.WIDTH];
     int width = l.headDim() * Float.BYTES;
     for (int item = 0; item < l.items(); item++) {
       for (int row = 0; row < l.rowsPerItem(); row++) {
@@ -127,18 +125,19 @@ public final class Rotary {
         for (int head = 0; head < l.heads(); head++) {
           int at = l.byRow(item, row, head);
           int dyAt = l.byHead(item, row, head);
-          float r = 1 / Norms.rootMeanSquare(x.bytes(), at, l.headDim(), l.eps(), scratch);
-          turnBack(dy.bytes(), dyAt, turns.bytes(), angles, width);
+          float r = 1 / Norms.squareRow(x.bytes(), at, l.headDim(), l.eps());
+          turnBackRow(dy.bytes(), dyAt, turns.bytes(), angles, width);
           float mean =
-              dot(x.bytes(), at, dy.bytes(), dyAt, r, f.bytes(), df.bytes(), width, scratch)
+              dotRow(x.bytes(), at, dy.bytes(), dyAt, r, f.bytes(), df.bytes(), width)
                   / l.headDim();
-          pull(x.bytes(), dx.bytes(), at, dy.bytes(), dyAt, r, r * r * r * mean, f.bytes(), width);
+          pullRow(
+              x.bytes(), dx.bytes(), at, dy.bytes(), dyAt, r, r * r * r * mean, f.bytes(), width);
         }
       }
     }
   }
 
-  private static void turnBack(ByteBuffer dy, int at, ByteBuffer turns, int angles, int width) {
+  private static void turnBackRow(ByteBuffer dy, int at, ByteBuffer turns, int angles, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector g = Lanes.load(dy, at + i);
       FloatVector t = Lanes.load(turns, angles + i);
@@ -148,7 +147,7 @@ public final class Rotary {
     }
   }
 
-  private static float dot(
+  private static float dotRow(
       ByteBuffer x,
       int at,
       ByteBuffer g,
@@ -156,18 +155,17 @@ public final class Rotary {
       float r,
       ByteBuffer f,
       ByteBuffer df,
-      int width,
-      float[] scratch) {
+      int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(g, gAt + i));
       sum = product.fma(Lanes.load(f, i), sum);
       Lanes.store(product.mul(r).add(Lanes.load(df, i)), df, i);
     }
-    return Lanes.sum(sum, scratch);
+    return Lanes.sum(sum);
   }
 
-  private static void pull(
+  private static void pullRow(
       ByteBuffer x,
       ByteBuffer dx,
       int at,

@@ -22,17 +22,16 @@ public final class Softmax {
     if (mask != null) {
       Fused.require(mask, (long) items * keys);
     }
-    float[] scratch = new float[Lanes.WIDTH];
     int width = keys * Float.BYTES;
     int rowsPerItem = rows / items;
     for (int row = 0; row < rows; row++) {
       int at = row * width;
       if (mask != null) {
-        add(p.bytes(), at, mask.bytes(), row / rowsPerItem * width, width);
+        addRow(p.bytes(), at, mask.bytes(), row / rowsPerItem * width, width);
       }
-      float max = Lanes.max(max(p.bytes(), at, width), scratch);
-      float sum = Lanes.sum(exponentials(p.bytes(), at, max, width), scratch);
-      scale(p.bytes(), at, 1 / sum + 0 * max, width); // a maximum that is no number stays none
+      float max = maxRow(p.bytes(), at, width);
+      float sum = exponentialRow(p.bytes(), at, max, width);
+      scaleRow(p.bytes(), at, 1 / sum + 0 * max, width); // a maximum that is no number stays none
     }
   }
 
@@ -46,16 +45,10 @@ public final class Softmax {
   public static void backward(Floats p, int keys, Floats dp) {
     int rows = rows(p, keys);
     Fused.require(dp, p.count());
-    float[] scratch = new float[Lanes.WIDTH];
     int width = keys * Float.BYTES;
     for (int row = 0; row < rows; row++) {
       int at = row * width;
-      pull(
-          p.bytes(),
-          dp.bytes(),
-          at,
-          Lanes.sum(dot(p.bytes(), dp.bytes(), at, width), scratch),
-          width);
+      pullRow(p.bytes(), dp.bytes(), at, dotRow(p.bytes(), dp.bytes(), at, width), width);
     }
   }
 
@@ -66,45 +59,45 @@ public final class Softmax {
     return p.count() / keys;
   }
 
-  private static void add(ByteBuffer p, int at, ByteBuffer mask, int maskAt, int width) {
+  private static void addRow(ByteBuffer p, int at, ByteBuffer mask, int maskAt, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       Lanes.store(Lanes.load(p, at + i).add(Lanes.load(mask, maskAt + i)), p, at + i);
     }
   }
 
-  private static FloatVector max(ByteBuffer p, int at, int width) {
+  private static float maxRow(ByteBuffer p, int at, int width) {
     FloatVector max = Lanes.load(p, at);
     for (int i = Lanes.STEP; i < width; i += Lanes.STEP) {
       max = Lanes.larger(max, Lanes.load(p, at + i));
     }
-    return max;
+    return Lanes.max(max);
   }
 
-  private static FloatVector exponentials(ByteBuffer p, int at, float max, int width) {
+  private static float exponentialRow(ByteBuffer p, int at, float max, int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector e = Lanes.exp(Lanes.load(p, at + i).sub(max));
       Lanes.store(e, p, at + i);
       sum = sum.add(e);
     }
-    return sum;
+    return Lanes.sum(sum);
   }
 
-  private static void scale(ByteBuffer p, int at, float factor, int width) {
+  private static void scaleRow(ByteBuffer p, int at, float factor, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       Lanes.store(Lanes.load(p, at + i).mul(factor), p, at + i);
     }
   }
 
-  private static FloatVector dot(ByteBuffer p, ByteBuffer dp, int at, int width) {
+  private static float dotRow(ByteBuffer p, ByteBuffer dp, int at, int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
       sum = Lanes.load(p, at + i).fma(Lanes.load(dp, at + i), sum);
     }
-    return sum;
+    return Lanes.sum(sum);
   }
 
-  private static void pull(ByteBuffer p, ByteBuffer dp, int at, float dot, int width) {
+  private static void pullRow(ByteBuffer p, ByteBuffer dp, int at, float dot, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       Lanes.store(Lanes.load(p, at + i).mul(Lanes.load(dp, at + i).sub(dot)), dp, at + i);
     }

@@ -10,6 +10,12 @@
  * org.peltast.tensor.fused.Softmax}, {@link org.peltast.tensor.fused.Gate} (SwiGLU). Sizes are
  * checked before anything is read. Results do not depend on what the JVM has compiled when.
  *
+ * <p>The loops over a row are methods called {@code …Row}, to be compiled one by one: the second
+ * compiler gives up inlining after so many nodes and puts vectors in objects then. So nothing but
+ * plain numbers goes in and out of them, and launchers add {@code
+ * -XX:CompileCommand=dontinline,org.peltast.tensor.fused.*::*Row}; without it the kernels take up
+ * to twice the time.
+ *
  * <p>They know nothing of gradients' bookkeeping: {@link org.peltast.tensor.CustomGradient} does.
  */
 @org.jspecify.annotations.NullMarked
