@@ -3,6 +3,7 @@ package org.peltast.distill;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Crew;
 import org.peltast.tensor.Device;
@@ -82,10 +83,7 @@ final class Shares implements AutoCloseable {
   void each(Figures figures, BiConsumer<Part, Figures> work) {
     List<List<Figures>> noted =
         seats.stream().map(seat -> seat.stream().map(part -> new Figures()).toList()).toList();
-    List<Integer> order = new ArrayList<>();
-    for (int i = 0; i < seats.size(); i++) {
-      order.add(i);
-    }
+    List<Integer> order = IntStream.range(0, seats.size()).boxed().toList();
     Crew.each(
         order,
         i -> {

@@ -14,6 +14,7 @@ import org.peltast.diffusion.Sampler;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Crew;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
@@ -210,22 +211,25 @@ public final class TextToImage implements AutoCloseable {
       int first,
       GenerationSettings settings) {
     requireSize(settings);
-    int b = captions.batch();
     try (Autograd off = Autograd.off()) {
-      return Scope.compute(
-          () -> {
+      return Crew.rows(
+          captions.batch(),
+          device(),
+          (from, n) -> {
             Sampler.NoiseSource fresh =
-                k -> noise(seed, first, b, settings, r -> r.fork("renoise").fork(k));
-            Network.Text text = network.read(captions);
+                k -> noise(seed, first + from, n, settings, r -> r.fork("renoise").fork(k));
+            Network.Text text = network.read(captions.narrow(from, n));
             Network.Text none =
-                settings.guidance().isOn() && empty != null ? network.read(empty) : null;
+                settings.guidance().isOn() && empty != null
+                    ? network.read(empty.narrow(from, n))
+                    : null;
             return settings
                 .sampler()
                 .sample(
                     denoiser(),
                     settings.grid(),
                     settings.guidance(),
-                    noise(seed, first, b, settings, r -> r),
+                    noise(seed, first + from, n, settings, r -> r),
                     text,
                     none,
                     fresh,
@@ -277,7 +281,11 @@ public final class TextToImage implements AutoCloseable {
    */
   public Tensor decode(Tensor latents) {
     try (Autograd off = Autograd.off()) {
-      return Scope.compute(() -> codec.decode(latents).clamp(0, 1).to(Device.CPU).contiguous());
+      return Crew.rows(
+          (int) latents.size(0),
+          device(),
+          (from, n) ->
+              codec.decode(latents.narrow(0, from, n)).clamp(0, 1).to(Device.CPU).contiguous());
     }
   }
 

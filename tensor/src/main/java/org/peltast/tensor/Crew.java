@@ -8,6 +8,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.jspecify.annotations.Nullable;
 
@@ -62,6 +63,48 @@ public final class Crew {
       await(running);
     } finally {
       openblas_nolapack.blas_set_num_threads(threads);
+    }
+  }
+
+  /** Computes some rows of a tensor. */
+  @FunctionalInterface
+  public interface Rows {
+    /**
+     * Rows from one on.
+     *
+     * @return [count, …]
+     */
+    Tensor compute(int from, int count);
+  }
+
+  /**
+   * A tensor whose rows do not depend on each other, computed side by side on a CPU; on another
+   * device at once.
+   *
+   * @param count of all rows, at least 1
+   * @return [count, …], in the caller's scope
+   */
+  public static Tensor rows(int count, Device device, Rows work) {
+    int n = device.kind() == Device.Kind.CPU ? Math.min(count, size()) : 1;
+    if (n == 1) {
+      return Scope.compute(() -> work.compute(0, count));
+    }
+    List<Integer> order = IntStream.range(0, n).boxed().toList();
+    Tensor[] parts = new Tensor[n];
+    try (Scope kept = Scope.detached()) {
+      each(
+          order,
+          i -> {
+            int from = (int) ((long) count * i / n);
+            int to = (int) ((long) count * (i + 1) / n);
+            try (Scope scope = Scope.open()) {
+              Tensor part = work.compute(from, to - from);
+              synchronized (kept) {
+                parts[i] = kept.keep(part);
+              }
+            }
+          });
+      return Tensor.cat(List.of(parts), 0);
     }
   }
 

@@ -13,8 +13,8 @@ import org.peltast.tensor.Tensor;
 
 /** Saturation and colour cast of the first few latents of a thread's share, decoded. */
 record PictureAppearance(Codec codec) implements Appearance {
-  /** Decoding costs time in every update: a few pictures show a drift well enough. */
-  private static final int PICTURES = 2;
+  /** Decoding costs time in every update: one of each thread shows a drift well enough. */
+  private static final int PICTURES = 1;
 
   @Override
   public Map<String, Double> of(Tensor latents) {
