@@ -1,6 +1,7 @@
 package org.peltast.diffusion;
 
 import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -27,6 +28,9 @@ public interface Network {
 
     /** The captions at these places, which may repeat. */
     Text select(int... indices);
+
+    /** The same text, cut off from any graph, for as long as a scope lives. */
+    Text keptBy(Scope scope);
   }
 
   /** Digests captions. */

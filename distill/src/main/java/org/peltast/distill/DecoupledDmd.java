@@ -76,6 +76,8 @@ public final class DecoupledDmd implements Method {
   private final Regulariser regulariser;
   private final Appearance appearance;
   private final Rollout rollout;
+  private final Scope kept = Scope.detached();
+  private Network.@Nullable Text empty; // the empty caption as the teacher reads it, once a run
   private double regulariserWeight; // as set, unless an observer has adjusted it
 
   /**
@@ -145,6 +147,7 @@ public final class DecoupledDmd implements Method {
       long begin = System.nanoTime();
       Rng own = rng.fork("generator");
       int step = rollout.draw(own);
+      readEmpty(batch);
       shares.each(figures, (part, noted) -> accumulate(part, step, own, noted));
       figures
           .put("step", step)
@@ -181,7 +184,7 @@ public final class DecoupledDmd implements Method {
     CfgAugmentation engine =
         settings.engineWeight() > 0
             ? new CfgAugmentation(
-                settings.guidance(), questions, draws.engine(), caption, () -> read(part.empty()))
+                settings.guidance(), questions, draws.engine(), caption, () -> empty(part.size()))
             : null;
     Regulariser.Pull pull =
         regulariserWeight > 0
@@ -203,6 +206,20 @@ public final class DecoupledDmd implements Method {
     if (!settings.freshRollouts()) {
       share.leave(seen);
     }
+  }
+
+  /** All empty captions are one, and the teacher never changes. */
+  private void readEmpty(Batch batch) {
+    if (empty == null && settings.engineWeight() > 0 && settings.guidance().isOn()) {
+      empty = read(batch.empty().narrow(0, 1)).keptBy(kept);
+    }
+  }
+
+  private Network.Text empty(int times) {
+    if (empty == null) {
+      throw new IllegalStateException("the empty caption was not read");
+    }
+    return empty.select(new int[times]);
   }
 
   /** Captions as the frozen teacher reads them. */
@@ -341,6 +358,7 @@ public final class DecoupledDmd implements Method {
 
   @Override
   public void close() {
+    kept.close();
     role.close();
     regulariser.close();
   }

@@ -3,6 +3,7 @@ package org.peltast.distill;
 import java.util.Arrays;
 import java.util.List;
 import org.peltast.diffusion.Network;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -30,5 +31,10 @@ record ToyText(Tensor rows) implements Network.Text {
   public Network.Text select(int... indices) {
     long[] places = Arrays.stream(indices).asLongStream().toArray();
     return new ToyText(rows.indexSelect(0, Tensor.of(places, places.length)));
+  }
+
+  @Override
+  public Network.Text keptBy(Scope scope) {
+    return new ToyText(scope.keep(rows.copy()));
   }
 }

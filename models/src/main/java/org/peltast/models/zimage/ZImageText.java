@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.peltast.diffusion.Network;
 import org.peltast.models.ModelException;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -54,5 +55,10 @@ record ZImageText(Tensor features, List<Integer> rows) implements Network.Text {
     }
     Tensor at = Tensor.of(places, places.length).to(features.device());
     return new ZImageText(features.indexSelect(0, at), chosen);
+  }
+
+  @Override
+  public Network.Text keptBy(Scope scope) {
+    return new ZImageText(scope.keep(features.copy()), rows);
   }
 }
