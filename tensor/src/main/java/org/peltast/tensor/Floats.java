@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.pytorch.global.torch;
 
 /**
@@ -60,6 +61,11 @@ public final class Floats {
   /** The memory, in native order, from position 0 to capacity. */
   public ByteBuffer bytes() {
     return bytes;
+  }
+
+  /** The memory as native functions take it; to be closed. */
+  FloatPointer pointer() {
+    return new FloatPointer(bytes.asFloatBuffer());
   }
 
   /** All of it, in the shape that it was allocated in. */

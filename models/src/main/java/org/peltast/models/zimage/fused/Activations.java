@@ -11,7 +11,7 @@ final class Activations {
   final Rows k;
   final Heads qh; // normed, turned, by head
   final Heads kh;
-  final Heads vh;
+  final Rows.OfHeads values;
   final Heads p; // attention's weights, [n·H, S, S]
   final Rows.OfHeads a; // attended values
   final Rows o; // attention's answer
@@ -31,7 +31,7 @@ final class Activations {
     k = new Rows(s, s.dim());
     qh = new Heads(s, s.headDim());
     kh = new Heads(s, s.headDim());
-    vh = new Heads(s, s.headDim());
+    values = new Rows.OfHeads(s);
     p = new Heads(s, s.tokens());
     a = new Rows.OfHeads(s);
     o = new Rows(s, s.dim());

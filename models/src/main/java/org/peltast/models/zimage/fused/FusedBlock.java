@@ -40,14 +40,12 @@ final class FusedBlock {
     Norms.forward(s.norms(), in.x.memory, f.attentionIn, t.n.memory, in.r1);
     in.q.rows.assignProduct(t.n.rows, transposed(w.toQ()));
     in.k.rows.assignProduct(t.n.rows, transposed(w.toK()));
-    t.values.rows.assignProduct(t.n.rows, transposed(w.toV()));
+    in.values.rows.assignProduct(t.n.rows, transposed(w.toV()));
     Rotary.forward(s.rotary(), in.q.memory, f.query, places.turns(), in.qh.memory);
     Rotary.forward(s.rotary(), in.k.memory, f.key, places.turns(), in.kh.memory);
-    in.vh.takeRows(t.values);
     in.p.each.assignProduct(in.qh.each, in.kh.transposed);
     Softmax.forward(in.p.memory, s.items(), s.tokens(), places.mask());
-    t.ah.each.assignProduct(in.p.each, in.vh.each);
-    t.ah.giveRows(in.a);
+    in.a.each.assignProduct(in.p.each, in.values.each);
     in.o.rows.assignProduct(in.a.rows, transposed(w.toOut()));
     Norms.join(s.norms(), in.x.memory, in.o.memory, f.attentionOut, in.h.memory, in.r2);
 
@@ -106,10 +104,9 @@ final class FusedBlock {
         false,
         df.attentionOut);
     w.toOut().gradient().addProduct(t.dn.columns, in.a.rows);
-    t.values.rows.assignProduct(t.dn.rows, w.toOut().value());
-    t.ah.takeRows(t.values);
-    t.dp.each.assignProduct(t.ah.each, in.vh.transposed);
-    t.dv.each.assignProduct(in.p.transposed, t.ah.each);
+    t.da.rows.assignProduct(t.dn.rows, w.toOut().value());
+    t.dp.each.assignProduct(t.da.each, in.values.transposed);
+    t.dv.each.assignProduct(in.p.transposed, t.da.each);
     Softmax.backward(in.p.memory, s.tokens(), t.dp.memory);
     t.dq.each.assignProduct(t.dp.each, in.kh.each);
     t.dk.each.assignProduct(t.dp.transposed, in.qh.each);
@@ -117,14 +114,13 @@ final class FusedBlock {
         s.rotary(), in.q.memory, f.query, places.turns(), t.dq.memory, t.dqRows.memory, df.query);
     Rotary.backward(
         s.rotary(), in.k.memory, f.key, places.turns(), t.dk.memory, t.dkRows.memory, df.key);
-    t.dv.giveRows(t.values);
     Norms.again(s.norms(), in.x.memory, in.r1, f.attentionIn, t.n.memory);
     w.toQ().gradient().addProduct(t.dqRows.columns, t.n.rows);
     w.toK().gradient().addProduct(t.dkRows.columns, t.n.rows);
-    w.toV().gradient().addProduct(t.values.columns, t.n.rows);
+    w.toV().gradient().addProduct(t.dv.columns, t.n.rows);
     t.dn.rows.assignProduct(t.dqRows.rows, w.toQ().value());
     t.dn.rows.addProduct(t.dkRows.rows, w.toK().value());
-    t.dn.rows.addProduct(t.values.rows, w.toV().value());
+    t.dn.rows.addProduct(t.dv.rows, w.toV().value());
     Norms.backward(
         s.norms(), in.x.memory, in.r1, f.attentionIn, t.dn.memory, d.memory, true, df.attentionIn);
   }

@@ -1,6 +1,7 @@
 package org.peltast.models.zimage.fused;
 
 import org.peltast.tensor.Floats;
+import org.peltast.tensor.Matrices;
 import org.peltast.tensor.Tensor;
 
 /** A matrix with a row for each token, in kept memory, and the views that products take. */
@@ -19,11 +20,13 @@ class Rows {
 
   /** Rows in which each token's heads lie side by side. */
   static final class OfHeads extends Rows {
-    final Tensor byHead; // [n, S, H, D], the same memory
+    final Matrices each; // [S, headDim], the same memory
+    final Matrices transposed; // [headDim, S], the same memory
 
     OfHeads(Shape s) {
       super(s, s.dim());
-      byHead = memory.view(t -> t.reshape(s.items(), s.tokens(), s.heads(), s.headDim()));
+      each = Matrices.byRow(memory, s.items(), s.heads(), s.tokens(), s.headDim());
+      transposed = each.transposed();
     }
   }
 }

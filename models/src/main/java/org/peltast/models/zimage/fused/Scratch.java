@@ -3,13 +3,12 @@ package org.peltast.models.zimage.fused;
 /** What the halves of a block need while they run, and nobody after. */
 final class Scratch {
   final Rows n; // a normed stream
-  final Rows.OfHeads values; // v, or its gradient, by row
-  final Heads ah; // attended values, or their gradient, by head
+  final Rows.OfHeads da; // the gradient by attended values
   final Rows gated; // silu(u) ⊙ v, or the gradient by it
   final Heads dp; // the gradient by attention's weights, then by its scores
   final Heads dq; // by head
   final Heads dk;
-  final Heads dv;
+  final Rows.OfHeads dv;
   final Rows dqRows;
   final Rows dkRows;
   final Rows dn; // by a normed stream, by attention's or the feed-forward's answer
@@ -18,13 +17,12 @@ final class Scratch {
 
   Scratch(Shape s) {
     n = new Rows(s, s.dim());
-    values = new Rows.OfHeads(s);
-    ah = new Heads(s, s.headDim());
+    da = new Rows.OfHeads(s);
     gated = new Rows(s, s.hidden());
     dp = new Heads(s, s.tokens());
     dq = new Heads(s, s.headDim());
     dk = new Heads(s, s.headDim());
-    dv = new Heads(s, s.headDim());
+    dv = new Rows.OfHeads(s);
     dqRows = new Rows(s, s.dim());
     dkRows = new Rows(s, s.dim());
     dn = new Rows(s, s.dim());
