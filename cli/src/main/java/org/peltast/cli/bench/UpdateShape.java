@@ -134,18 +134,27 @@ public record UpdateShape(
   double forwardOperations(int images) {
     ZImageConfig config = config();
     int rows = filled(imageTokens);
+    int joint = rows + filled(captionTokens);
     double time = TIME_SINUSOIDS * (double) TIME_HIDDEN + TIME_HIDDEN * config.modulationDim();
     double modulations = (REFINERS + layers) * 4.0 * dim * config.modulationDim();
     double embedderAndHead = 2.0 * imageTokens * CHANNELS * dim;
     return images
         * (2 * (time + modulations + embedderAndHead)
             + REFINERS * blockOperations(rows)
-            + layers * blockOperations(rows + filled(captionTokens)));
+            + (layers - 1) * blockOperations(joint)
+            + blockOperations(joint, imageTokens));
   }
 
-  /** One item's, of a block: four projections, three of the feed-forward, scores and values. */
   private double blockOperations(int rows) {
-    double products = 4.0 * dim * dim + 3.0 * dim * config().feedForwardDim();
-    return 2 * rows * products + 4.0 * rows * rows * dim;
+    return blockOperations(rows, rows);
+  }
+
+  /**
+   * One item's, of a block: keys and values of all rows; queries, the output's projection, the
+   * three of the feed-forward, scores and values of those asked for, in the last layer the image's.
+   */
+  private double blockOperations(int rows, int asked) {
+    double ofAsked = 2.0 * dim * dim + 3.0 * dim * config().feedForwardDim();
+    return 2 * (rows * 2.0 * dim * dim + asked * ofAsked) + 4.0 * asked * rows * dim;
   }
 }

@@ -1,6 +1,7 @@
 package org.peltast.models.zimage;
 
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
@@ -38,27 +39,39 @@ final class Attention {
    * @param x [B, S, dim]
    * @param rope complex64 [S, 1, headDim / 2] or [B, S, 1, headDim / 2]
    * @param mask float32 [B, 1, 1, S], 0 or −∞ to add to the scores; null where every key counts
-   * @return [B, S, dim] in the product dtype
+   * @param asked A, the tokens, from the first, that attend; all are attended to
+   * @return [B, A, dim] in the product dtype
    */
-  Tensor forward(Tensor x, Tensor rope, @Nullable Tensor mask) {
+  Tensor forward(Tensor x, Tensor rope, @Nullable Tensor mask, int asked) {
     long b = x.size(0);
     long s = x.size(1);
     DType products = toQ.weight().inProducts().dtype();
-    // One product for all three projections: [3·dim, dim].
-    Tensor projections =
-        Tensor.cat(
-            List.of(
-                toQ.weight().inProducts(), toK.weight().inProducts(), toV.weight().inProducts()),
-            0);
-    Tensor qkv = x.to(products).linear(projections, null).reshape(b, s, 3, heads, headDim);
+    Tensor in = x.to(products);
     // The scores' 1/√headDim goes into the queries, where it costs nothing.
     double scale = 1 / Math.sqrt(headDim);
-    Tensor q = rotated(qkv.select(2, 0), normQ, scale, rope).to(products).transpose(1, 2);
-    Tensor k = rotated(qkv.select(2, 1), normK, 1, rope).to(products).transpose(1, 2);
-    Tensor v = qkv.select(2, 2).transpose(1, 2); // [B, H, S, headDim], as q and k
-    Tensor attended = org.peltast.tensor.Attention.scaled(q, k, v, mask); // [B, H, S, headDim]
-    Tensor out = attended.transpose(1, 2).reshape(b, s, heads * (long) headDim);
+    Tensor q;
+    Tensor kv; // [B, S, 2, H, headDim]
+    if (asked == s) {
+      // One product for all three projections: [3·dim, dim].
+      Tensor qkv = project(in, toQ, toK, toV).reshape(b, s, 3, heads, headDim);
+      q = qkv.select(2, 0);
+      kv = qkv.narrow(2, 1, 2);
+    } else {
+      q = project(in.narrow(1, 0, asked), toQ).reshape(b, asked, heads, headDim);
+      kv = project(in, toK, toV).reshape(b, s, 2, heads, headDim);
+    }
+    Tensor places = rope.narrow(rope.rank() - 3, 0, asked);
+    q = rotated(q, normQ, scale, places).to(products).transpose(1, 2);
+    Tensor k = rotated(kv.select(2, 0), normK, 1, rope).to(products).transpose(1, 2);
+    Tensor v = kv.select(2, 1).transpose(1, 2); // [B, H, S, headDim], as k
+    Tensor attended = org.peltast.tensor.Attention.scaled(q, k, v, mask); // [B, H, A, headDim]
+    Tensor out = attended.transpose(1, 2).reshape(b, asked, heads * (long) headDim);
     return toOut.forward(out);
+  }
+
+  private static Tensor project(Tensor x, Linear... layers) {
+    List<Tensor> weights = Stream.of(layers).map(l -> l.weight().inProducts()).toList();
+    return x.linear(weights.size() == 1 ? weights.get(0) : Tensor.cat(weights, 0), null);
   }
 
   /** Normalised, scaled and turned: float32 [B, S, H, headDim]. */

@@ -58,12 +58,14 @@ final class Block {
    * @param time [B, modulationDim] float32, for modulated blocks
    * @param rope see {@link Attention#forward}
    * @param mask see {@link Attention#forward}
-   * @return [B, S, dim] float32
+   * @param asked A, the tokens, from the first, whose rows are asked for
+   * @return [B, A, dim] float32
    */
-  Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask) {
+  Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask, int asked) {
     Scales s = scales(time);
-    Tensor attended = attention.forward(attentionNorm1.normalise(x, s.before1()), rope, mask);
-    Tensor h = x.add(attentionNorm2.normalise(attended, s.after1()));
+    Tensor attended =
+        attention.forward(attentionNorm1.normalise(x, s.before1()), rope, mask, asked);
+    Tensor h = x.narrow(1, 0, asked).add(attentionNorm2.normalise(attended, s.after1()));
     Tensor fed = feedForward.forward(ffnNorm1.normalise(h, s.before2()));
     return h.add(ffnNorm2.normalise(fed, s.after2())).to(DType.FLOAT32);
   }

@@ -51,14 +51,26 @@ final class Blocks {
    * @return [B, S, dim] float32
    */
   Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask) {
+    return forward(x, time, rope, mask, (int) x.size(1));
+  }
+
+  /**
+   * The same where not all tokens' rows are asked for: the last block computes no others.
+   *
+   * @param asked A, how many tokens, from the first
+   * @return [B, A, dim] float32
+   */
+  Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask, int asked) {
     if (fused != null && FusedBlocks.takes(x.size(1))) {
       List<Factors> factors = blocks.stream().map(b -> b.factors(time)).toList();
-      return fused.forward(x, factors, rope, mask);
+      return fused.forward(x, factors, rope, mask, asked);
     }
     Tensor y = x;
-    for (Block block : blocks) {
+    for (int i = 0; i < blocks.size(); i++) {
       Tensor in = y;
-      y = Scope.compute(() -> block.forward(in, time, rope, mask));
+      Block block = blocks.get(i);
+      int rows = i < blocks.size() - 1 ? (int) x.size(1) : asked;
+      y = Scope.compute(() -> block.forward(in, time, rope, mask, rows));
     }
     return y;
   }

@@ -195,8 +195,7 @@ public final class ZImageTransformer implements Network, AutoCloseable {
     Tensor joint = Tensor.cat(List.of(image, captions.features()), 1); // [B, imageRows + N, dim]
     Tensor turns = headed(jointTurns(imageTurns, captions));
     Tensor mask = jointMask(captions.rows(), imageRows, (int) joint.size(1));
-    joint = layers.forward(joint, time, turns, mask);
-    return head(joint.narrow(1, 0, tokens), time, height, width);
+    return head(layers.forward(joint, time, turns, mask, tokens), time, height, width);
   }
 
   private void requireInput(Tensor x, Tensor t, ZImageText captions) {

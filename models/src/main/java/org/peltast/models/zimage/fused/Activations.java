@@ -2,7 +2,10 @@ package org.peltast.models.zimage.fused;
 
 import org.peltast.tensor.Floats;
 
-/** What a block's forward half leaves for its backward half. */
+/**
+ * What a block's forward half leaves for its backward half. What attention looks at has a row for
+ * each token, all else for the asked ones alone.
+ */
 final class Activations {
   final Factors.Kept factors;
   final Rows x; // the block's input
@@ -12,7 +15,7 @@ final class Activations {
   final Heads qh; // normed, turned, by head
   final Heads kh;
   final Rows.OfHeads values;
-  final Heads p; // attention's weights, [n·H, S, S]
+  final Heads p; // attention's weights, [n, H, A, S]
   final Rows.OfHeads a; // attended values
   final Rows o; // attention's answer
   final Floats r2; // 1/rms of o
@@ -24,23 +27,24 @@ final class Activations {
   final Floats r4; // 1/rms of f
 
   Activations(Shape s) {
+    Shape asked = s.askedAlone();
     factors = new Factors.Kept(s.factorItems(), s.dim(), s.headDim());
     x = new Rows(s, s.dim());
     r1 = Floats.allocate(s.rows());
-    q = new Rows(s, s.dim());
+    q = new Rows(asked, s.dim());
     k = new Rows(s, s.dim());
-    qh = new Heads(s, s.headDim());
+    qh = new Heads(asked, s.headDim());
     kh = new Heads(s, s.headDim());
     values = new Rows.OfHeads(s);
-    p = new Heads(s, s.tokens());
-    a = new Rows.OfHeads(s);
-    o = new Rows(s, s.dim());
-    r2 = Floats.allocate(s.rows());
-    h = new Rows(s, s.dim());
-    r3 = Floats.allocate(s.rows());
-    u = new Rows(s, s.hidden());
-    v = new Rows(s, s.hidden());
-    f = new Rows(s, s.dim());
-    r4 = Floats.allocate(s.rows());
+    p = new Heads(asked, s.tokens());
+    a = new Rows.OfHeads(asked);
+    o = new Rows(asked, s.dim());
+    r2 = Floats.allocate(asked.rows());
+    h = new Rows(asked, s.dim());
+    r3 = Floats.allocate(asked.rows());
+    u = new Rows(asked, s.hidden());
+    v = new Rows(asked, s.hidden());
+    f = new Rows(asked, s.dim());
+    r4 = Floats.allocate(asked.rows());
   }
 }

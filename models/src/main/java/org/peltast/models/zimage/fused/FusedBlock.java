@@ -19,8 +19,9 @@ import org.peltast.tensor.fused.Softmax;
  *   y = h + f₄ norm(f)
  * </pre>
  *
- * <p>For some items of a batch at a time. Its users on several threads each bring activations,
- * scratch and gradients of their own.
+ * <p>A block may be asked for some tokens' rows alone, as the last one is; keys and values are all
+ * tokens' then, and all else is theirs. For some items of a batch at a time. Its users on several
+ * threads each bring activations, scratch and gradients of their own.
  */
 final class FusedBlock {
   private final BlockWeights w;
@@ -33,42 +34,56 @@ final class FusedBlock {
    * The forward half.
    *
    * @param in x and the factors; what the backward half needs of the rest, written
-   * @param y [n·S, dim], written; may be x's own memory if no backward half follows
+   * @param y [n·A, dim], written; may be x's own memory if no backward half follows and all tokens
+   *     are asked for
    */
   void forward(Shape s, Activations in, Positions places, Rows y, Scratch t) {
     Factors.Kept f = in.factors;
-    Norms.forward(s.norms(), in.x.memory, f.attentionIn, t.n.memory, in.r1);
+    Shape asked = s.askedAlone();
+    Norms.forward(s.norms(), in.x.memory, f.attentionIn, t.allN.memory, in.r1);
+    t.pickNormed();
     in.q.rows.assignProduct(t.n.rows, transposed(w.toQ()));
-    in.k.rows.assignProduct(t.n.rows, transposed(w.toK()));
-    in.values.rows.assignProduct(t.n.rows, transposed(w.toV()));
-    Rotary.forward(s.rotary(), in.q.memory, f.query, places.turns(), in.qh.memory);
+    in.k.rows.assignProduct(t.allN.rows, transposed(w.toK()));
+    in.values.rows.assignProduct(t.allN.rows, transposed(w.toV()));
+    Rotary.forward(asked.rotary(), in.q.memory, f.query, places.turnsOfAsked(s), in.qh.memory);
     Rotary.forward(s.rotary(), in.k.memory, f.key, places.turns(), in.kh.memory);
     in.p.each.assignProduct(in.qh.each, in.kh.transposed);
     Softmax.forward(in.p.memory, s.items(), s.tokens(), places.mask());
     in.a.each.assignProduct(in.p.each, in.values.each);
     in.o.rows.assignProduct(in.a.rows, transposed(w.toOut()));
-    Norms.join(s.norms(), in.x.memory, in.o.memory, f.attentionOut, in.h.memory, in.r2);
+    Rows x = askedOf(in.x, s, t);
+    Norms.join(asked.norms(), x.memory, in.o.memory, f.attentionOut, in.h.memory, in.r2);
 
-    Norms.forward(s.norms(), in.h.memory, f.feedForwardIn, t.n.memory, in.r3);
+    Norms.forward(asked.norms(), in.h.memory, f.feedForwardIn, t.n.memory, in.r3);
     in.u.rows.assignProduct(t.n.rows, transposed(w.w1()));
     in.v.rows.assignProduct(t.n.rows, transposed(w.w3()));
     Gate.forward(in.u.memory, in.v.memory, t.gated.memory);
     in.f.rows.assignProduct(t.gated.rows, transposed(w.w2()));
-    Norms.join(s.norms(), in.h.memory, in.f.memory, f.feedForwardOut, y.memory, in.r4);
+    Norms.join(asked.norms(), in.h.memory, in.f.memory, f.feedForwardOut, y.memory, in.r4);
+  }
+
+  /** The asked rows of the stream; a copy of some of them lies where gradients will. */
+  private static Rows askedOf(Rows x, Shape s, Scratch t) {
+    if (s.isWhole()) {
+      return x;
+    }
+    t.dn.items.copyFrom(x.items.narrow(1, 0, s.asked()));
+    return t.dn;
   }
 
   /**
    * The backward half; adds to the gradients of the weights and uses up the activations.
    *
-   * @param t its {@code d} is the gradient by y on entry, by x on return; the factors' gradients
-   *     are added to its {@code factors}
+   * @param t its {@code d} is the gradient by y on entry, its {@code allD} that by x on return; the
+   *     factors' gradients are added to its {@code factors}
    */
   void backward(Shape s, Activations in, Positions places, Scratch t) {
     Factors.Kept f = in.factors;
     Factors.Kept df = t.factors;
     Rows d = t.d;
+    Norms.Layout asked = s.askedAlone().norms();
     Norms.backward(
-        s.norms(),
+        asked,
         in.f.memory,
         in.r4,
         f.feedForwardOut,
@@ -79,30 +94,16 @@ final class FusedBlock {
     t.gated.rows.assignProduct(t.dn.rows, w.w2().value());
     Gate.backward(in.u.memory, in.v.memory, t.gated.memory);
     w.w2().gradient().addProduct(t.dn.columns, t.gated.rows);
-    Norms.again(s.norms(), in.h.memory, in.r3, f.feedForwardIn, t.n.memory);
+    Norms.again(asked, in.h.memory, in.r3, f.feedForwardIn, t.n.memory);
     w.w1().gradient().addProduct(in.u.columns, t.n.rows);
     w.w3().gradient().addProduct(in.v.columns, t.n.rows);
     t.dn.rows.assignProduct(in.u.rows, w.w1().value());
     t.dn.rows.addProduct(in.v.rows, w.w3().value());
     Norms.backward(
-        s.norms(),
-        in.h.memory,
-        in.r3,
-        f.feedForwardIn,
-        t.dn.memory,
-        d.memory,
-        true,
-        df.feedForwardIn);
+        asked, in.h.memory, in.r3, f.feedForwardIn, t.dn.memory, d.memory, true, df.feedForwardIn);
 
     Norms.backward(
-        s.norms(),
-        in.o.memory,
-        in.r2,
-        f.attentionOut,
-        d.memory,
-        t.dn.memory,
-        false,
-        df.attentionOut);
+        asked, in.o.memory, in.r2, f.attentionOut, d.memory, t.dn.memory, false, df.attentionOut);
     w.toOut().gradient().addProduct(t.dn.columns, in.a.rows);
     t.da.rows.assignProduct(t.dn.rows, w.toOut().value());
     t.dp.each.assignProduct(t.da.each, in.values.transposed);
@@ -111,17 +112,32 @@ final class FusedBlock {
     t.dq.each.assignProduct(t.dp.each, in.kh.each);
     t.dk.each.assignProduct(t.dp.transposed, in.qh.each);
     Rotary.backward(
-        s.rotary(), in.q.memory, f.query, places.turns(), t.dq.memory, t.dqRows.memory, df.query);
+        s.askedAlone().rotary(),
+        in.q.memory,
+        f.query,
+        places.turnsOfAsked(s),
+        t.dq.memory,
+        t.dqRows.memory,
+        df.query);
     Rotary.backward(
         s.rotary(), in.k.memory, f.key, places.turns(), t.dk.memory, t.dkRows.memory, df.key);
-    Norms.again(s.norms(), in.x.memory, in.r1, f.attentionIn, t.n.memory);
+    Norms.again(s.norms(), in.x.memory, in.r1, f.attentionIn, t.allN.memory);
+    t.pickNormed();
     w.toQ().gradient().addProduct(t.dqRows.columns, t.n.rows);
-    w.toK().gradient().addProduct(t.dkRows.columns, t.n.rows);
-    w.toV().gradient().addProduct(t.dv.columns, t.n.rows);
-    t.dn.rows.assignProduct(t.dqRows.rows, w.toQ().value());
-    t.dn.rows.addProduct(t.dkRows.rows, w.toK().value());
-    t.dn.rows.addProduct(t.dv.rows, w.toV().value());
+    w.toK().gradient().addProduct(t.dkRows.columns, t.allN.rows);
+    w.toV().gradient().addProduct(t.dv.columns, t.allN.rows);
+    t.allDn.rows.assignProduct(t.dkRows.rows, w.toK().value());
+    t.allDn.rows.addProduct(t.dv.rows, w.toV().value());
+    t.addNormed(w.toQ().value());
+    t.spread();
     Norms.backward(
-        s.norms(), in.x.memory, in.r1, f.attentionIn, t.dn.memory, d.memory, true, df.attentionIn);
+        s.norms(),
+        in.x.memory,
+        in.r1,
+        f.attentionIn,
+        t.allDn.memory,
+        t.allD.memory,
+        true,
+        df.attentionIn);
   }
 }

@@ -45,7 +45,7 @@ public final class FusedBlocks {
       double headEps,
       boolean modulated) {
     this.blocks = weights.stream().map(FusedBlock::new).toList();
-    this.shape = new Shape(1, 1, dim, heads, hidden, eps, headEps, modulated);
+    this.shape = new Shape(1, 1, 1, dim, heads, hidden, eps, headEps, modulated);
   }
 
   /** Why the kernels cannot compute such blocks here; null if they can. */
@@ -83,27 +83,38 @@ public final class FusedBlocks {
    * @param factors of each block
    * @param turns complex64 [S, 1, headDim / 2] or [B, S, 1, headDim / 2]
    * @param mask float32 [B, 1, 1, S] to add to the scores, or null
-   * @return [B, S, dim] float32
+   * @param asked A, the tokens, from the first, whose rows are asked for
+   * @return [B, A, dim] float32
    */
-  public Tensor forward(Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask) {
+  public Tensor forward(
+      Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask, int asked) {
+    // Whole vectors of the feed-forward's numbers, whatever its width.
+    int rows = (asked + Fused.width() - 1) / Fused.width() * Fused.width();
+    Tensor y = compute(x, factors, turns, mask, rows);
+    return rows == asked ? y : y.narrow(1, 0, asked);
+  }
+
+  private Tensor compute(
+      Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask, int asked) {
     List<Tensor> inputs = new ArrayList<>();
     inputs.add(x);
     factors.forEach(f -> inputs.addAll(f.all()));
     Given given = new Given(x, factors, turns, mask);
-    Tensor y = Tensor.zeros(x.shape());
-    List<Part> all = parts(x);
+    Tensor y = Tensor.zeros(x.size(0), asked, shape.dim());
+    List<Part> all = parts(x, asked);
     if (!CustomGradient.wanted(inputs)) {
       Crew.each(all, part -> part.forward(given, y, false));
       return y;
     }
     all.forEach(part -> part.forward(given, y, true));
+    long[] shapeOfX = x.shape();
     return CustomGradient.record(
         y,
         inputs,
         new CustomGradient.Backward() {
           @Override
           public List<@Nullable Tensor> gradients(Tensor dy) {
-            return backward(all, dy);
+            return backward(all, shapeOfX, dy);
           }
 
           @Override
@@ -116,7 +127,7 @@ public final class FusedBlocks {
   private record Given(Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask) {}
 
   /** The batch, cut up evenly: in a multiple of the number of threads, where it is large enough. */
-  private List<Part> parts(Tensor x) {
+  private List<Part> parts(Tensor x, int asked) {
     int batch = (int) x.size(0);
     int threads = Crew.size();
     int n = Math.min(batch, (batch + ITEMS * threads - 1) / (ITEMS * threads) * threads);
@@ -124,7 +135,7 @@ public final class FusedBlocks {
     for (int i = 0; i < n; i++) {
       int from = (int) ((long) batch * i / n);
       int to = (int) ((long) batch * (i + 1) / n);
-      parts.add(new Part(from, shape.of(to - from, (int) x.size(1))));
+      parts.add(new Part(from, shape.of(to - from, (int) x.size(1)), asked));
     }
     return parts;
   }
@@ -132,45 +143,55 @@ public final class FusedBlocks {
   /** A few items on their way through the blocks. */
   private final class Part {
     private final int from;
-    private final Shape s;
+    private final List<Shape> shapes = new ArrayList<>(); // of each block
+    private final Shape last;
     private final List<Activations> kept = new ArrayList<>();
     private @Nullable Positions places;
 
-    Part(int from, Shape s) {
+    Part(int from, Shape s, int asked) {
       this.from = from;
-      this.s = s;
+      last = s.asking(asked);
+      for (int i = 0; i < blocks.size(); i++) {
+        shapes.add(i < blocks.size() - 1 ? s : last);
+      }
     }
 
     void forward(Given given, Tensor y, boolean keep) {
       try (Scope scope = Scope.open();
           Autograd off = Autograd.off()) {
-        Positions positions = Memory.positions(s);
+        Positions positions = Memory.positions(last);
         positions.load(given.turns(), given.mask(), from);
         places = positions;
-        Scratch scratch = Memory.scratch(s);
-        Activations in = Memory.activations(s);
-        in.x.items.copyFrom(given.x().narrow(0, from, s.items()));
+        Activations in = Memory.activations(shapes.get(0));
+        in.x.items.copyFrom(given.x().narrow(0, from, last.items()));
         for (int i = 0; i < blocks.size(); i++) {
-          boolean last = i == blocks.size() - 1;
-          Activations next = keep && !last ? Memory.activations(s) : in;
+          Shape s = shapes.get(i);
+          Scratch scratch = Memory.scratch(s);
           in.factors.load(given.factors().get(i), from);
+          Activations next = i == blocks.size() - 1 ? null : next(in, i, keep);
           // The scratch's d is free until the backward half: the last answer may lie there.
-          Rows answer = keep && last ? scratch.d : next.x;
-          blocks.get(i).forward(s, in, positions, answer, scratch);
-          if (last) {
-            y.narrow(0, from, s.items()).copyFrom(answer.items);
+          blocks.get(i).forward(s, in, positions, next == null ? scratch.d : next.x, scratch);
+          if (next == null) {
+            y.narrow(0, from, s.items()).copyFrom(scratch.d.items);
           }
+          Memory.giveBack(s, scratch);
           if (keep) {
             kept.add(in);
+          } else if (next != in) {
+            Memory.giveBack(s, in);
           }
-          in = next;
+          in = next == null ? in : next;
         }
         if (!keep) {
-          Memory.giveBack(s, in);
           giveBack();
         }
-        Memory.giveBack(s, scratch);
       }
+    }
+
+    /** Where block i + 1 finds its input; without a backward half, where block i found its own. */
+    private Activations next(Activations in, int i, boolean keep) {
+      Shape s = shapes.get(i + 1);
+      return keep || !s.equals(shapes.get(i)) ? Memory.activations(s) : in;
     }
 
     /** Writes the gradients by x and by the factors; those by the matrices are added to them. */
@@ -181,9 +202,16 @@ public final class FusedBlocks {
       }
       try (Scope scope = Scope.open();
           Autograd off = Autograd.off()) {
-        Scratch scratch = Memory.scratch(s);
-        scratch.d.items.copyFrom(dy.narrow(0, from, s.items()));
+        Scratch scratch = Memory.scratch(last);
+        scratch.d.items.copyFrom(dy.narrow(0, from, last.items()));
         for (int i = blocks.size() - 1; i >= 0; i--) {
+          Shape s = shapes.get(i);
+          if (i == blocks.size() - 2 && !s.equals(last)) {
+            Scratch whole = Memory.scratch(s);
+            whole.d.items.copyFrom(scratch.allD.items);
+            Memory.giveBack(last, scratch);
+            scratch = whole;
+          }
           scratch.factors.zero();
           blocks.get(i).backward(s, kept.get(i), positions, scratch);
           List<Floats> own = scratch.factors.all();
@@ -192,24 +220,26 @@ public final class FusedBlocks {
             factors.get(i).get(k).narrow(0, from, g.size(0)).copyFrom(g);
           }
         }
-        dx.narrow(0, from, s.items()).copyFrom(scratch.d.items);
-        Memory.giveBack(s, scratch);
+        dx.narrow(0, from, last.items()).copyFrom(scratch.allD.items);
+        Memory.giveBack(shapes.get(0), scratch);
       }
     }
 
     void giveBack() {
-      kept.forEach(a -> Memory.giveBack(s, a));
+      for (int i = 0; i < kept.size(); i++) {
+        Memory.giveBack(shapes.get(i), kept.get(i));
+      }
       kept.clear();
       if (places != null) {
-        Memory.giveBack(s, places);
+        Memory.giveBack(last, places);
         places = null;
       }
     }
   }
 
   /** In the order of the inputs. */
-  private List<@Nullable Tensor> backward(List<Part> parts, Tensor dy) {
-    Tensor dx = Tensor.zeros(dy.shape());
+  private List<@Nullable Tensor> backward(List<Part> parts, long[] shapeOfX, Tensor dy) {
+    Tensor dx = Tensor.zeros(shapeOfX);
     List<List<Tensor>> factors = new ArrayList<>(); // of each block: [B, width], a row an item
     for (int i = 0; i < blocks.size(); i++) {
       List<Tensor> each = new ArrayList<>();

@@ -9,6 +9,7 @@ final class Heads {
   final Matrices each; // [S, width]
   final Matrices transposed; // [width, S], the same memory
 
+  /** S being the tokens of the shape. */
   Heads(Shape s, int width) {
     memory = Floats.allocate((long) s.items() * s.heads(), s.tokens(), width);
     each = Matrices.byHead(memory, s.items(), s.heads(), s.tokens(), width);

@@ -18,6 +18,11 @@ class Rows {
     items = memory.view(t -> t.reshape(s.items(), s.tokens(), width));
   }
 
+  /** The first tokens of each item, [n, count, width], the same memory. */
+  Tensor first(int count) {
+    return memory.view(t -> items.narrow(1, 0, count));
+  }
+
   /** Rows in which each token's heads lie side by side. */
   static final class OfHeads extends Rows {
     final Matrices each; // [S, headDim], the same memory

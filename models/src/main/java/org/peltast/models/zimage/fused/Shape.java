@@ -8,6 +8,8 @@ import org.peltast.tensor.fused.Rotary;
  *
  * @param items n
  * @param tokens S of each
+ * @param asked A, how many of them, from the first, the block is to answer for; all of them are
+ *     attended to
  * @param dim d
  * @param heads H
  * @param hidden F, the feed-forward's width
@@ -18,6 +20,7 @@ import org.peltast.tensor.fused.Rotary;
 record Shape(
     int items,
     int tokens,
+    int asked,
     int dim,
     int heads,
     int hidden,
@@ -46,6 +49,22 @@ record Shape(
   }
 
   Shape of(int otherItems, int otherTokens) {
-    return new Shape(otherItems, otherTokens, dim, heads, hidden, eps, headEps, modulated);
+    return new Shape(
+        otherItems, otherTokens, otherTokens, dim, heads, hidden, eps, headEps, modulated);
+  }
+
+  /** Whether all tokens are asked for. */
+  boolean isWhole() {
+    return asked == tokens;
+  }
+
+  /** The same, answering for fewer tokens. */
+  Shape asking(int first) {
+    return new Shape(items, tokens, first, dim, heads, hidden, eps, headEps, modulated);
+  }
+
+  /** The asked tokens alone. */
+  Shape askedAlone() {
+    return of(items, asked);
   }
 }
