@@ -32,19 +32,21 @@ class UpdateBenchmarkTest {
             m -> {
               assertThat(m.evaluations()).isEqualTo(evaluations);
               assertThat(m.learningEvaluations()).isEqualTo(learning);
-              assertThat(m.gflop()).isEqualTo(all.get(0).gflop()).isPositive();
+              // The first also reads the empty caption, once for all.
+              assertThat(m.gflop()).isPositive().isLessThanOrEqualTo(all.get(0).gflop());
+              assertThat(m == all.get(0) || m.gflop() == all.get(1).gflop()).isTrue();
               double accounted = m.phases().values().stream().mapToDouble(s -> s).sum();
               assertThat(accounted).isPositive().isLessThanOrEqualTo(m.seconds());
               assertThat(m.phases().get(Phase.FAKE) > 0).isEqualTo(fakeUpdates > 0);
             });
   }
 
-  /** Sixteen forwards of the study's shape are 975 GFLOP, as it says. */
+  /** Sixteen forwards of the study's shape are 975 GFLOP, less the last layer's caption rows. */
   @Test
   void countsTheStudysWork() {
     UpdateShape shape = UpdateShape.standard();
     double forward = shape.readOperations(48) + shape.forwardOperations(48);
-    assertThat(16 * forward / 1e9).isCloseTo(975, within(15.0));
+    assertThat(16 * forward / 1e9).isCloseTo(955, within(1.0));
     try (UpdateBenchmark benchmark = new UpdateBenchmark(shape, Precision.FLOAT32)) {
       assertThat(benchmark.parameters() / 1e6).isCloseTo(10.7, within(0.05));
     }
