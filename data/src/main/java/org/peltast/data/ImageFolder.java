@@ -111,7 +111,7 @@ public final class ImageFolder {
                     file,
                     numbers.stream().mapToInt(Integer::intValue).toArray(),
                     item -> List.of(item.concept()),
-                    Checksums.of(List.of(file.checksum(), size)))));
+                    Checksums.of(List.of(file.content(), size)))));
     // The largest group first.
     views.sort(
         Comparator.comparingInt(CaptionedImages::size)

@@ -1,7 +1,11 @@
 package org.peltast.data;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -11,6 +15,21 @@ final class PictureCache {
   private static final Logger LOG = LoggerFactory.getLogger(PictureCache.class);
 
   private PictureCache() {}
+
+  /** What the machine said, without the name of an exception. */
+  private static String reason(IOException e) {
+    if (e instanceof AccessDeniedException) {
+      return "permission denied";
+    }
+    if (e instanceof FileAlreadyExistsException) {
+      return "a file is where its folder should be";
+    }
+    if (e instanceof NoSuchFileException) {
+      return "its folder cannot be made";
+    }
+    String said = e instanceof FileSystemException f ? f.getReason() : e.getMessage();
+    return said == null ? e.getClass().getSimpleName() : said;
+  }
 
   static PictureFile openOrMake(Path path, String definition, PictureFile.Filler filler) {
     try {
@@ -31,7 +50,7 @@ final class PictureCache {
     } catch (IOException e) {
       throw new DataException(
           "The cache file %s cannot be written or read (%s); free space there, or set PELTAST_CACHE to another folder."
-              .formatted(path, e),
+              .formatted(path, reason(e)),
           e);
     }
   }

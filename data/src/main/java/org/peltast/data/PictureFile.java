@@ -13,13 +13,13 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Pictures in one memory-mapped file, which is either whole or refused.
@@ -39,22 +39,28 @@ final class PictureFile {
   private static final int TRAILER_BYTES = Long.BYTES + DIGEST_BYTES;
   private static final String PART = ".part";
 
+  /** What this process is writing. */
+  private static final Set<Path> WRITING = ConcurrentHashMap.newKeySet();
+
   /** The most bytes in one mapping, which Java holds below 2 GiB. */
   private static final long MAX_MAPPING = 1L << 30;
 
   private final List<Entry> entries;
   private final List<String> notes;
   private final String checksum;
+  private final String content;
   private final List<MappedByteBuffer> mappings;
   private final long[] offsets;
   private final int[] mappingOf;
   private final long[] mappingStarts;
 
-  private PictureFile(FileChannel channel, List<Entry> entries, List<String> notes, String checksum)
+  private PictureFile(
+      FileChannel channel, List<Entry> entries, List<String> notes, String checksum, String content)
       throws IOException {
     this.entries = List.copyOf(entries);
     this.notes = List.copyOf(notes);
     this.checksum = checksum;
+    this.content = content;
     this.mappings = new ArrayList<>();
     this.offsets = new long[entries.size()];
     this.mappingOf = new int[entries.size()];
@@ -110,6 +116,14 @@ final class PictureFile {
     return checksum;
   }
 
+  /**
+   * A checksum of the pictures and what is known of them, but not of the definition: the same for
+   * the same pictures, whatever their files' dates.
+   */
+  String content() {
+    return content;
+  }
+
   void pixels(int index, byte[] rgb, int offset) {
     int at = (int) (offsets[index] - mappingStarts[index]);
     mappings.get(mappingOf[index]).get(at, rgb, offset, entries.get(index).bytes());
@@ -131,16 +145,21 @@ final class PictureFile {
         throw new Damaged("does not start like a picture file");
       }
       byte[] expected = read(channel, length - DIGEST_BYTES, DIGEST_BYTES);
-      byte[] actual = digest(channel, length - DIGEST_BYTES);
-      if (!Arrays.equals(actual, expected)) {
-        throw new Damaged("does not have the checksum that it was written with");
-      }
-      // What follows was written by this class, but perhaps by another version of it.
       long listBytes =
           ByteBuffer.wrap(read(channel, length - TRAILER_BYTES, Long.BYTES))
               .order(ByteOrder.LITTLE_ENDIAN)
               .getLong();
       long listStart = length - TRAILER_BYTES - listBytes;
+      MessageDigest digest = Checksums.sha256();
+      long pictures = Math.max(0, Math.min(listStart, length - TRAILER_BYTES));
+      update(digest, channel, 0, pictures);
+      byte[] ofPictures = soFar(digest);
+      update(digest, channel, pictures, length - DIGEST_BYTES);
+      byte[] actual = digest.digest();
+      if (!Arrays.equals(actual, expected)) {
+        throw new Damaged("does not have the checksum that it was written with");
+      }
+      // What follows was written by this class, but perhaps by another version of it.
       if (listBytes < 0 || listBytes > Integer.MAX_VALUE - 8 || listStart < FIRST_PICTURE) {
         throw new Damaged("has an unreadable list of pictures");
       }
@@ -164,7 +183,12 @@ final class PictureFile {
       if (end != listStart) {
         throw new Damaged("holds pictures of another size or number than it says");
       }
-      return new PictureFile(channel, entries, notes, HexFormat.of().formatHex(actual));
+      HexFormat hex = HexFormat.of();
+      String content =
+          Checksums.of(
+              List.of(
+                  hex.formatHex(ofPictures), String.join("\n", lines.subList(1, lines.size()))));
+      return new PictureFile(channel, entries, notes, hex.formatHex(actual), content);
     }
   }
 
@@ -195,10 +219,23 @@ final class PictureFile {
     Files.createDirectories(folder);
     removeLeftovers(folder);
     // Unlike a temporary file's, its rights are those that the user's other files get.
-    Path temporary = folder.resolve(name + "." + UUID.randomUUID() + PART);
+    while (!write(
+        file, folder.resolve(name + "." + UUID.randomUUID() + PART), definition, filler)) {
+      // Another process took the part for a leftover before it was locked.
+    }
+    forceFolder(folder);
+  }
+
+  private static boolean write(Path file, Path temporary, String definition, Filler filler)
+      throws IOException {
+    WRITING.add(temporary);
     try {
       try (FileChannel channel =
           FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        lock(channel);
+        if (!Files.exists(temporary)) {
+          return false;
+        }
         Writer writer = new Writer(channel, definition);
         filler.fill(writer);
         writer.finish();
@@ -210,9 +247,19 @@ final class PictureFile {
       } catch (AtomicMoveNotSupportedException e) {
         Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
       }
-      forceFolder(folder);
+      return true;
     } finally {
       Files.deleteIfExists(temporary);
+      WRITING.remove(temporary);
+    }
+  }
+
+  /** Until the channel is closed. On a disk without locks nobody removes leftovers, either. */
+  private static void lock(FileChannel channel) {
+    try {
+      channel.lock();
+    } catch (IOException withoutLocks) {
+      return;
     }
   }
 
@@ -272,16 +319,29 @@ final class PictureFile {
     }
   }
 
-  /** A killed process leaves its unfinished file; a day later nobody can be writing it any more. */
+  /**
+   * A killed process leaves its unfinished file. Whether one is still being written its lock says,
+   * which ends with its writer, and no clock.
+   */
   private static void removeLeftovers(Path folder) throws IOException {
-    Instant old = Instant.now().minus(Duration.ofDays(1));
     try (DirectoryStream<Path> leftovers =
         Files.newDirectoryStream(folder, "*.pictures.*" + PART)) {
       for (Path leftover : leftovers) {
-        if (Files.getLastModifiedTime(leftover).toInstant().isBefore(old)) {
-          Files.deleteIfExists(leftover);
+        // To open and close one of this process's own would, with POSIX locks, unlock it.
+        if (!WRITING.contains(leftover)) {
+          removeUnlessLocked(leftover);
         }
       }
+    }
+  }
+
+  private static void removeUnlessLocked(Path part) {
+    try (FileChannel channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
+      if (channel.tryLock() != null) {
+        Files.deleteIfExists(part);
+      }
+    } catch (IOException e) {
+      return; // gone, another user's, or on a disk without locks: leave it
     }
   }
 
@@ -304,11 +364,11 @@ final class PictureFile {
     return read;
   }
 
-  private static byte[] digest(FileChannel channel, long length) throws IOException {
-    MessageDigest digest = Checksums.sha256();
+  private static void update(MessageDigest digest, FileChannel channel, long from, long to)
+      throws IOException {
     byte[] block = new byte[1 << 20];
-    for (long at = 0; at < length; ) {
-      ByteBuffer buffer = ByteBuffer.wrap(block, 0, (int) Math.min(block.length, length - at));
+    for (long at = from; at < to; ) {
+      ByteBuffer buffer = ByteBuffer.wrap(block, 0, (int) Math.min(block.length, to - at));
       int got = channel.read(buffer, at);
       if (got < 0) {
         throw new IOException("the file became shorter while it was read");
@@ -316,6 +376,13 @@ final class PictureFile {
       digest.update(block, 0, got);
       at += got;
     }
-    return digest.digest();
+  }
+
+  private static byte[] soFar(MessageDigest digest) {
+    try {
+      return ((MessageDigest) digest.clone()).digest();
+    } catch (CloneNotSupportedException e) {
+      throw new IllegalStateException(e); // the JDK's own SHA-256 can be cloned
+    }
   }
 }

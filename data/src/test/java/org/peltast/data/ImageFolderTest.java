@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.CRC32;
@@ -362,6 +363,10 @@ class ImageFolderTest {
     assertThat(decoded.getAndSet(0)).isEqualTo(2);
     assertThat(ImageFolder.open(folder, options()).groups().get(0).checksum()).isEqualTo(first);
     assertThat(decoded.get()).isZero();
+    // A copy's dates are other ones: it is decoded anew, and is the same.
+    Files.setLastModifiedTime(folder.resolve("a.png"), FileTime.fromMillis(86_400_000));
+    assertThat(ImageFolder.open(folder, options()).groups().get(0).checksum()).isEqualTo(first);
+    assertThat(decoded.getAndSet(0)).isEqualTo(2);
     Files.writeString(folder.resolve("a.txt"), "another caption");
     assertThat(ImageFolder.open(folder, options()).groups().get(0).checksum()).isNotEqualTo(first);
     assertThat(decoded.get()).isEqualTo(2);

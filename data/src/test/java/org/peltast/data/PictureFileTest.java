@@ -4,12 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -141,6 +147,48 @@ class PictureFileTest {
     assertThat(Files.readAllBytes(file)).isEqualTo(good);
     try (var files = Files.list(file.getParent())) {
       assertThat(files).containsExactly(file);
+    }
+  }
+
+  /** Which part is a leftover its lock says, and no clock, which may be put forward or back. */
+  @Test
+  void aKilledProcessesPartIsRemovedAndALivingOnesIsNot() throws Exception {
+    Path left = Files.writeString(file.resolveSibling("x.pictures.1.part"), "half");
+    Files.setLastModifiedTime(left, FileTime.from(Instant.now().plus(Duration.ofDays(3))));
+    Path living = Files.writeString(file.resolveSibling("x.pictures.2.part"), "half");
+    Files.setLastModifiedTime(living, FileTime.from(Instant.EPOCH));
+    Process child =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx32m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Holder.class.getName(),
+                living.toString())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    try (InputStream said = child.getInputStream()) {
+      assertThat(said.read()).isEqualTo('!');
+      write();
+      assertThat(left).doesNotExist();
+      assertThat(living).exists();
+    } finally {
+      child.destroyForcibly().waitFor();
+    }
+    write();
+    assertThat(living).doesNotExist();
+    assertThat(file).exists();
+  }
+
+  /** A process that is writing a part. */
+  static final class Holder {
+    public static void main(String[] args) throws Exception {
+      try (FileChannel channel = FileChannel.open(Path.of(args[0]), StandardOpenOption.WRITE)) {
+        channel.lock();
+        System.out.print('!');
+        System.out.flush();
+        Thread.sleep(60_000);
+      }
     }
   }
 
