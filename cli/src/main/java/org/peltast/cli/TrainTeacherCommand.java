@@ -21,14 +21,17 @@ import picocli.CommandLine.Option;
 @Command(
     name = "teacher",
     description = {
-      "Trains a many-step, guided text-to-image teacher from nothing, by flow matching in a codec's latents.",
-      "The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the update and saves."
+      "Trains a many-step, guided text-to-image teacher from nothing, by flow matching in a codec's"
+          + " latents.",
+      "The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the"
+          + " update and saves."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast train teacher --out runs/teacher",
       "  peltast train teacher --set run.updates=500 --set model.dim=128 --out runs/small",
-      "  peltast train teacher --set data.images=my-pictures --set data.fit=buckets --out runs/mine",
+      "  peltast train teacher --set data.images=my-pictures --set data.fit=buckets --out"
+          + " runs/mine",
       "  peltast train teacher --memory 2g --out runs/teacher",
       "  peltast train teacher --out runs/teacher --resume"
     })
@@ -45,7 +48,8 @@ final class TrainTeacherCommand implements Callable<Integer> {
       names = "--memory",
       paramLabel = "SIZE",
       description =
-          "what the process may hold, as 2g or 1500MB: the batch is computed in as many parts as that takes, with the same result (run.memory)")
+          "what the process may hold, as 2g or 1500MB: the batch is computed in as many parts as"
+              + " that takes, with the same result (run.memory)")
   private @Nullable String memory;
 
   @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
@@ -67,13 +71,11 @@ final class TrainTeacherCommand implements Callable<Integer> {
       try (Progress preparing = Display.progress("reading the data")) {
         corpus = Corpus.open(settled.data(), preparing, Display::notice);
       }
-      if (folder.readProvenance().isEmpty()) {
-        folder.writeProvenance(
-            Provenance.now(
-                Map.of("peltast", Version.peltast(), "libtorch", Engine.version()),
-                Map.of("run", settled.seed()),
-                corpus.inputs()));
-      }
+      folder.settleProvenance(
+          Provenance.now(
+              Map.of("peltast", Version.peltast(), "libtorch", Engine.version()),
+              Map.of("run", settled.seed()),
+              corpus.inputs()));
       Trainer.End end =
           TeacherTraining.run(
               settled, corpus, folder, progress, () -> Interrupts.listen("this update"));

@@ -1,7 +1,6 @@
 package org.peltast.distill.run;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -99,7 +98,8 @@ public final class Checkpoints {
       throw RunException.of("save checkpoint " + place, place, e);
     } catch (RuntimeException e) {
       giveUp(temporary, e);
-      if (e.getCause() instanceof IOException io && e instanceof UncheckedIOException) {
+      // Whatever a room makes of it: a disk that refuses is told in the run's own words.
+      if (e.getCause() instanceof IOException io) {
         throw RunException.of("save checkpoint " + place, place, io);
       }
       throw e;

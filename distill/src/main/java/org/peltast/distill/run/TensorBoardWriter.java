@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -26,6 +27,7 @@ import java.util.zip.CRC32C;
  * kill tears at most the last one, and TensorBoard ignores a torn tail.
  */
 public final class TensorBoardWriter implements AutoCloseable {
+  private static final String PREFIX = "events.out.tfevents.";
   private static final int CRC_DELTA = 0xa282ead8;
 
   private final Path file;
@@ -52,15 +54,12 @@ public final class TensorBoardWriter implements AutoCloseable {
   static TensorBoardWriter open(Path folder, long after, Clock clock) {
     try {
       Files.createDirectories(folder);
-      // Sorted by name, files must sort by time: TensorBoard reads them in that order.
-      String name =
-          "events.out.tfevents.%010d.%s.%d"
-              .formatted(clock.instant().getEpochSecond(), host(), ProcessHandle.current().pid());
-      int count = 0;
-      while (Files.exists(folder.resolve(name + "." + count))) {
-        count++;
-      }
-      Path file = folder.resolve(name + "." + count);
+      // TensorBoard reads files in the order of their names, the last as the newest: a clock that
+      // was put back must not put this one among those that are there.
+      long second = Math.max(clock.instant().getEpochSecond(), latest(folder) + 1);
+      Path file =
+          folder.resolve(
+              "%s%010d.%s.%d.0".formatted(PREFIX, second, host(), ProcessHandle.current().pid()));
       FileChannel channel =
           FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
       TensorBoardWriter writer = new TensorBoardWriter(file, channel, clock);
@@ -73,6 +72,21 @@ public final class TensorBoardWriter implements AutoCloseable {
     } catch (IOException e) {
       throw RunException.of("write TensorBoard events to " + folder, folder, e);
     }
+  }
+
+  /** The second that the last of a folder's event files is named after; 0 without any. */
+  private static long latest(Path folder) throws IOException {
+    long latest = 0;
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, PREFIX + "*")) {
+      for (Path file : files) {
+        String rest = String.valueOf(file.getFileName()).substring(PREFIX.length());
+        int digits = Math.max(rest.indexOf('.'), 0);
+        if (rest.substring(0, digits).matches("\\d{1,18}")) {
+          latest = Math.max(latest, Long.parseLong(rest.substring(0, digits)));
+        }
+      }
+    }
+    return latest;
   }
 
   private static String host() {

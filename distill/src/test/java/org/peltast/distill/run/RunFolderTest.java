@@ -16,6 +16,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -338,6 +344,98 @@ class RunFolderTest {
         System.out.println(update);
       }
     }
+  }
+
+  /**
+   * Mistakes are often found late, and what is mended should be typed again as if for the first.
+   */
+  @Test
+  void aRunWithoutAnUpdateLeavesNothing() throws Exception {
+    Path path = folder.resolve("above/run");
+    try (RunFolder run = RunFolder.open(path, notices::add)) {
+      run.writeRecipe("updates: 3\n");
+    }
+    assertThat(folder).isEmptyDirectory();
+
+    Files.createDirectories(path); // somebody's own folder stays, and so does what is in it
+    try (RunFolder run = RunFolder.open(path, notices::add)) {
+      run.writeRecipe("updates: 3\n");
+    }
+    assertThat(path).isEmptyDirectory();
+    try (RunFolder run = RunFolder.open(path, notices::add)) {
+      Files.writeString(run.path().resolve("precious"), "x");
+    }
+    assertThat(path).isDirectoryContaining("glob:**/precious");
+    try (RunFolder run = RunFolder.open(path, notices::add)) {
+      save(run, 1, 1);
+    }
+    assertThat(path.resolve("checkpoints/000001")).isDirectory();
+    assertThat(path.resolve(".owner")).doesNotExist();
+  }
+
+  /** Each leaves nothing, so each takes lock and folder away from those that are just coming. */
+  @Test
+  void manyAtOnceAreNeverTwoAtATime() throws Exception {
+    Path path = folder.resolve("run");
+    AtomicInteger inside = new AtomicInteger();
+    AtomicInteger had = new AtomicInteger();
+    Callable<String> opener =
+        () -> {
+          String wrong = "";
+          for (int i = 0; i < 40; i++) {
+            try (RunFolder run = RunFolder.open(path, notice -> {})) {
+              if (inside.incrementAndGet() > 1) {
+                wrong = "two at a time";
+              }
+              had.incrementAndGet();
+              Thread.onSpinWait();
+              inside.decrementAndGet();
+            } catch (RunException e) {
+              if (!e.getMessage().contains("is in use by")) {
+                wrong = e.getMessage();
+              }
+            }
+          }
+          return wrong;
+        };
+    ExecutorService threads = Executors.newFixedThreadPool(3);
+    try {
+      for (Future<String> wrong : threads.invokeAll(List.of(opener, opener, opener))) {
+        assertThat(wrong.get()).isEmpty();
+      }
+    } finally {
+      threads.shutdown();
+    }
+    assertThat(had.get()).isPositive();
+    try (Stream<Path> left = Files.walk(folder)) {
+      assertThat(left).noneMatch(Files::isRegularFile);
+    }
+  }
+
+  @Test
+  void aRunGoesOnWithWhatItBeganWithAlone() {
+    try (RunFolder run = open()) {
+      run.settleProvenance(provenance("teacher", "1", "prompts.txt", "2"));
+      run.settleProvenance(provenance("teacher", "1", "prompts.txt", "2"));
+      assertThatThrownBy(
+              () -> run.settleProvenance(provenance("teacher", "1", "prompts.txt", "3", "x", "4")))
+          .isInstanceOf(RunException.class)
+          .hasMessage(
+              run.path()
+                  + " cannot go on: what it reads has changed since it began (prompts.txt, x); put"
+                  + " back what was there, or choose another folder to begin anew.");
+      assertThatThrownBy(() -> run.settleProvenance(provenance("teacher", "1")))
+          .hasMessageContaining("(prompts.txt)");
+      assertThat(run.readProvenance().orElseThrow().inputs()).containsEntry("prompts.txt", "2");
+    }
+  }
+
+  private static Provenance provenance(String... inputs) {
+    Map<String, String> all = new TreeMap<>();
+    for (int i = 0; i < inputs.length; i += 2) {
+      all.put(inputs[i], inputs[i + 1]);
+    }
+    return Provenance.now(Map.of(), Map.of("run", 7L), all);
   }
 
   @Test

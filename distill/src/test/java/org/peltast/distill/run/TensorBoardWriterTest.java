@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -63,6 +64,19 @@ class TensorBoardWriterTest {
     assertThat((byte[]) image.get(4).get(0)).isEqualTo(png);
   }
 
+  /** TensorBoard reads files in the order of their names, and takes the last for the newest. */
+  @Test
+  void aClockThatIsPutBackADayPutsNoFileBeforeThoseThatAreThere() {
+    List<String> names = new ArrayList<>();
+    for (long hours : new long[] {0, -24, 0, 0, -240, 24}) {
+      Clock clock = Clock.offset(CLOCK, Duration.ofHours(hours));
+      try (TensorBoardWriter writer = TensorBoardWriter.open(folder, names.size(), clock)) {
+        names.add(String.valueOf(writer.file().getFileName()));
+      }
+    }
+    assertThat(names).isSorted().doesNotHaveDuplicates().hasSize(6);
+  }
+
   @Test
   void aResumedRunStartsAFileOfItsOwnAndTakesBackWhatComesAgain() throws Exception {
     Path first;
@@ -75,7 +89,7 @@ class TensorBoardWriterTest {
       assertThat(writer.file()).isNotEqualTo(first);
       assertThat(writer.file().getFileName().toString())
           .isGreaterThan(first.getFileName().toString())
-          .startsWith("events.out.tfevents.1772366400.");
+          .startsWith("events.out.tfevents.1772366401.");
       Map<Integer, List<Object>> start = events(writer.file()).get(1);
       assertThat(start.get(2)).containsExactly(8L);
       assertThat(message(start.get(7)).get(1)).containsExactly(1L); // SessionLog.START
