@@ -56,6 +56,7 @@ public final class Main implements Runnable {
 
   /** Runs the command and ends the JVM with its exit code. */
   public static void main(String... arguments) {
+    System.setProperty("peltast.natives", Places.unpacked().toString());
     int code = execute(commandLine(), arguments);
     System.out.flush();
     System.exit(code);

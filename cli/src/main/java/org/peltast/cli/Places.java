@@ -3,6 +3,7 @@ package org.peltast.cli;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import org.peltast.data.CacheFolder;
 
 /** The folders that Peltast reads and fills besides those it is told. */
 final class Places {
@@ -63,6 +64,11 @@ final class Places {
     return new CommandException(
         "%s cannot be written: this user may not write to %s; choose another place."
             .formatted(option, place));
+  }
+
+  /** Where other natives are unpacked once, instead of by each process anew. */
+  static Path unpacked() {
+    return CacheFolder.standard().resolve("natives");
   }
 
   /** Where JavaCPP unpacks libtorch on first use. */

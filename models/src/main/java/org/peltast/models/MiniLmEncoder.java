@@ -72,6 +72,7 @@ public final class MiniLmEncoder implements TextEncoder {
     this.id = "minilm-l6-v2-q-%d-%s".formatted(maxTokens, checksum(network, vocabulary));
     this.tokenizer = tokenizer(vocabulary, maxTokens);
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
+      OnnxNatives.prepare();
       environment = OrtEnvironment.getEnvironment();
       environment.setTelemetry(false);
       options.setIntraOpNumThreads(1);
@@ -79,10 +80,12 @@ public final class MiniLmEncoder implements TextEncoder {
       options.setDeterministicCompute(true);
       options.setMemoryPatternOptimization(false); // lengths vary
       session = environment.createSession(network, options);
-    } catch (OrtException | UnsatisfiedLinkError e) {
+    } catch (OrtException | LinkageError e) {
       tokenizer.close();
-      throw new IllegalStateException(
-          "ONNX Runtime cannot load the MiniLM text encoder: " + e.getMessage(), e);
+      throw new ModelException(
+          "ONNX Runtime cannot load the MiniLM text encoder (%s); `peltast doctor` shows platform and caches."
+              .formatted(e.getMessage()),
+          e);
     }
   }
 
@@ -102,8 +105,10 @@ public final class MiniLmEncoder implements TextEncoder {
     try {
       return HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options);
     } catch (IOException | RuntimeException | LinkageError e) {
-      throw new IllegalStateException(
-          "The tokenizer of the MiniLM text encoder cannot be loaded: " + e.getMessage(), e);
+      throw new ModelException(
+          "The tokenizer of the MiniLM text encoder cannot be loaded (%s); delete the folder .djl.ai in your home, which makes it be unpacked anew."
+              .formatted(e.getMessage()),
+          e);
     }
   }
 
@@ -116,7 +121,7 @@ public final class MiniLmEncoder implements TextEncoder {
   private static byte[] resource(String name) {
     try (InputStream in = MiniLmEncoder.class.getResourceAsStream(name)) {
       if (in == null) {
-        throw new IllegalStateException(
+        throw new ModelException(
             "The text encoder's file "
                 + name.substring(1)
                 + " is not on the class path; add the jar"
