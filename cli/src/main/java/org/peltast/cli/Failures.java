@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -11,6 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.DataException;
 import org.peltast.diffusion.DiffusionException;
@@ -54,6 +59,15 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
 
   /** The verdict on a foreseen failure; null if it is a defect. */
   static @Nullable Verdict judge(Throwable failure) {
+    if (mayBeOfALibrary(failure)) {
+      List<Path> damaged = damagedLibraries(System.getProperty("java.class.path", ""));
+      if (!damaged.isEmpty()) {
+        return new Verdict(
+            ExitCode.FAILED,
+            "the library %s is damaged, as after a download that was cut short; delete it and start again, which fetches it anew."
+                .formatted(damaged.get(0)));
+      }
+    }
     if (failure instanceof MemoryException) {
       return new Verdict(ExitCode.FAILED, sentence(failure));
     }
@@ -121,6 +135,33 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
     return null;
   }
 
+  /** Whether something was not found or not loaded that comes in a jar. */
+  private static boolean mayBeOfALibrary(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof LinkageError
+          || cause instanceof ClassNotFoundException
+          || String.valueOf(cause.getMessage()).contains("class path")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Java passes over a jar that it cannot open, and says only that a class is not there. */
+  static List<Path> damagedLibraries(String classPath) {
+    List<Path> damaged = new ArrayList<>();
+    for (String entry : classPath.split(Pattern.quote(File.pathSeparator))) {
+      if (entry.endsWith(".jar") && Files.isRegularFile(Path.of(entry))) {
+        try (ZipFile jar = new ZipFile(entry)) {
+          jar.size(); // what is cut short has no list of its content
+        } catch (IOException e) {
+          damaged.add(Path.of(entry));
+        }
+      }
+    }
+    return damaged;
+  }
+
   /** What the first cause says, with its type: these errors' own messages say little. */
   private static String rootMessage(Throwable failure) {
     Throwable root = failure;
@@ -147,7 +188,10 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
             || cause instanceof AccessDeniedException
             || cause instanceof NotDirectoryException
             || cause instanceof FileAlreadyExistsException
-            || cause instanceof CharacterCodingException);
+            || cause instanceof CharacterCodingException
+            || (cause instanceof FileSystemException file
+                && String.valueOf(file.getReason())
+                    .matches("Not a directory|Read-only file system")));
       }
     }
     return false;

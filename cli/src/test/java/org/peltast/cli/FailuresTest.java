@@ -2,6 +2,7 @@ package org.peltast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -10,9 +11,15 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.jar.JarOutputStream;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.peltast.distill.run.RunException;
 import org.peltast.tensor.MemoryException;
 import org.peltast.tensor.TensorException;
@@ -47,6 +54,23 @@ class FailuresTest {
     assertThat(told(new OutOfMemoryError("Java heap space"), ExitCode.FAILED)).contains("-Xmx");
     assertThat(told(new UnsatisfiedLinkError("no jnitorch"), ExitCode.FAILED))
         .contains("peltast doctor");
+  }
+
+  @Test
+  void jarsThatAreCutShortAreNamedAndSoundOnesAreNot(@TempDir Path folder) throws IOException {
+    Path sound = folder.resolve("sound.jar");
+    try (JarOutputStream jar = new JarOutputStream(Files.newOutputStream(sound))) {
+      jar.putNextEntry(new ZipEntry("x"));
+      jar.write(new byte[1000]);
+    }
+    byte[] bytes = Files.readAllBytes(sound);
+    Path half = Files.write(folder.resolve("half.jar"), Arrays.copyOf(bytes, bytes.length / 2));
+    Path none = folder.resolve("none.jar");
+    String classPath =
+        Stream.of(sound, folder, half, none)
+            .map(Path::toString)
+            .collect(Collectors.joining(File.pathSeparator));
+    assertThat(Failures.damagedLibraries(classPath)).containsExactly(half);
   }
 
   @Test
