@@ -49,8 +49,9 @@ public final class ExplosionGuard implements Observer {
   }
 
   @Override
-  public void begin(long done, List<Figures> past) {
+  public Verdict begin(long done, List<Figures> past) {
     past.subList(Math.max(0, past.size() - RECENT - BEFORE), past.size()).forEach(this::remember);
+    return Verdict.GO_ON;
   }
 
   /**

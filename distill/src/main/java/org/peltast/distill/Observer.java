@@ -17,12 +17,14 @@ public interface Observer {
 
   /**
    * Before the first update of this process. Whoever judges by what went before is given it, so
-   * that a resumed run is judged like an uninterrupted one.
+   * that a resumed run is judged like an uninterrupted one, and may find that it had ended.
    *
    * @param done the number of updates done, in this process or in earlier ones
    * @param past their figures as logged, the oldest first
    */
-  default void begin(long done, List<Figures> past) {}
+  default Verdict begin(long done, List<Figures> past) {
+    return Verdict.GO_ON;
+  }
 
   /**
    * After an update.

@@ -30,7 +30,8 @@ public final class RunLoop {
     public Settings {
       if (updates < 1 || keepLast < 1 || checkpointEvery.isNegative()) {
         throw new IllegalArgumentException(
-            "a run needs at least one update, at least one checkpoint kept, and a time between checkpoints of 0 or more");
+            "a run needs at least one update, at least one checkpoint kept, and a time between"
+                + " checkpoints of 0 or more");
       }
     }
   }
@@ -94,7 +95,7 @@ public final class RunLoop {
       if (done < settings.updates()) {
         List<Figures> past = past(folder.metrics());
         for (Observer observer : observers) {
-          observer.begin(done, past);
+          stop |= observer.begin(done, past) == Observer.Verdict.STOP;
         }
       }
       while (done < settings.updates() && !stop) {

@@ -39,9 +39,10 @@ public final class VarianceGuard implements Observer {
   }
 
   @Override
-  public void begin(long done, List<Figures> past) {
+  public Verdict begin(long done, List<Figures> past) {
     past.subList((int) Math.max(0, past.size() - done % every), past.size())
         .forEach(recent::addLast);
+    return Verdict.GO_ON;
   }
 
   /** Notes the weight that the update was made with, then looks. */

@@ -116,7 +116,9 @@ public final class Demo {
         if (end == Trainer.End.STOPPED && interrupted.getAsBoolean()) {
           return end;
         }
-        spear(teacher, corpus);
+        if (spear(teacher, corpus) == Trainer.End.STOPPED) {
+          return Trainer.End.STOPPED;
+        }
         long measuring = System.nanoTime();
         try (Scope scope = Scope.open()) {
           TextToImage student = distillation.student(provenance);
@@ -135,17 +137,13 @@ public final class Demo {
 
   private void record(RunFolder folder, Corpus corpus) {
     folder.writeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()));
-    if (folder.readProvenance().isEmpty()) {
-      Map<String, String> inputs = new LinkedHashMap<>();
-      inputs.put("teacher", Checksums.sha256(options.recipe().teacher()));
-      inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
-      inputs.putAll(corpus.inputs());
-      folder.writeProvenance(
-          Provenance.now(
-              Map.of("libtorch", Engine.version()),
-              Map.of("run", options.recipe().seed()),
-              inputs));
-    }
+    Map<String, String> inputs = new LinkedHashMap<>();
+    inputs.put("teacher", Checksums.sha256(options.recipe().teacher()));
+    inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
+    inputs.putAll(corpus.inputs());
+    folder.settleProvenance(
+        Provenance.now(
+            Map.of("libtorch", Engine.version()), Map.of("run", options.recipe().seed()), inputs));
   }
 
   private static Map<String, String> provenance(RunFolder folder) {
@@ -164,30 +162,22 @@ public final class Demo {
 
   private Trainer.End distil(
       Distillation distillation, Corpus corpus, RunFolder folder, Story story) {
-    long limit = options.minutes() == null ? Long.MAX_VALUE : options.minutes().toNanos();
-    long started = System.nanoTime();
+    List<Observer> observers = new ArrayList<>();
+    if (options.minutes() != null) {
+      observers.add(new TimeLimit(options.minutes()));
+    }
     try (Progress shown = progress.apply("distilling");
         Events events = new Events(folder.events())) {
-      return distillation.run(
-          corpus.captions(),
-          folder,
-          List.of(
-              TeacherTraining.shown(shown),
-              events,
-              story,
-              (done, updates, figures) ->
-                  System.nanoTime() - started >= limit
-                      ? Observer.Verdict.STOP
-                      : Observer.Verdict.GO_ON),
-          interrupted);
+      observers.addAll(List.of(TeacherTraining.shown(shown), events, story));
+      return distillation.run(corpus.captions(), folder, observers, interrupted);
     }
   }
 
   /** The same start with the engine alone, until it falls apart. */
-  private void spear(TextToImage teacher, Corpus corpus) {
+  private Trainer.End spear(TextToImage teacher, Corpus corpus) {
     long updates = options.spear();
     if (updates == 0) {
-      return;
+      return Trainer.End.FINISHED;
     }
     RunRecipe main = options.recipe().run();
     DistillRecipe recipe =
@@ -206,7 +196,7 @@ public final class Demo {
         Progress shown = progress.apply("the spear alone")) {
       Story story = story("spear", updates, corpus, () -> alone.student(Map.of()));
       story.begin();
-      alone.run(
+      return alone.run(
           corpus.captions(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
     }
   }

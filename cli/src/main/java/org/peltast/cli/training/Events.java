@@ -22,9 +22,10 @@ final class Events implements Observer, AutoCloseable {
   }
 
   @Override
-  public void begin(long done, List<Figures> past) {
+  public Verdict begin(long done, List<Figures> past) {
     close();
     writer = TensorBoardWriter.open(folder, done);
+    return Verdict.GO_ON;
   }
 
   @Override

@@ -55,11 +55,12 @@ final class Story implements Observer {
     return moments;
   }
 
-  /** Draws the beginning, before any update. */
+  /**
+   * Draws the beginning, before any update; again where a run goes on, for the process before may
+   * have been killed as it drew.
+   */
   void begin() {
-    if (!Files.exists(file(0, 0))) {
-      draw(0);
-    }
+    draw(0);
   }
 
   @Override
