@@ -13,27 +13,60 @@ import java.util.concurrent.TimeUnit;
 /** This class path's command in JVMs of their own, with a cache of their own. */
 final class Child {
   private final Path folder;
+  private final Path cache;
+  private final Path output;
 
-  /** Children whose cache and output lie in a folder. */
+  /** Children whose cache, temporary files and output lie in a folder. */
   Child(Path folder) {
+    this(folder, folder.resolve("cache"), "output.txt");
+  }
+
+  private Child(Path folder, Path cache, String output) {
     this.folder = folder;
+    this.cache = cache;
+    this.output = folder.resolve(output);
+  }
+
+  /** The same with another cache. */
+  Child withCache(Path other) {
+    return new Child(folder, other, "output.txt");
+  }
+
+  /** Another, to run at the same time: with an output of its own. */
+  Child beside() {
+    return new Child(folder, cache, "beside.txt");
+  }
+
+  /** Where children keep temporary files. */
+  Path temporary() {
+    return folder.resolve("tmp");
   }
 
   /** What to start. */
   List<String> command(String... arguments) {
+    return commandOf(System.getProperty("java.class.path"), arguments);
+  }
+
+  /** The same with other libraries. */
+  List<String> commandOf(String classPath, String... arguments) {
     List<String> all = new ArrayList<>();
     all.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     all.addAll(
         List.of(
             "-Xmx1g",
             "-XX:TieredStopAtLevel=1",
+            // Verifying the classes takes a tenth of a start, and they are the same in every child.
+            "-XX:+UnlockDiagnosticVMOptions",
+            "-XX:-BytecodeVerificationRemote",
             "-XX:+UseSerialGC",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.noPointerGC=true",
             "--add-modules=jdk.incubator.vector",
+            "-Djava.io.tmpdir=" + temporary(),
+            "-Dpeltast.home=" + home(),
             "-cp",
-            System.getProperty("java.class.path"),
+            classPath,
             Main.class.getName()));
     all.addAll(List.of(arguments));
     return all;
@@ -46,17 +79,28 @@ final class Child {
     return all.toArray(String[]::new);
   }
 
+  /** The clone: tests run in the module's folder. */
+  private static Path home() {
+    Path here = Path.of("").toAbsolutePath();
+    return Files.exists(here.resolve("peltast")) ? here : here.getParent();
+  }
+
   Process start(List<String> command) throws IOException {
+    Files.createDirectories(temporary());
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().remove("JAVA_TOOL_OPTIONS"); // a JVM that has it says so first
-    builder.environment().put("PELTAST_CACHE", folder.resolve("cache").toString());
-    builder.redirectErrorStream(true).redirectOutput(output().toFile());
+    builder.environment().put("PELTAST_CACHE", cache.toString());
+    builder.redirectErrorStream(true).redirectOutput(output.toFile());
     return builder.start();
   }
 
   /** Runs to the end and returns the exit code. */
   int run(String... arguments) throws Exception {
-    Process process = start(command(arguments));
+    return end(start(command(arguments)));
+  }
+
+  /** Waits for the end and returns the exit code. */
+  static int end(Process process) throws Exception {
     assertThat(process.waitFor(4, TimeUnit.MINUTES)).isTrue();
     return process.exitValue();
   }
@@ -78,12 +122,24 @@ final class Child {
 
   /** What the last one printed, without Java's own line about the kernels' module. */
   String said() throws IOException {
-    return Files.readString(output())
+    return Files.readString(output)
         .replace("WARNING: Using incubator modules: jdk.incubator.vector\n", "");
   }
 
-  private Path output() {
-    return folder.resolve("output.txt");
+  /** A distillation of a {@link TinyModel} that saves after every update, on a few prompts. */
+  String[] tinyDistillation(Path teacher, Path out, String... keysAndValues) throws IOException {
+    Path prompts = folder.resolve("prompts.txt");
+    if (!Files.exists(prompts)) {
+      Files.writeString(prompts, "a red owl\na blue owl\na boat\na red boat on a lake\n");
+    }
+    String[] tiny =
+        sets(
+            List.of("distill", "--teacher", teacher.toString(), "--out", out.toString()),
+            "data.images=" + prompts,
+            "precision=float32",
+            "run.batch=4",
+            "run.checkpointEvery=0s");
+    return sets(List.of(tiny), keysAndValues);
   }
 
   /** A teacher for 16-pixel pictures that a test can wait for, exported to {@code out/teacher}. */

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchCondition;
@@ -131,6 +132,38 @@ class HouseTest {
         .callMethod(Throwable.class, "printStackTrace")
         .check(house);
   }
+
+  /**
+   * The wall clock may jump, so nothing is decided by it: those who may read it write down a date.
+   */
+  @Test
+  void theWallClockDatesAndDecidesNothing() {
+    noClasses()
+        .that()
+        .doNotHaveFullyQualifiedName("org.peltast.distill.run.Provenance")
+        .and()
+        .doNotHaveFullyQualifiedName("org.peltast.distill.run.RunFolder")
+        .and()
+        .doNotHaveFullyQualifiedName("org.peltast.distill.run.TensorBoardWriter")
+        .and()
+        .doNotHaveFullyQualifiedName("org.peltast.cli.BenchPageCommand")
+        .should()
+        .callMethodWhere(READS_THE_WALL_CLOCK)
+        .orShould()
+        .callConstructor(java.util.Date.class)
+        .check(house);
+  }
+
+  private static final DescribedPredicate<JavaMethodCall> READS_THE_WALL_CLOCK =
+      DescribedPredicate.describe(
+          "the wall clock is asked",
+          call -> {
+            JavaClass owner = call.getTargetOwner();
+            String name = call.getTarget().getName();
+            return name.equals("currentTimeMillis")
+                || (owner.getPackageName().equals("java.time")
+                    && (name.equals("now") || name.startsWith("system")));
+          });
 
   private static boolean in(JavaClass c, String room) {
     return c.getPackageName().equals(ROOT + room)

@@ -1,0 +1,95 @@
+package org.peltast.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A demonstration, killed and typed again, on a teacher of 16 × 16 pixels. */
+class DemoRunTest {
+  private static final int UPDATES = 6;
+
+  @TempDir Path folder;
+
+  @Test
+  void aDemonstrationKilledAsItDistilsAndAsItEvaluatesEndsWithTheSameBits() throws Exception {
+    Child child = new Child(folder);
+    TinyModel.write(folder.resolve("teacher"));
+    Path straight = folder.resolve("straight");
+    assertThat(child.run(demo(straight))).as(child.said()).isZero();
+
+    Path killed = folder.resolve("killed");
+    Process distilling = child.start(child.command(demo(killed)));
+    while (distilling.isAlive() && Runs.lines(killed) < 2) {
+      Thread.sleep(1);
+    }
+    distilling.destroyForcibly().waitFor();
+    assertThat(killed.resolve("student")).doesNotExist();
+    assertThat(Runs.lines(killed)).isBetween(1L, (long) UPDATES);
+
+    Process evaluating = child.start(child.command(demo(killed)));
+    while (evaluating.isAlive() && !Files.exists(killed.resolve("student/model_index.json"))) {
+      Thread.sleep(1);
+    }
+    evaluating.destroyForcibly().waitFor();
+    assertThat(killed.resolve("report.html")).doesNotExist();
+    assertThat(Runs.figures(killed)).hasSize(UPDATES);
+
+    assertThat(child.run(demo(killed))).as(child.said()).isZero();
+    Map<String, String> results = Runs.results(killed);
+    assertThat(results).isEqualTo(Runs.results(straight));
+    assertThat(results.keySet())
+        .contains(
+            "student/transformer/diffusion_pytorch_model.safetensors",
+            "story/shield/000000-0.png",
+            "story/spear/000002-0.png",
+            "samples/student/0000.png");
+    assertThat(Runs.figures(killed)).isEqualTo(Runs.figures(straight)).hasSize(UPDATES);
+    assertThat(killed.resolve("report.html")).exists();
+  }
+
+  @Test
+  void aSecondDemonstrationInOneFolderIsRefusedAndToldTheFirstOnesNumber() throws Exception {
+    Child child = new Child(folder);
+    TinyModel.write(folder.resolve("teacher"));
+    Path out = folder.resolve("demo");
+    String[] endless = demo(out, "--updates", "100000");
+    Process first = child.start(child.command(endless));
+    try {
+      while (first.isAlive() && Runs.lines(out) < 1) {
+        Thread.sleep(5);
+      }
+      Child second = child.beside();
+      assertThat(second.run(endless)).as(second.said()).isEqualTo(ExitCode.USAGE);
+      assertThat(second.said())
+          .startsWith("peltast: %s is in use by process %d on ".formatted(out, first.pid()))
+          .hasLineCount(1);
+      assertThat(first.isAlive()).as(child.said()).isTrue();
+    } finally {
+      first.destroyForcibly().waitFor();
+    }
+  }
+
+  private String[] demo(Path out) {
+    return demo(out, "--updates", Integer.toString(UPDATES));
+  }
+
+  private String[] demo(Path out, String... length) {
+    List<String> all =
+        new ArrayList<>(List.of("demo", "--prompts", "4", "--spear", "2", "--out", out.toString()));
+    all.addAll(List.of(length));
+    return Child.sets(
+        all,
+        "teacher=" + folder.resolve("teacher"),
+        "data.size=16",
+        "data.limit=6",
+        "precision=float32",
+        "run.batch=2",
+        "run.checkpointEvery=0s");
+  }
+}
