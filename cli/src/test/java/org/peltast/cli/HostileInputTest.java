@@ -793,6 +793,23 @@ class HostileInputTest {
     numbers(all, FOUR, "evaluate --steps ", "evaluate --model {teacher}", "--steps");
     numbers(all, FOUR, "data --size ", "data --cache {}/c", "");
     numbers(all, THREE, "data --count ", "data --cache {}/c", "--count");
+    add(
+        all,
+        Topic.NUMBERS,
+        "`distill --memory 100MB`, less than one item takes",
+        folder -> Files.writeString(folder.resolve("prompts.txt"), "owl\n"),
+        "distill --teacher {teacher} --set data.images={}/prompts.txt"
+            + " --set precision=float32 --memory 100MB --out {}/run",
+        2,
+        "is too little");
+    add(
+        all,
+        Topic.NUMBERS,
+        "`train teacher --memory 100MB`, less than one item takes",
+        folder -> put(folder, "owl.png", rgb(20, 20), "owl"),
+        LEARN + " --memory 100MB",
+        2,
+        "is too little");
   }
 
   /**
