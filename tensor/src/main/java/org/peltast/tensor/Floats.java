@@ -1,11 +1,14 @@
 package org.peltast.tensor;
 
+import java.lang.reflect.Method;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Float32 memory on the CPU that is a tensor to libtorch and bytes to Java: what kernels written
@@ -18,12 +21,20 @@ import org.bytedeco.pytorch.global.torch;
 public final class Floats {
   private static final int ALIGNMENT = 64; // of a cache line and of the widest vectors
 
+  // java.lang.foreign.MemorySegment.ofBuffer, by name: the Java that this is compiled for has none.
+  private static final @Nullable Method OF_BUFFER = ofBuffer();
+
+  /** Whether {@link #memory} is a memory segment. */
+  public static final boolean SEGMENTS = OF_BUFFER != null;
+
   private final ByteBuffer bytes;
+  private final Object memory;
   private final Scope scope = Scope.detached();
   private final Tensor tensor;
 
   private Floats(ByteBuffer bytes, long[] shape) {
     this.bytes = bytes;
+    this.memory = OF_BUFFER == null ? bytes : segment(OF_BUFFER, bytes);
     this.tensor = viewed(shape);
   }
 
@@ -66,6 +77,30 @@ public final class Floats {
   /** The memory as native functions take it; to be closed. */
   FloatPointer pointer() {
     return new FloatPointer(bytes.asFloatBuffer());
+  }
+
+  /**
+   * The memory as the JDK's vectors are read from it: a {@code java.lang.foreign.MemorySegment} of
+   * {@link #bytes} if {@link #SEGMENTS}, else these themselves.
+   */
+  public Object memory() {
+    return memory;
+  }
+
+  private static @Nullable Method ofBuffer() {
+    try {
+      return Class.forName("java.lang.foreign.MemorySegment").getMethod("ofBuffer", Buffer.class);
+    } catch (ReflectiveOperationException e) {
+      return null; // Java 17 to 19
+    }
+  }
+
+  private static Object segment(Method ofBuffer, ByteBuffer bytes) {
+    try {
+      return ofBuffer.invoke(null, bytes);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e); // a public method, which takes every buffer
+    }
   }
 
   /** All of it, in the shape that it was allocated in. */

@@ -1,6 +1,5 @@
 package org.peltast.tensor.fused;
 
-import java.nio.ByteBuffer;
 import jdk.incubator.vector.FloatVector;
 import org.peltast.tensor.Floats;
 
@@ -15,10 +14,10 @@ public final class Gate {
   public static void forward(Floats u, Floats v, Floats y) {
     Fused.require(v, u.count());
     Fused.require(y, u.count());
-    forwardRow(u.bytes(), v.bytes(), y.bytes(), u.count() * Float.BYTES);
+    forwardRow(u.memory(), v.memory(), y.memory(), u.count() * Float.BYTES);
   }
 
-  private static void forwardRow(ByteBuffer u, ByteBuffer v, ByteBuffer y, int width) {
+  private static void forwardRow(Object u, Object v, Object y, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector a = Lanes.load(u, i);
       Lanes.store(a.mul(sigmoid(a)).mul(Lanes.load(v, i)), y, i);
@@ -40,14 +39,14 @@ public final class Gate {
     int size = u.count() * Float.BYTES;
     for (int at = 0; at < size; at += PIECE * Float.BYTES) {
       int end = Math.min(size, at + PIECE * Float.BYTES);
-      siluRow(u.bytes(), at, end, silus, slopes);
-      pullRow(v.bytes(), dy.bytes(), at, end, silus, slopes);
-      storeRow(slopes, u.bytes(), at, end);
+      siluRow(u.memory(), at, end, silus, slopes);
+      pullRow(v.memory(), dy.memory(), at, end, silus, slopes);
+      storeRow(slopes, u.memory(), at, end);
     }
   }
 
   /** silu(u) and its derivative. */
-  private static void siluRow(ByteBuffer u, int at, int end, float[] silus, float[] slopes) {
+  private static void siluRow(Object u, int at, int end, float[] silus, float[] slopes) {
     for (int i = at, k = 0; i < end; i += Lanes.STEP, k += Lanes.WIDTH) {
       FloatVector a = Lanes.load(u, i);
       FloatVector sigmoid = sigmoid(a);
@@ -58,8 +57,7 @@ public final class Gate {
   }
 
   /** dv and y in their places; du in place of the slopes. */
-  private static void pullRow(
-      ByteBuffer v, ByteBuffer dy, int at, int end, float[] silus, float[] slopes) {
+  private static void pullRow(Object v, Object dy, int at, int end, float[] silus, float[] slopes) {
     for (int i = at, k = 0; i < end; i += Lanes.STEP, k += Lanes.WIDTH) {
       FloatVector b = Lanes.load(v, i);
       FloatVector g = Lanes.load(dy, i);
@@ -71,7 +69,7 @@ public final class Gate {
     }
   }
 
-  private static void storeRow(float[] from, ByteBuffer to, int at, int end) {
+  private static void storeRow(float[] from, Object to, int at, int end) {
     for (int i = at, k = 0; i < end; i += Lanes.STEP, k += Lanes.WIDTH) {
       Lanes.store(FloatVector.fromArray(Lanes.SPECIES, from, k), to, i);
     }

@@ -7,6 +7,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
+import org.peltast.tensor.Floats;
 
 /**
  * The few operations on vectors that the kernels are made of. All are exactly rounded or built from
@@ -40,7 +41,10 @@ final class Lanes {
   /** −1, 1, −1, 1, … */
   static final FloatVector SIGNS = FloatVector.fromArray(SPECIES, signs(), 0);
 
-  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+  static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
+  // A constant to the compilers, which so see one of the two paths only.
+  private static final boolean SEGMENTS = Floats.SEGMENTS;
 
   private static final FloatVector LOG2_E = all(1.442695f);
   // −ln 2 in two parts, the first of so few bits that its multiples are exact (Cody and Waite).
@@ -72,12 +76,37 @@ final class Lanes {
     return s;
   }
 
-  static FloatVector load(ByteBuffer from, int at) {
-    return FloatVector.fromByteBuffer(SPECIES, from, at, ORDER);
+  /**
+   * Finds what {@link #load} and {@link #store} call: byte buffers' vectors were taken away in Java
+   * 19, memory segments' came.
+   *
+   * @throws LinkageError if this Java does not have it
+   */
+  static void link() {
+    if (SEGMENTS) {
+      Segments.link();
+    } else {
+      FloatVector.fromByteBuffer(SPECIES, ByteBuffer.allocate(STEP), 0, ORDER);
+    }
   }
 
-  static void store(FloatVector v, ByteBuffer to, int at) {
-    v.intoByteBuffer(to, at, ORDER);
+  /**
+   * @param from a {@link Floats#memory}
+   * @param at byte
+   */
+  static FloatVector load(Object from, int at) {
+    return SEGMENTS
+        ? Segments.load(from, at)
+        : FloatVector.fromByteBuffer(SPECIES, (ByteBuffer) from, at, ORDER);
+  }
+
+  /** The other way round. */
+  static void store(FloatVector v, Object to, int at) {
+    if (SEGMENTS) {
+      Segments.store(v, to, at);
+    } else {
+      v.intoByteBuffer((ByteBuffer) to, at, ORDER);
+    }
   }
 
   static FloatVector zero() {

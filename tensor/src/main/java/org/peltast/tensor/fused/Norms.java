@@ -1,6 +1,5 @@
 package org.peltast.tensor.fused;
 
-import java.nio.ByteBuffer;
 import jdk.incubator.vector.FloatVector;
 import org.peltast.tensor.Floats;
 
@@ -57,9 +56,10 @@ public final class Norms {
     int stride = l.stride(f);
     for (int row = 0; row < l.rows(); row++) {
       int at = row * width;
-      float s = 1 / squareRow(x.bytes(), at, l.dim(), l.eps());
+      float s = 1 / squareRow(x.memory(), at, l.dim(), l.eps());
       r.bytes().putFloat(row * Float.BYTES, s);
-      scaleRow(x.bytes(), at, s, f.bytes(), row / l.rowsPerItem() * stride, y.bytes(), at, width);
+      scaleRow(
+          x.memory(), at, s, f.memory(), row / l.rowsPerItem() * stride, y.memory(), at, width);
     }
   }
 
@@ -73,7 +73,8 @@ public final class Norms {
     for (int row = 0; row < l.rows(); row++) {
       int at = row * width;
       float s = r.bytes().getFloat(row * Float.BYTES);
-      scaleRow(x.bytes(), at, s, f.bytes(), row / l.rowsPerItem() * stride, y.bytes(), at, width);
+      scaleRow(
+          x.memory(), at, s, f.memory(), row / l.rowsPerItem() * stride, y.memory(), at, width);
     }
   }
 
@@ -90,10 +91,17 @@ public final class Norms {
     int stride = l.stride(g);
     for (int row = 0; row < l.rows(); row++) {
       int at = row * width;
-      float s = 1 / squareRow(o.bytes(), at, l.dim(), l.eps());
+      float s = 1 / squareRow(o.memory(), at, l.dim(), l.eps());
       r.bytes().putFloat(row * Float.BYTES, s);
       joinRow(
-          x.bytes(), o.bytes(), at, s, g.bytes(), row / l.rowsPerItem() * stride, y.bytes(), width);
+          x.memory(),
+          o.memory(),
+          at,
+          s,
+          g.memory(),
+          row / l.rowsPerItem() * stride,
+          y.memory(),
+          width);
     }
   }
 
@@ -122,31 +130,31 @@ public final class Norms {
       float s = r.bytes().getFloat(row * Float.BYTES);
       float mean =
           dotRow(
-                  x.bytes(),
-                  dy.bytes(),
+                  x.memory(),
+                  dy.memory(),
                   at,
                   s,
-                  f.bytes(),
+                  f.memory(),
                   item * stride,
-                  df.bytes(),
+                  df.memory(),
                   item * width,
                   width)
               / l.dim();
       pullRow(
-          x.bytes(),
-          dy.bytes(),
+          x.memory(),
+          dy.memory(),
           at,
           s,
           s * s * s * mean,
-          f.bytes(),
+          f.memory(),
           item * stride,
-          dx.bytes(),
+          dx.memory(),
           add,
           width);
     }
   }
 
-  static float squareRow(ByteBuffer x, int at, int dim, float eps) {
+  static float squareRow(Object x, int at, int dim, float eps) {
     FloatVector a = Lanes.zero();
     FloatVector b = Lanes.zero();
     int end = at + dim * Float.BYTES;
@@ -165,14 +173,14 @@ public final class Norms {
   }
 
   private static void scaleRow(
-      ByteBuffer x, int at, float s, ByteBuffer f, int fAt, ByteBuffer y, int yAt, int width) {
+      Object x, int at, float s, Object f, int fAt, Object y, int yAt, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       Lanes.store(Lanes.load(x, at + i).mul(s).mul(Lanes.load(f, fAt + i)), y, yAt + i);
     }
   }
 
   private static void joinRow(
-      ByteBuffer x, ByteBuffer o, int at, float s, ByteBuffer g, int gAt, ByteBuffer y, int width) {
+      Object x, Object o, int at, float s, Object g, int gAt, Object y, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector gated = Lanes.load(o, at + i).mul(s);
       Lanes.store(gated.fma(Lanes.load(g, gAt + i), Lanes.load(x, at + i)), y, at + i);
@@ -181,15 +189,7 @@ public final class Norms {
 
   /** Σ f ⊙ dy ⊙ x over a row; df += r x ⊙ dy on the way. */
   private static float dotRow(
-      ByteBuffer x,
-      ByteBuffer dy,
-      int at,
-      float s,
-      ByteBuffer f,
-      int fAt,
-      ByteBuffer df,
-      int dfAt,
-      int width) {
+      Object x, Object dy, int at, float s, Object f, int fAt, Object df, int dfAt, int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, at + i));
@@ -201,14 +201,14 @@ public final class Norms {
 
   /** dx (+)= r f ⊙ dy − c x. */
   private static void pullRow(
-      ByteBuffer x,
-      ByteBuffer dy,
+      Object x,
+      Object dy,
       int at,
       float s,
       float c,
-      ByteBuffer f,
+      Object f,
       int fAt,
-      ByteBuffer dx,
+      Object dx,
       boolean add,
       int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {

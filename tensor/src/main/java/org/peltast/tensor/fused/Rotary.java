@@ -1,6 +1,5 @@
 package org.peltast.tensor.fused;
 
-import java.nio.ByteBuffer;
 import jdk.incubator.vector.FloatVector;
 import org.peltast.tensor.Floats;
 
@@ -67,15 +66,15 @@ public final class Rotary {
         int angles = l.angles(turns, item, row);
         for (int head = 0; head < l.heads(); head++) {
           int at = l.byRow(item, row, head);
-          float r = 1 / Norms.squareRow(x.bytes(), at, l.headDim(), l.eps());
+          float r = 1 / Norms.squareRow(x.memory(), at, l.headDim(), l.eps());
           turnRow(
-              x.bytes(),
+              x.memory(),
               at,
               r,
-              f.bytes(),
-              turns.bytes(),
+              f.memory(),
+              turns.memory(),
               angles,
-              y.bytes(),
+              y.memory(),
               l.byHead(item, row, head),
               width);
         }
@@ -85,15 +84,7 @@ public final class Rotary {
 
   /** (a, b) → (a cos − b sin, a sin + b cos). */
   private static void turnRow(
-      ByteBuffer x,
-      int at,
-      float r,
-      ByteBuffer f,
-      ByteBuffer turns,
-      int angles,
-      ByteBuffer y,
-      int yAt,
-      int width) {
+      Object x, int at, float r, Object f, Object turns, int angles, Object y, int yAt, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector n = Lanes.load(x, at + i).mul(r).mul(Lanes.load(f, i));
       FloatVector t = Lanes.load(turns, angles + i);
@@ -125,19 +116,27 @@ public final class Rotary {
         for (int head = 0; head < l.heads(); head++) {
           int at = l.byRow(item, row, head);
           int dyAt = l.byHead(item, row, head);
-          float r = 1 / Norms.squareRow(x.bytes(), at, l.headDim(), l.eps());
-          turnBackRow(dy.bytes(), dyAt, turns.bytes(), angles, width);
+          float r = 1 / Norms.squareRow(x.memory(), at, l.headDim(), l.eps());
+          turnBackRow(dy.memory(), dyAt, turns.memory(), angles, width);
           float mean =
-              dotRow(x.bytes(), at, dy.bytes(), dyAt, r, f.bytes(), df.bytes(), width)
+              dotRow(x.memory(), at, dy.memory(), dyAt, r, f.memory(), df.memory(), width)
                   / l.headDim();
           pullRow(
-              x.bytes(), dx.bytes(), at, dy.bytes(), dyAt, r, r * r * r * mean, f.bytes(), width);
+              x.memory(),
+              dx.memory(),
+              at,
+              dy.memory(),
+              dyAt,
+              r,
+              r * r * r * mean,
+              f.memory(),
+              width);
         }
       }
     }
   }
 
-  private static void turnBackRow(ByteBuffer dy, int at, ByteBuffer turns, int angles, int width) {
+  private static void turnBackRow(Object dy, int at, Object turns, int angles, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector g = Lanes.load(dy, at + i);
       FloatVector t = Lanes.load(turns, angles + i);
@@ -148,14 +147,7 @@ public final class Rotary {
   }
 
   private static float dotRow(
-      ByteBuffer x,
-      int at,
-      ByteBuffer g,
-      int gAt,
-      float r,
-      ByteBuffer f,
-      ByteBuffer df,
-      int width) {
+      Object x, int at, Object g, int gAt, float r, Object f, Object df, int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(g, gAt + i));
@@ -166,15 +158,7 @@ public final class Rotary {
   }
 
   private static void pullRow(
-      ByteBuffer x,
-      ByteBuffer dx,
-      int at,
-      ByteBuffer g,
-      int gAt,
-      float r,
-      float c,
-      ByteBuffer f,
-      int width) {
+      Object x, Object dx, int at, Object g, int gAt, float r, float c, Object f, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector e = Lanes.load(g, gAt + i).mul(Lanes.load(f, i)).mul(r);
       Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);

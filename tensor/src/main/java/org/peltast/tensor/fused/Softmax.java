@@ -1,6 +1,5 @@
 package org.peltast.tensor.fused;
 
-import java.nio.ByteBuffer;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Floats;
@@ -27,11 +26,11 @@ public final class Softmax {
     for (int row = 0; row < rows; row++) {
       int at = row * width;
       if (mask != null) {
-        addRow(p.bytes(), at, mask.bytes(), row / rowsPerItem * width, width);
+        addRow(p.memory(), at, mask.memory(), row / rowsPerItem * width, width);
       }
-      float max = maxRow(p.bytes(), at, width);
-      float sum = exponentialRow(p.bytes(), at, max, width);
-      scaleRow(p.bytes(), at, 1 / sum + 0 * max, width); // a maximum that is no number stays none
+      float max = maxRow(p.memory(), at, width);
+      float sum = exponentialRow(p.memory(), at, max, width);
+      scaleRow(p.memory(), at, 1 / sum + 0 * max, width); // a maximum that is no number stays none
     }
   }
 
@@ -48,7 +47,7 @@ public final class Softmax {
     int width = keys * Float.BYTES;
     for (int row = 0; row < rows; row++) {
       int at = row * width;
-      pullRow(p.bytes(), dp.bytes(), at, dotRow(p.bytes(), dp.bytes(), at, width), width);
+      pullRow(p.memory(), dp.memory(), at, dotRow(p.memory(), dp.memory(), at, width), width);
     }
   }
 
@@ -59,13 +58,13 @@ public final class Softmax {
     return p.count() / keys;
   }
 
-  private static void addRow(ByteBuffer p, int at, ByteBuffer mask, int maskAt, int width) {
+  private static void addRow(Object p, int at, Object mask, int maskAt, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       Lanes.store(Lanes.load(p, at + i).add(Lanes.load(mask, maskAt + i)), p, at + i);
     }
   }
 
-  private static float maxRow(ByteBuffer p, int at, int width) {
+  private static float maxRow(Object p, int at, int width) {
     FloatVector max = Lanes.load(p, at);
     for (int i = Lanes.STEP; i < width; i += Lanes.STEP) {
       max = Lanes.larger(max, Lanes.load(p, at + i));
@@ -73,7 +72,7 @@ public final class Softmax {
     return Lanes.max(max);
   }
 
-  private static float exponentialRow(ByteBuffer p, int at, float max, int width) {
+  private static float exponentialRow(Object p, int at, float max, int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector e = Lanes.exp(Lanes.load(p, at + i).sub(max));
@@ -83,13 +82,13 @@ public final class Softmax {
     return Lanes.sum(sum);
   }
 
-  private static void scaleRow(ByteBuffer p, int at, float factor, int width) {
+  private static void scaleRow(Object p, int at, float factor, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       Lanes.store(Lanes.load(p, at + i).mul(factor), p, at + i);
     }
   }
 
-  private static float dotRow(ByteBuffer p, ByteBuffer dp, int at, int width) {
+  private static float dotRow(Object p, Object dp, int at, int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
       sum = Lanes.load(p, at + i).fma(Lanes.load(dp, at + i), sum);
@@ -97,7 +96,7 @@ public final class Softmax {
     return Lanes.sum(sum);
   }
 
-  private static void pullRow(ByteBuffer p, ByteBuffer dp, int at, float dot, int width) {
+  private static void pullRow(Object p, Object dp, int at, float dot, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       Lanes.store(Lanes.load(p, at + i).mul(Lanes.load(dp, at + i).sub(dot)), dp, at + i);
     }
