@@ -16,13 +16,13 @@ import picocli.CommandLine.Option;
 @Command(
     name = "kernels",
     description = {
-      "Measures operators and kernels one by one with JMH: linear, norm, rotary positions, attention, SwiGLU; forward alone and with the way back, in float32 and bfloat16, in milliseconds.",
+      "Measures operators and kernels one by one with JMH: linear, norm, rotary positions, attention, SwiGLU, and fused kernels beside what they replace; forward alone and with the way back, in float32 and bfloat16, in milliseconds.",
       "Its module, bench/kernels, is built on first use with Maven, and is part of no other command."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast bench kernels",
-      "  peltast bench kernels --only swiglu,norm --precision bf16",
+      "  peltast bench kernels --only norm,fused_norm --precision float32",
       "  peltast bench kernels --quick --json kernels.json"
     })
 final class BenchKernelsCommand implements Callable<Integer> {

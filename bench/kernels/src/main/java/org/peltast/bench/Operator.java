@@ -4,16 +4,27 @@ import java.util.List;
 import java.util.function.Function;
 import org.peltast.models.zimage.ZImageConfig;
 import org.peltast.tensor.Attention;
+import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Floats;
 import org.peltast.tensor.Linear;
+import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.RmsNorm;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.fused.Fused;
+import org.peltast.tensor.fused.Gate;
+import org.peltast.tensor.fused.Norms;
+import org.peltast.tensor.fused.Rotary;
+import org.peltast.tensor.fused.Softmax;
 
 /**
  * What is measured. A constant says which weights it declares and how it answers; its input is
- * float32 [batch, tokens, dim] like a block's stream.
+ * float32 [batch, tokens, dim] like a block's stream. A fused kernel stands beside the operators
+ * that it replaces.
  */
 public enum Operator {
   /** Queries, keys and values in one product: [3·dim, dim]. */
@@ -27,18 +38,82 @@ public enum Operator {
   NORM(
       (p, s) -> {
         RmsNorm norm = new RmsNorm(p.at("norm"), s.dim(), 1e-5);
-        return x -> norm.normalise(x, norm.weight().mul(x.mean(true, 1).detach()));
+        return x -> norm.normalise(x, norm.weight().mul(x.detach().narrow(1, 0, 1)));
       }),
 
-  /** Heads normalised and turned. */
+  /** {@link #NORM} by the kernel. */
+  FUSED_NORM(
+      s -> {
+        Norms.Layout l = new Norms.Layout(s.batch(), s.tokens(), s.dim(), 1e-5f);
+        Floats x = s.stream();
+        Floats y = s.stream();
+        Floats dy = s.stream();
+        Floats dx = s.stream();
+        Floats r = Floats.allocate(s.batch(), s.tokens());
+        Floats factor = Floats.allocate(s.batch(), s.dim());
+        Floats df = Floats.allocate(s.batch(), s.dim());
+        return List.of(
+            () -> Norms.forward(l, x, factor, y, r),
+            () -> Norms.backward(l, x, r, factor, dy, dx, false, df));
+      }),
+
+  /** Heads normalised, turned, and laid out by heads. */
   ROPE(
       (p, s) -> {
         RmsNorm norm = new RmsNorm(p.at("norm_q"), s.headDim(), 1e-5);
         // Any complex numbers do: the cost does not depend on the angles.
         return x -> {
           Tensor heads = norm.normalise(s.heads(x), norm.weight());
-          return heads.asComplex().mul(heads.detach().narrow(0, 0, 1).asComplex()).asReal();
+          Tensor turns = heads.detach().narrow(0, 0, 1).asComplex();
+          return heads.asComplex().mul(turns).asReal().transpose(1, 2).contiguous();
         };
+      }),
+
+  /** {@link #ROPE} by the kernel. */
+  FUSED_ROPE(
+      s -> {
+        Rotary.Layout l =
+            new Rotary.Layout(s.batch(), s.tokens(), s.headCount(), s.headDim(), 1e-5f);
+        Floats x = s.stream();
+        Floats y = s.stream();
+        Floats dy = s.stream();
+        Floats dx = s.stream();
+        Floats factor = Floats.allocate(s.headDim());
+        Floats df = Floats.allocate(s.headDim());
+        Floats turns = Floats.allocate(s.tokens(), s.headDim());
+        return List.of(
+            () -> Rotary.forward(l, x, factor, turns, y),
+            () -> Rotary.backward(l, x, factor, turns, dy, dx, df));
+      }),
+
+  /** Rows as long as an item, as those of attention's scores are. */
+  SOFTMAX((p, s) -> x -> x.reshape(-1, s.tokens()).softmax(-1)),
+
+  /** {@link #SOFTMAX} by the kernel, in place. */
+  FUSED_SOFTMAX(
+      s -> {
+        Floats x = s.stream();
+        Floats dy = s.stream();
+        return List.of(
+            () -> Softmax.forward(x, s.batch(), s.tokens(), null),
+            () -> Softmax.backward(x, s.tokens(), dy));
+      }),
+
+  /** The gate within {@link #SWIGLU}, without its products. */
+  GATE(
+      (p, s) -> {
+        Parameter gated =
+            p.declare("gated", Parameters.Init.ones(), s.batch(), s.tokens(), s.dim());
+        return x -> x.silu().mul(gated.value());
+      }),
+
+  /** {@link #GATE} by the kernel. */
+  FUSED_GATE(
+      s -> {
+        Floats u = s.stream();
+        Floats v = s.stream();
+        Floats y = s.stream();
+        return List.of(() -> Gate.forward(u, v, y), () -> Gate.backward(u, v, y));
       }),
 
   /** Softmax attention as two batched products, as the network computes it. */
@@ -95,11 +170,24 @@ public enum Operator {
           .feedForwardDim();
     }
 
+    /** Memory of a stream, [B, S, dim]. */
+    Floats stream() {
+      return Floats.allocate(batch, tokens, dim);
+    }
+
     /** [B, S, dim] to [B, S, H, headDim]. */
     Tensor heads(Tensor x) {
       return x.reshape(batch, tokens, headCount, headDim());
     }
   }
+
+  /**
+   * What is timed.
+   *
+   * @param forward without gradient
+   * @param forwardAndBack with gradients of input and weights
+   */
+  public record Passes(Runnable forward, Runnable forwardAndBack) {}
 
   /** Declares weights and gives the computation. */
   @FunctionalInterface
@@ -107,13 +195,66 @@ public enum Operator {
     Function<Tensor, Tensor> prepare(Parameters parameters, Sizes sizes);
   }
 
-  private final Preparation preparation;
-
-  Operator(Preparation preparation) {
-    this.preparation = preparation;
+  /** All that a benchmark needs; what it holds in native memory is kept in the scope. */
+  @FunctionalInterface
+  private interface Making {
+    Passes make(Parameters parameters, Sizes sizes, Scope kept);
   }
 
-  Function<Tensor, Tensor> prepare(Parameters parameters, Sizes sizes) {
-    return preparation.prepare(parameters, sizes);
+  private final Making making;
+
+  /** libtorch's operators. */
+  Operator(Preparation preparation) {
+    making =
+        (parameters, s, kept) -> operators(preparation.prepare(parameters, s), parameters, s, kept);
+  }
+
+  /**
+   * A kernel of ours, in float32 whatever the products are in. Its memory is all zeros: kernels
+   * overwrite what they were given, and zeros stay zeros, where other numbers would in time become
+   * so small that arithmetic takes another path. No time depends on them otherwise.
+   *
+   * @param ways forward and back
+   */
+  Operator(Function<Sizes, List<Runnable>> ways) {
+    making =
+        (parameters, s, kept) -> {
+          if (Fused.obstacle() != null) {
+            throw new IllegalStateException("the kernels cannot run: " + Fused.obstacle());
+          }
+          List<Runnable> both = ways.apply(s);
+          return new Passes(both.get(0), () -> both.forEach(Runnable::run));
+        };
+  }
+
+  Passes prepare(Parameters parameters, Sizes sizes, Scope kept) {
+    return making.make(parameters, sizes, kept);
+  }
+
+  private static Passes operators(
+      Function<Tensor, Tensor> computation, Parameters parameters, Sizes s, Scope kept) {
+    parameters.initialise(Rng.of(1));
+    parameters.trainable(true);
+    Tensor input;
+    Tensor cotangent;
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      input = kept.keep(Rng.of(2).normal(s.batch(), s.tokens(), s.dim()));
+      Tensor answer = computation.apply(input);
+      cotangent = kept.keep(Rng.of(3).normal(answer.shape()).to(answer.dtype()));
+    }
+    return new Passes(
+        () -> {
+          try (Scope scope = Scope.open();
+              Autograd off = Autograd.off()) {
+            computation.apply(input);
+          }
+        },
+        () -> {
+          try (Scope scope = Scope.open()) {
+            computation.apply(input.detach().requireGrad(true)).backward(cotangent);
+            parameters.clearGradients();
+          }
+        });
   }
 }

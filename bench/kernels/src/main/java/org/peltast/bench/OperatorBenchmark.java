@@ -1,7 +1,6 @@
 package org.peltast.bench;
 
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -14,14 +13,11 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
-import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
-import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
-import org.peltast.tensor.Tensor;
 
 /** Every {@link Operator}, forward alone and with its way back, on one thread. */
 @State(org.openjdk.jmh.annotations.Scope.Thread)
@@ -59,10 +55,8 @@ public class OperatorBenchmark {
   public int threads;
 
   private Parameters parameters;
-  private Scope inputs;
-  private Tensor input;
-  private Tensor cotangent;
-  private Function<Tensor, Tensor> computation;
+  private Scope kept;
+  private Operator.Passes passes;
 
   /** Weights and input. */
   @Setup(Level.Trial)
@@ -70,42 +64,28 @@ public class OperatorBenchmark {
     Engine.threads(threads);
     Precision products = Precision.parse(precision, Device.CPU);
     parameters = Parameters.on(Device.CPU, products);
-    computation =
+    kept = Scope.detached();
+    passes =
         operator.prepare(
-            parameters, new Operator.Sizes(batch, tokens, dim, heads, products.products()));
-    parameters.initialise(Rng.of(1));
-    parameters.trainable(true);
-    inputs = Scope.detached();
-    try (Scope scope = Scope.open();
-        Autograd off = Autograd.off()) {
-      input = inputs.keep(Rng.of(2).normal(batch, tokens, dim));
-      Tensor answer = computation.apply(input);
-      cotangent = inputs.keep(Rng.of(3).normal(answer.shape()).to(answer.dtype()));
-    }
+            parameters, new Operator.Sizes(batch, tokens, dim, heads, products.products()), kept);
   }
 
   /** Frees them. */
   @TearDown(Level.Trial)
   public void free() {
     parameters.close();
-    inputs.close();
+    kept.close();
   }
 
-  /** Without gradient; what is returned only uses the answer. */
+  /** Without gradient. */
   @Benchmark
-  public long forward() {
-    try (Scope scope = Scope.open();
-        Autograd off = Autograd.off()) {
-      return computation.apply(input).size(0);
-    }
+  public void forward() {
+    passes.forward().run();
   }
 
   /** With gradients of input and weights. */
   @Benchmark
   public void forwardAndBack() {
-    try (Scope scope = Scope.open()) {
-      computation.apply(input.detach().requireGrad(true)).backward(cotangent);
-      parameters.clearGradients();
-    }
+    passes.forwardAndBack().run();
   }
 }
