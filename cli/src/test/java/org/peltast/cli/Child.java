@@ -101,7 +101,7 @@ final class Child {
 
   /** Waits for the end and returns the exit code. */
   static int end(Process process) throws Exception {
-    assertThat(process.waitFor(4, TimeUnit.MINUTES)).isTrue();
+    assertThat(process.waitFor(10, TimeUnit.MINUTES)).isTrue();
     return process.exitValue();
   }
 

@@ -10,7 +10,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A demonstration, killed and typed again, on a teacher of 16 × 16 pixels. */
+/** A demonstration, killed and typed again, on a teacher that is as small as the judge can see. */
 class DemoRunTest {
   private static final int UPDATES = 6;
 
@@ -19,7 +19,7 @@ class DemoRunTest {
   @Test
   void aDemonstrationKilledAsItDistilsAndAsItEvaluatesEndsWithTheSameBits() throws Exception {
     Child child = new Child(folder);
-    TinyModel.write(folder.resolve("teacher"));
+    TinyModel.write(folder.resolve("teacher"), 64);
     Path straight = folder.resolve("straight");
     assertThat(child.run(demo(straight))).as(child.said()).isZero();
 
@@ -56,7 +56,7 @@ class DemoRunTest {
   @Test
   void aSecondDemonstrationInOneFolderIsRefusedAndToldTheFirstOnesNumber() throws Exception {
     Child child = new Child(folder);
-    TinyModel.write(folder.resolve("teacher"));
+    TinyModel.write(folder.resolve("teacher"), 64);
     Path out = folder.resolve("demo");
     String[] endless = demo(out, "--updates", "100000");
     Process first = child.start(child.command(endless));
@@ -86,7 +86,6 @@ class DemoRunTest {
     return Child.sets(
         all,
         "teacher=" + folder.resolve("teacher"),
-        "data.size=16",
         "data.limit=6",
         "precision=float32",
         "run.batch=2",

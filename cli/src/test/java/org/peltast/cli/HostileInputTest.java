@@ -297,6 +297,14 @@ class HostileInputTest {
     typed(
         all,
         Topic.MODELS,
+        "a demonstration of pictures that the judge cannot see",
+        "demo --updates 1 --prompts 2 --spear 0 --set teacher={teacher} --set data.size=16"
+            + " --set precision=float32 --out {}/run",
+        2,
+        "the judge sees square pictures of 64 pixels");
+    typed(
+        all,
+        Topic.MODELS,
         "a judge's folder that is empty",
         "evaluate --model {teacher} --judge {}",
         2,

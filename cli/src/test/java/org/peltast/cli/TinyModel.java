@@ -33,6 +33,11 @@ final class TinyModel {
 
   /** Writes it; the same bytes each time. */
   static void write(Path folder) {
+    write(folder, EDGE);
+  }
+
+  /** The same for larger pictures, of at most 16 times as many pixels. */
+  static void write(Path folder, int edge) {
     ZImageConfig config =
         new ZImageConfig(
             List.of(4),
@@ -60,7 +65,7 @@ final class TinyModel {
               new NormalisedCodec(new PixelCodec(), Normalisation.uniform(3, 0, 0.5)),
               text,
               new GenerationSettings(
-                  EDGE, EDGE, StepGrid.uniform(2), new Guidance(3), new EulerOde()),
+                  edge, edge, StepGrid.uniform(2), new Guidance(3), new EulerOde()),
               Map.of()),
           DType.FLOAT32);
     }

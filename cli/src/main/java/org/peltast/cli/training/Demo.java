@@ -18,6 +18,7 @@ import org.peltast.distill.run.MetricsLog;
 import org.peltast.distill.run.Progress;
 import org.peltast.distill.run.Provenance;
 import org.peltast.distill.run.Recipes;
+import org.peltast.distill.run.RunException;
 import org.peltast.distill.run.RunFolder;
 import org.peltast.evaluate.Evaluation;
 import org.peltast.evaluate.Judge;
@@ -99,6 +100,7 @@ public final class Demo {
                 recipe.teacher(), device, Precision.parse(recipe.precision(), device));
         Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(device);
         Progress preparing = progress.apply("preparing pictures")) {
+      requireSeen(judge, teacher);
       Corpus corpus = Corpus.open(recipe.data(), preparing, notices);
       record(folder, corpus);
       double prepared = since(begin);
@@ -132,6 +134,19 @@ public final class Demo {
         }
       }
       return Trainer.End.FINISHED;
+    }
+  }
+
+  /** Refuses at the beginning what could not be measured at the end. */
+  private void requireSeen(Judge judge, TextToImage teacher) {
+    int edge = judge.config().imageSize();
+    int height = teacher.defaults().height();
+    int width = teacher.defaults().width();
+    int real = options.recipe().data().size();
+    if (height != width || height % edge != 0 || real % edge != 0) {
+      throw new RunException(
+          "the judge sees square pictures of %d pixels or a whole multiple of that, but this teacher draws %d × %d and data.size is %d; choose others, or distil without measuring by 'peltast distill'."
+              .formatted(edge, height, width, real));
     }
   }
 
@@ -282,7 +297,7 @@ public final class Demo {
       java.nio.file.Files.writeString(
           folder.resolve("prompts.txt"), String.join("\n", results.heldOut().captions()) + "\n");
     } catch (java.io.IOException e) {
-      throw new org.peltast.distill.run.RunException(
+      throw new RunException(
           "cannot write " + folder.resolve("prompts.txt") + " (" + e.getMessage() + ")", e);
     }
   }
