@@ -83,8 +83,12 @@ public final class Crew {
    *
    * @param count of all rows, at least 1
    * @return [count, …], in the caller's scope
+   * @throws TensorException if there are no rows to compute
    */
   public static Tensor rows(int count, Device device, Rows work) {
+    if (count < 1) {
+      throw new TensorException("a tensor needs at least one row to compute, got " + count);
+    }
     int n = device.kind() == Device.Kind.CPU ? Math.min(count, size()) : 1;
     if (n == 1) {
       return Scope.compute(() -> work.compute(0, count));

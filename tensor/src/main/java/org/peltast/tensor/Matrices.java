@@ -41,16 +41,22 @@ public record Matrices(
 
   /** Each head's matrix [rows, columns] by itself: memory [items, heads, rows, columns]. */
   public static Matrices byHead(Floats memory, int items, int heads, int rows, int columns) {
-    int one = Math.multiplyExact(rows, columns);
-    return new Matrices(
-        memory, items, heads, rows, columns, Math.multiplyExact(heads, one), one, columns, false);
+    int one = step(rows, columns);
+    return new Matrices(memory, items, heads, rows, columns, step(heads, one), one, columns, false);
   }
 
   /** The heads' columns side by side in each row: memory [items, rows, heads · columns]. */
   public static Matrices byRow(Floats memory, int items, int heads, int rows, int columns) {
-    int row = Math.multiplyExact(heads, columns);
-    return new Matrices(
-        memory, items, heads, rows, columns, Math.multiplyExact(rows, row), columns, row, false);
+    int row = step(heads, columns);
+    return new Matrices(memory, items, heads, rows, columns, step(rows, row), columns, row, false);
+  }
+
+  private static int step(int count, int size) {
+    long step = (long) count * size;
+    if (step < 0 || step > Integer.MAX_VALUE) {
+      throw new TensorException("matrices of " + count + " × " + size + " numbers are too large");
+    }
+    return (int) step;
   }
 
   /** The same matrices as products are to take them transposed. */
