@@ -98,7 +98,12 @@ class AgainTest {
     Path run = folder.resolve("run");
     String[] typed =
         child.tinyDistillation(
-            teacher, run, "data.images=" + pictures, "run.updates=2", "run.looksEvery=0");
+            teacher,
+            run,
+            "data.images=" + pictures,
+            "data.size=16",
+            "run.updates=2",
+            "run.looksEvery=0");
     assertThat(child.run(typed)).as(child.said()).isZero();
     Map<String, String> before = Runs.files(run);
     Map<String, String> results = Runs.results(run);
