@@ -96,7 +96,7 @@ public record DistillRecipe(
         1,
         new RoleRecipe(5e-4, 10, 0.6, 0, 0.99, 0, 0.5, 0.95),
         GuardRecipe.defaults(),
-        new RunRecipe(470, 16, Duration.ofMinutes(2), 2, 50));
+        new RunRecipe(390, 16, Duration.ofMinutes(2), 2, 50));
   }
 
   /**
