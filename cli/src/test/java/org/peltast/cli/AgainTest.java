@@ -110,7 +110,7 @@ class AgainTest {
 
     byte[] picture = Files.readAllBytes(pictures.resolve("p2.png"));
     draw(pictures.resolve("p2.png"), 9);
-    requireRefused(child, typed, run, "images pictures/64x64");
+    requireRefused(child, typed, run, "images pictures/16x16");
     assertThat(Runs.files(run)).isEqualTo(before);
     Files.write(pictures.resolve("p2.png"), picture);
     Files.setLastModifiedTime(pictures.resolve("p2.png"), FileTime.fromMillis(0)); // as of a copy
