@@ -71,8 +71,8 @@ public final class MiniLmEncoder implements TextEncoder {
     byte[] vocabulary = resource(TOKENIZER);
     this.id = "minilm-l6-v2-q-%d-%s".formatted(maxTokens, checksum(network, vocabulary));
     this.tokenizer = tokenizer(vocabulary, maxTokens);
+    OnnxNatives.prepare(); // before the options, which load the libraries
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-      OnnxNatives.prepare();
       environment = OrtEnvironment.getEnvironment();
       environment.setTelemetry(false);
       options.setIntraOpNumThreads(1);
