@@ -30,11 +30,14 @@ final class Runs {
     return all;
   }
 
-  /** The checksum of each file below a folder, by path; of a folder and of a link it is empty. */
+  /**
+   * The checksum of each file below a folder, by path; of a folder and of a link it is empty. The
+   * lock is left out: it names the process that was there last.
+   */
   static Map<String, String> files(Path folder) throws IOException {
     Map<String, String> all = new TreeMap<>();
     try (Stream<Path> walk = Files.walk(folder)) {
-      for (Path path : walk.toList()) {
+      for (Path path : walk.filter(p -> !p.endsWith(".lock")).toList()) {
         all.put(
             folder.relativize(path).toString(),
             Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) ? Checksums.sha256(path) : "");
