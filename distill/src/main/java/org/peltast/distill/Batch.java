@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
 
@@ -44,22 +45,17 @@ public record Batch(
 
   /** The same batch in consecutive parts of nearly equal size, at most as many as it has items. */
   List<Batch> parts(int count) {
-    int n = Math.min(count, size());
-    List<Batch> parts = new ArrayList<>();
-    for (int i = 0; i < n; i++) {
-      int from = (int) ((long) size() * i / n);
-      int length = (int) ((long) size() * (i + 1) / n) - from;
-      parts.add(
-          n == 1
-              ? this
-              : new Batch(
-                  condition.narrow(from, length),
-                  empty.narrow(from, length),
-                  clean == null ? null : clean.narrow(0, from, length),
-                  latent,
-                  first + from));
-    }
-    return parts;
+    List<Range> ranges = Range.deal(size(), count);
+    return ranges.size() == 1 ? List.of(this) : ranges.stream().map(this::part).toList();
+  }
+
+  private Batch part(Range r) {
+    return new Batch(
+        condition.narrow(r.from(), r.count()),
+        empty.narrow(r.from(), r.count()),
+        clean == null ? null : clean.narrow(0, r.from(), r.count()),
+        latent,
+        first + r.from());
   }
 
   /** Standard normal noise like the latents, [B, C, h, w] float32. */

@@ -3,7 +3,6 @@ package org.peltast.distill;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Crew;
 import org.peltast.tensor.Device;
@@ -82,18 +81,16 @@ final class Shares implements AutoCloseable {
    */
   void each(Figures figures, BiConsumer<Part, Figures> work) {
     List<List<Figures>> noted =
-        seats.stream().map(seat -> seat.stream().map(part -> new Figures()).toList()).toList();
-    List<Integer> order = IntStream.range(0, seats.size()).boxed().toList();
-    Crew.each(
-        order,
-        i -> {
-          for (int k = 0; k < seats.get(i).size(); k++) {
-            try (Scope scope = Scope.open()) {
-              work.accept(seats.get(i).get(k), noted.get(i).get(k));
-            }
-          }
-        });
+        Crew.map(seats, seat -> seat.stream().map(part -> noted(part, work)).toList());
     noted.forEach(seat -> seat.forEach(f -> f.values().forEach(figures::add)));
+  }
+
+  private static Figures noted(Part part, BiConsumer<Part, Figures> work) {
+    Figures noted = new Figures();
+    try (Scope scope = Scope.open()) {
+      work.accept(part, noted);
+    }
+    return noted;
   }
 
   @Override

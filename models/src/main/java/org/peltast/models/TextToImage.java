@@ -215,7 +215,9 @@ public final class TextToImage implements AutoCloseable {
       return Crew.rows(
           captions.batch(),
           device(),
-          (from, n) -> {
+          range -> {
+            int from = range.from();
+            int n = range.count();
             Sampler.NoiseSource fresh =
                 k -> noise(seed, first + from, n, settings, r -> r.fork("renoise").fork(k));
             Network.Text text = network.read(captions.narrow(from, n));
@@ -284,8 +286,12 @@ public final class TextToImage implements AutoCloseable {
       return Crew.rows(
           (int) latents.size(0),
           device(),
-          (from, n) ->
-              codec.decode(latents.narrow(0, from, n)).clamp(0, 1).to(Device.CPU).contiguous());
+          range ->
+              codec
+                  .decode(latents.narrow(0, range.from(), range.count()))
+                  .clamp(0, 1)
+                  .to(Device.CPU)
+                  .contiguous());
     }
   }
 

@@ -8,7 +8,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
-import java.util.stream.IntStream;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.jspecify.annotations.Nullable;
 
@@ -45,36 +46,34 @@ public final class Crew {
    * and so are all shares of one who sits in a crew already, at the seat that he has.
    */
   public static <T> void each(List<T> shares, Consumer<T> work) {
+    map(
+        shares,
+        share -> {
+          work.accept(share);
+          return true;
+        });
+  }
+
+  /** Like {@link #each}, with what comes of every share, in their order. */
+  public static <T, R> List<R> map(List<T> shares, Function<T, R> work) {
     if (shares.size() == 1 || SEAT.get() != null) {
-      shares.forEach(work);
-      return;
+      return shares.stream().map(work).toList();
     }
     int threads = size();
     ExecutorService crew = crew(threads);
-    List<Future<?>> running = new ArrayList<>();
+    List<Future<R>> running = new ArrayList<>();
     boolean recording = Autograd.isOn();
     // OpenBLAS has one number of threads for the process, and lets one product at a time use them.
     openblas_nolapack.blas_set_num_threads(1);
     try {
       for (int i = 0; i < shares.size(); i++) {
         int seat = i;
-        running.add(crew.submit(() -> sit(seat, recording, () -> work.accept(shares.get(seat)))));
+        running.add(crew.submit(() -> sit(seat, recording, () -> work.apply(shares.get(seat)))));
       }
-      await(running);
+      return await(running);
     } finally {
       openblas_nolapack.blas_set_num_threads(threads);
     }
-  }
-
-  /** Computes some rows of a tensor. */
-  @FunctionalInterface
-  public interface Rows {
-    /**
-     * Rows from one on.
-     *
-     * @return [count, …]
-     */
-    Tensor compute(int from, int count);
   }
 
   /**
@@ -82,50 +81,44 @@ public final class Crew {
    * device at once.
    *
    * @param count of all rows, at least 1
+   * @param work from some of the rows to [range.count, …]
    * @return [count, …], in the caller's scope
    * @throws TensorException if there are no rows to compute
    */
-  public static Tensor rows(int count, Device device, Rows work) {
-    if (count < 1) {
-      throw new TensorException("a tensor needs at least one row to compute, got " + count);
+  public static Tensor rows(int count, Device device, Function<Range, Tensor> work) {
+    List<Range> ranges = Range.deal(count, device.kind() == Device.Kind.CPU ? size() : 1);
+    if (ranges.size() == 1) {
+      return Scope.compute(() -> work.apply(ranges.get(0)));
     }
-    int n = device.kind() == Device.Kind.CPU ? Math.min(count, size()) : 1;
-    if (n == 1) {
-      return Scope.compute(() -> work.compute(0, count));
-    }
-    List<Integer> order = IntStream.range(0, n).boxed().toList();
-    Tensor[] parts = new Tensor[n];
     try (Scope kept = Scope.detached()) {
-      each(
-          order,
-          i -> {
-            int from = (int) ((long) count * i / n);
-            int to = (int) ((long) count * (i + 1) / n);
-            try (Scope scope = Scope.open()) {
-              Tensor part = work.compute(from, to - from);
-              synchronized (kept) {
-                parts[i] = kept.keep(part);
-              }
-            }
-          });
-      return Tensor.cat(List.of(parts), 0);
+      return Tensor.cat(map(ranges, range -> computed(range, work, kept)), 0);
     }
   }
 
-  private static void sit(int seat, boolean recording, Runnable work) {
+  private static Tensor computed(Range range, Function<Range, Tensor> work, Scope kept) {
+    try (Scope scope = Scope.open()) {
+      Tensor rows = work.apply(range);
+      synchronized (kept) {
+        return kept.keep(rows);
+      }
+    }
+  }
+
+  private static <R> R sit(int seat, boolean recording, Supplier<R> work) {
     SEAT.set(seat);
     try (Autograd mode = recording ? Autograd.on() : Autograd.off()) {
-      work.run();
+      return work.get();
     } finally {
       SEAT.remove();
     }
   }
 
-  private static void await(List<Future<?>> running) {
+  private static <R> List<R> await(List<Future<R>> running) {
+    List<R> results = new ArrayList<>();
     RuntimeException failure = null;
-    for (Future<?> f : running) {
+    for (Future<R> f : running) {
       try {
-        f.get();
+        results.add(f.get());
       } catch (ExecutionException e) {
         failure =
             failure != null
@@ -141,6 +134,7 @@ public final class Crew {
     if (failure != null) {
       throw failure;
     }
+    return results;
   }
 
   private static synchronized ExecutorService crew(int wanted) {

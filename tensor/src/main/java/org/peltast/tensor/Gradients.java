@@ -1,9 +1,7 @@
 package org.peltast.tensor;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.ConcurrentHashMap;
 
 /** What is done to gradients between the backward pass and the optimiser. */
 public final class Gradients {
@@ -20,11 +18,9 @@ public final class Gradients {
       throw new TensorException("the clipping norm must be positive, got " + limit);
     }
     List<List<Parameter>> shares = parameters.shares();
-    Map<List<Parameter>, Double> squares = new ConcurrentHashMap<>();
-    Crew.each(shares, share -> squares.put(share, square(share)));
     double sum = 0;
-    for (List<Parameter> share : shares) { // in one order, whoever was first
-      sum += squares.getOrDefault(share, 0.0);
+    for (double square : Crew.map(shares, Gradients::square)) {
+      sum += square;
     }
     double norm = Math.sqrt(sum);
     if (norm > limit) {

@@ -82,7 +82,7 @@ final class MisuseProbe {
         if (name.endsWith(".class") && !name.equals("package-info.class")) {
           Class<?> c = Class.forName(room + "." + name.substring(0, name.length() - 6));
           // What callers implement has nothing of ours to call.
-          if (isPublic(c) && c != CustomGradient.Backward.class && c != Crew.Rows.class) {
+          if (isPublic(c) && c != CustomGradient.Backward.class) {
             found.add(c);
           }
         }
@@ -442,6 +442,9 @@ final class MisuseProbe {
       if (raw == Floats.class) {
         return Floats.allocate(2, 3);
       }
+      if (raw == Range.class) {
+        return pick(new Range(0, 0), new Range(1, 2), new Range(Integer.MAX_VALUE, 1));
+      }
       if (raw == Matrices.class) {
         Matrices m = Matrices.byHead(Floats.allocate(2, 3), 1, 2, 1, 3);
         return pick(m, m.transposed(), Matrices.byRow(Floats.allocate(2, 3), 2, 1, 1, 3));
@@ -593,7 +596,7 @@ final class MisuseProbe {
               case 2 ->
                   method.getReturnType() == List.class && !(args[0] instanceof List)
                       ? Arrays.asList(args)
-                      : args == null || args.length == 0 || type == Crew.Rows.class
+                      : args == null || args.length == 0 || args[0] instanceof Range
                           ? tensor()
                           : args[0];
               default ->

@@ -9,6 +9,7 @@ import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Floats;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.fused.Fused;
@@ -130,14 +131,10 @@ public final class FusedBlocks {
   private List<Part> parts(Tensor x, int asked) {
     int batch = (int) x.size(0);
     int threads = Crew.size();
-    int n = Math.min(batch, (batch + ITEMS * threads - 1) / (ITEMS * threads) * threads);
-    List<Part> parts = new ArrayList<>();
-    for (int i = 0; i < n; i++) {
-      int from = (int) ((long) batch * i / n);
-      int to = (int) ((long) batch * (i + 1) / n);
-      parts.add(new Part(from, shape.of(to - from, (int) x.size(1)), asked));
-    }
-    return parts;
+    int shares = (batch + ITEMS * threads - 1) / (ITEMS * threads) * threads;
+    return Range.deal(batch, shares).stream()
+        .map(r -> new Part(r.from(), shape.of(r.count(), (int) x.size(1)), asked))
+        .toList();
   }
 
   /** A few items on their way through the blocks. */
