@@ -147,7 +147,6 @@ public final class DecoupledDmd implements Method {
       long begin = System.nanoTime();
       Rng own = rng.fork("generator");
       int step = rollout.draw(own);
-      readEmpty(batch);
       shares.each(figures, (part, noted) -> accumulate(part, step, own, noted));
       figures
           .put("step", step)
@@ -184,7 +183,7 @@ public final class DecoupledDmd implements Method {
     CfgAugmentation engine =
         settings.engineWeight() > 0
             ? new CfgAugmentation(
-                settings.guidance(), questions, draws.engine(), caption, () -> empty(part.size()))
+                settings.guidance(), questions, draws.engine(), caption, () -> empty(part))
             : null;
     Regulariser.Pull pull =
         regulariserWeight > 0
@@ -208,18 +207,12 @@ public final class DecoupledDmd implements Method {
     }
   }
 
-  /** All empty captions are one, and the teacher never changes. */
-  private void readEmpty(Batch batch) {
-    if (empty == null && settings.engineWeight() > 0 && settings.guidance().isOn()) {
-      empty = read(batch.empty().narrow(0, 1)).keptBy(kept);
-    }
-  }
-
-  private Network.Text empty(int times) {
+  /** As many empty captions: all are one, and the teacher never changes. */
+  private synchronized Network.Text empty(Batch part) {
     if (empty == null) {
-      throw new IllegalStateException("the empty caption was not read");
+      empty = read(part.empty().narrow(0, 1)).keptBy(kept);
     }
-    return empty.select(new int[times]);
+    return empty.select(new int[part.size()]);
   }
 
   /** Captions as the frozen teacher reads them. */
