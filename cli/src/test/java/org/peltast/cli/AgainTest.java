@@ -66,26 +66,7 @@ class AgainTest {
     String[] endless =
         child.tinyDistillation(
             folder.resolve("teacher"), run, "run.updates=100000", "run.looksEvery=0");
-    Process first = child.start(child.command(endless));
-    try {
-      while (first.isAlive() && Runs.lines(run) < 1) {
-        Thread.sleep(5);
-      }
-      Child second = child.beside();
-      assertThat(second.run(endless)).as(second.said()).isEqualTo(ExitCode.USAGE);
-      assertThat(second.said())
-          .startsWith(
-              "peltast: %s is in use by process %d on ".formatted(run.toString(), first.pid()))
-          .endsWith("; wait for it to end, or choose another folder.\n")
-          .hasLineCount(1);
-      long before = Runs.lines(run);
-      while (first.isAlive() && Runs.lines(run) <= before) {
-        Thread.sleep(5);
-      }
-      assertThat(first.isAlive()).as(child.said()).isTrue();
-    } finally {
-      first.destroyForcibly().waitFor();
-    }
+    Runs.requireSecondRefused(child, run, endless);
   }
 
   /** Other pictures or another teacher would be another run: its batches would differ. */

@@ -25,9 +25,7 @@ class DemoRunTest {
 
     Path killed = folder.resolve("killed");
     Process distilling = child.start(child.command(demo(killed)));
-    while (distilling.isAlive() && Runs.lines(killed) < 2) {
-      Thread.sleep(1);
-    }
+    Runs.awaitLines(distilling, killed, 2);
     distilling.destroyForcibly().waitFor();
     assertThat(killed.resolve("student")).doesNotExist();
     assertThat(Runs.lines(killed)).isBetween(1L, (long) UPDATES);
@@ -59,20 +57,7 @@ class DemoRunTest {
     TinyModel.write(folder.resolve("teacher"), 64);
     Path out = folder.resolve("demo");
     String[] endless = demo(out, "--updates", "100000");
-    Process first = child.start(child.command(endless));
-    try {
-      while (first.isAlive() && Runs.lines(out) < 1) {
-        Thread.sleep(5);
-      }
-      Child second = child.beside();
-      assertThat(second.run(endless)).as(second.said()).isEqualTo(ExitCode.USAGE);
-      assertThat(second.said())
-          .startsWith("peltast: %s is in use by process %d on ".formatted(out, first.pid()))
-          .hasLineCount(1);
-      assertThat(first.isAlive()).as(child.said()).isTrue();
-    } finally {
-      first.destroyForcibly().waitFor();
-    }
+    Runs.requireSecondRefused(child, out, endless);
   }
 
   private String[] demo(Path out) {

@@ -2,7 +2,6 @@ package org.peltast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -51,8 +50,7 @@ class InterruptTest {
 
   /** Started, and some updates on its way. */
   private static Process begin(Child child, Path out) throws Exception {
-    Path log = out.resolve("metrics.jsonl");
-    long before = lines(log);
+    long before = Runs.lines(out);
     Process process =
         child.start(
             child.command(
@@ -62,9 +60,7 @@ class InterruptTest {
                     "run.updates=" + MANY,
                     "run.checkpointEvery=1h",
                     "run.looksEvery=0")));
-    while (process.isAlive() && lines(log) < before + 2) {
-      Thread.sleep(5);
-    }
+    Runs.awaitLines(process, out, before + 2);
     assertThat(process.isAlive()).as(child.said()).isTrue();
     return process;
   }
@@ -76,9 +72,5 @@ class InterruptTest {
 
   private static long newest(Path out) {
     return RunFolder.read(out, notice -> {}).checkpoints().latest().orElseThrow().update();
-  }
-
-  private static long lines(Path log) throws IOException {
-    return Files.exists(log) ? Files.readAllLines(log).size() : 0;
   }
 }

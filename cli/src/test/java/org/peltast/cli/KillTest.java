@@ -121,11 +121,9 @@ class KillTest {
     Path asked = folder.resolve("asked");
     assertThat(stop(child, train(child, asked), asked, interrupt()))
         .isEqualTo(ExitCode.INTERRUPTED);
-    Process killed = child.start(child.command(train(child, asked)));
     long before = Runs.lines(asked);
-    while (killed.isAlive() && Runs.lines(asked) <= before) {
-      Thread.sleep(1);
-    }
+    Process killed = child.start(child.command(train(child, asked)));
+    Runs.awaitLines(killed, asked, before + 1);
     killed.destroyForcibly();
     killed.waitFor();
     assertThat(child.run(train(child, asked))).as(child.said()).isZero();
@@ -143,9 +141,7 @@ class KillTest {
       throws Exception {
     long before = Runs.lines(run);
     Process process = child.start(child.command(typed));
-    while (process.isAlive() && Runs.lines(run) <= before) {
-      Thread.sleep(1);
-    }
+    Runs.awaitLines(process, run, before + 1);
     for (String signal : signals) {
       new ProcessBuilder("kill", signal, Long.toString(process.pid())).start().waitFor();
     }

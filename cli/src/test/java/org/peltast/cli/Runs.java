@@ -1,5 +1,7 @@
 package org.peltast.cli;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -14,7 +16,7 @@ import java.util.stream.Stream;
 import org.peltast.distill.run.Checksums;
 import org.peltast.distill.run.MetricsLog;
 
-/** What tests compare of runs' folders. */
+/** What tests compare of runs' folders, and demand of whoever writes to them. */
 final class Runs {
   private Runs() {}
 
@@ -64,6 +66,34 @@ final class Runs {
       return Files.exists(log) ? new String(Files.readAllBytes(log)).lines().count() : 0;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * Starts a run that does not end by itself, and the same beside it: the second is told who is
+   * there, and the first goes on.
+   */
+  static void requireSecondRefused(Child child, Path run, String... endless) throws Exception {
+    Process first = child.start(child.command(endless));
+    try {
+      awaitLines(first, run, 1);
+      Child second = child.beside();
+      assertThat(second.run(endless)).as(second.said()).isEqualTo(ExitCode.USAGE);
+      assertThat(second.said())
+          .startsWith("peltast: %s is in use by process %d on ".formatted(run, first.pid()))
+          .endsWith("; wait for it to end, or choose another folder.\n")
+          .hasLineCount(1);
+      awaitLines(first, run, lines(run) + 1);
+      assertThat(first.isAlive()).as(child.said()).isTrue();
+    } finally {
+      first.destroyForcibly().waitFor();
+    }
+  }
+
+  /** Waits until a run has logged so many updates, or has ended. */
+  static void awaitLines(Process process, Path run, long wanted) throws InterruptedException {
+    while (process.isAlive() && lines(run) < wanted) {
+      Thread.sleep(1);
     }
   }
 
