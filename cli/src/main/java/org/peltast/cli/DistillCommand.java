@@ -31,15 +31,13 @@ import picocli.CommandLine.Option;
     name = "distill",
     description = {
       "Distils a guided, many-step teacher into a generator of a few steps, by Decoupled DMD.",
-      "Writes the student as a model folder OUT/student. The same command on the same folder goes"
-          + " on with an unfinished run. Ctrl-C finishes the update and saves."
+      "Writes the student as a model folder OUT/student. The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the update and saves."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast distill --out runs/two-steps",
       "  peltast distill --recipe dmd2 --out runs/dmd2",
-      "  peltast distill --teacher runs/teacher/teacher --set steps=4 --set alpha=5 --out"
-          + " runs/four",
+      "  peltast distill --teacher runs/teacher/teacher --set steps=4 --set alpha=5 --out runs/four",
       "  peltast distill --set data.images=prompts.txt --out runs/my-prompts",
       "  peltast distill --set run.batch=128 --memory 2g --out runs/wide",
       "  peltast distill --out runs/two-steps --resume"
@@ -63,8 +61,7 @@ final class DistillCommand implements Callable<Integer> {
       names = "--memory",
       paramLabel = "SIZE",
       description =
-          "what the process may hold, as 2g or 1500MB: the batch is computed in as many parts as"
-              + " that takes, with the same result (run.memory)")
+          "what the process may hold, as 2g or 1500MB: the batch is computed in as many parts as that takes, with the same result (run.memory)")
   private @Nullable String memory;
 
   @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here

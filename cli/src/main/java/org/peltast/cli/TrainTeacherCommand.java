@@ -21,17 +21,14 @@ import picocli.CommandLine.Option;
 @Command(
     name = "teacher",
     description = {
-      "Trains a many-step, guided text-to-image teacher from nothing, by flow matching in a codec's"
-          + " latents.",
-      "The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the"
-          + " update and saves."
+      "Trains a many-step, guided text-to-image teacher from nothing, by flow matching in a codec's latents.",
+      "The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the update and saves."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast train teacher --out runs/teacher",
       "  peltast train teacher --set run.updates=500 --set model.dim=128 --out runs/small",
-      "  peltast train teacher --set data.images=my-pictures --set data.fit=buckets --out"
-          + " runs/mine",
+      "  peltast train teacher --set data.images=my-pictures --set data.fit=buckets --out runs/mine",
       "  peltast train teacher --memory 2g --out runs/teacher",
       "  peltast train teacher --out runs/teacher --resume"
     })
@@ -48,8 +45,7 @@ final class TrainTeacherCommand implements Callable<Integer> {
       names = "--memory",
       paramLabel = "SIZE",
       description =
-          "what the process may hold, as 2g or 1500MB: the batch is computed in as many parts as"
-              + " that takes, with the same result (run.memory)")
+          "what the process may hold, as 2g or 1500MB: the batch is computed in as many parts as that takes, with the same result (run.memory)")
   private @Nullable String memory;
 
   @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here

@@ -30,8 +30,7 @@ public final class RunLoop {
     public Settings {
       if (updates < 1 || keepLast < 1 || checkpointEvery.isNegative()) {
         throw new IllegalArgumentException(
-            "a run needs at least one update, at least one checkpoint kept, and a time between"
-                + " checkpoints of 0 or more");
+            "a run needs at least one update, at least one checkpoint kept, and a time between checkpoints of 0 or more");
       }
     }
   }

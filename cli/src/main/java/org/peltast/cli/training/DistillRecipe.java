@@ -25,7 +25,7 @@ import org.peltast.distill.Renoising;
  * @param regulariserWeight of the regulariser, 0 switches it off
  * @param regulariser which
  * @param freshRollouts whether the regulariser learns from images of its own
- * @param microBatches in how many parts a batch is computed
+ * @param microBatches in how many parts each thread computes its share of a batch
  * @param student the generator's optimiser
  * @param guard what watches over the run
  * @param run the loop
