@@ -148,7 +148,7 @@ final class DemoCommand implements Callable<Integer> {
                 spear == null ? SPEAR_UPDATES : spear),
             Display::progress,
             Display::notice,
-            Interrupts.listen("this update"));
+            Interrupts.listen("this update or batch of pictures"));
     Trainer.End end = demo.run();
     return RunEnd.tell(end, "the same command", out.resolve("report.html"));
   }

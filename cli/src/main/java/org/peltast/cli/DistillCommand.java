@@ -12,16 +12,15 @@ import org.peltast.cli.training.Corpus;
 import org.peltast.cli.training.Devices;
 import org.peltast.cli.training.DistillRecipe;
 import org.peltast.cli.training.Distillation;
+import org.peltast.cli.training.Origin;
 import org.peltast.distill.Trainer;
 import org.peltast.distill.run.Checksums;
 import org.peltast.distill.run.Progress;
-import org.peltast.distill.run.Provenance;
 import org.peltast.distill.run.RunFolder;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -107,20 +106,15 @@ final class DistillCommand implements Callable<Integer> {
       Map<String, String> inputs = new LinkedHashMap<>();
       inputs.put("teacher", Checksums.sha256(weights));
       inputs.putAll(corpus.inputs());
-      folder.settleProvenance(
-          Provenance.now(
-              Map.of("peltast", Version.peltast(), "libtorch", Engine.version()),
-              Map.of("run", settled.seed()),
-              inputs));
+      Origin.settle(folder, settled.seed(), inputs);
       Interrupts interrupts = Interrupts.listen("this update");
       try (Distillation distillation = new Distillation(settled, opened);
           Progress progress = Display.progress("distilling")) {
         Trainer.End end = distillation.run(corpus, folder, progress, interrupts);
         progress.close();
         if (end == Trainer.End.FINISHED) {
-          Map<String, String> origin =
-              folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
-          ModelFolder.write(out.resolve("student"), distillation.student(origin), DType.BFLOAT16);
+          ModelFolder.write(
+              out.resolve("student"), distillation.student(Origin.of(folder)), DType.BFLOAT16);
         }
         return RunEnd.tell(end, "peltast distill --out " + out, out.resolve("student"));
       }

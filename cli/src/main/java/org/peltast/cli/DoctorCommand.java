@@ -15,6 +15,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.peltast.cli.training.Origin;
 import org.peltast.data.CacheFolder;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Device;
@@ -51,7 +52,7 @@ final class DoctorCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     boolean well = true;
 
-    line(out, "peltast", Version.peltast());
+    line(out, "peltast", Origin.peltast());
     line(
         out,
         "java",

@@ -5,8 +5,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.peltast.cli.training.Corpus;
 import org.peltast.cli.training.Devices;
 import org.peltast.cli.training.JudgeWork;
+import org.peltast.cli.training.Origin;
 import org.peltast.data.EmojiCorpus;
 import org.peltast.distill.Observer;
 import org.peltast.distill.RunLoop;
@@ -67,6 +69,7 @@ final class TrainJudgeCommand implements Callable<Integer> {
         TextEncoder encoder = new MiniLmEncoder()) {
       JudgeRun.Recipe settled =
           recipe.settle(RecipeShelf.Kind.JUDGE, folder, JudgeRun.Recipe.defaults(), List.of());
+      Origin.settle(folder, settled.seed(), new Corpus.OfEmoji(corpus).inputs());
       Device device = Devices.of(settled.device());
       Interrupts interrupts = Interrupts.listen("this update");
       try (JudgeRun run = JudgeRun.begin(corpus.train(), encoder, settled, device)) {

@@ -2,18 +2,16 @@ package org.peltast.cli;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.cli.training.Corpus;
 import org.peltast.cli.training.Devices;
+import org.peltast.cli.training.Origin;
 import org.peltast.cli.training.TeacherRecipe;
 import org.peltast.cli.training.TeacherTraining;
 import org.peltast.distill.Trainer;
 import org.peltast.distill.run.Progress;
-import org.peltast.distill.run.Provenance;
 import org.peltast.distill.run.RunFolder;
-import org.peltast.tensor.Engine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -67,11 +65,7 @@ final class TrainTeacherCommand implements Callable<Integer> {
       try (Progress preparing = Display.progress("reading the data")) {
         corpus = Corpus.open(settled.data(), preparing, Display::notice);
       }
-      folder.settleProvenance(
-          Provenance.now(
-              Map.of("peltast", Version.peltast(), "libtorch", Engine.version()),
-              Map.of("run", settled.seed()),
-              corpus.inputs()));
+      Origin.settle(folder, settled.seed(), corpus.inputs());
       Trainer.End end =
           TeacherTraining.run(
               settled, corpus, folder, progress, () -> Interrupts.listen("this update"));

@@ -17,7 +17,8 @@ class DemoRunTest {
   @TempDir Path folder;
 
   @Test
-  void aDemonstrationKilledAsItDistilsAndAsItEvaluatesEndsWithTheSameBits() throws Exception {
+  void aDemonstrationKilledAsItDistilsAndStoppedAsItEvaluatesEndsWithTheSameBits()
+      throws Exception {
     Child child = new Child(folder);
     TinyModel.write(folder.resolve("teacher"), 64);
     Path straight = folder.resolve("straight");
@@ -37,6 +38,19 @@ class DemoRunTest {
     evaluating.destroyForcibly().waitFor();
     assertThat(killed.resolve("report.html")).doesNotExist();
     assertThat(Runs.figures(killed)).hasSize(UPDATES);
+
+    Process asked = child.start(child.command(demo(killed)));
+    while (asked.isAlive() && !child.said().contains("drawing with the student")) {
+      Thread.sleep(1);
+    }
+    asked.destroy();
+    assertThat(Child.end(asked)).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
+    assertThat(child.said())
+        .contains(
+            "Stopping after this update or batch of pictures; Ctrl-C again stops at once.",
+            "Stopped and saved. Go on with: the same command")
+        .doesNotContain("Exception");
+    assertThat(killed.resolve("report.html")).doesNotExist();
 
     assertThat(child.run(demo(killed))).as(child.said()).isZero();
     Map<String, String> results = Runs.results(killed);

@@ -16,7 +16,6 @@ import org.peltast.distill.Trainer;
 import org.peltast.distill.run.Checksums;
 import org.peltast.distill.run.MetricsLog;
 import org.peltast.distill.run.Progress;
-import org.peltast.distill.run.Provenance;
 import org.peltast.distill.run.Recipes;
 import org.peltast.distill.run.RunException;
 import org.peltast.distill.run.RunFolder;
@@ -30,7 +29,6 @@ import org.peltast.models.ModelFolder;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -108,9 +106,9 @@ public final class Demo {
       Trainer.End end;
       double distilled;
       try (Distillation distillation = new Distillation(recipe, teacher)) {
-        Map<String, String> provenance = provenance(folder);
+        Map<String, String> origin = Origin.of(folder);
         Story watched =
-            story("shield", recipe.run().updates(), corpus, () -> distillation.student(provenance));
+            story("shield", recipe.run().updates(), corpus, () -> distillation.student(origin));
         watched.begin();
         long started = System.nanoTime();
         end = distil(distillation, corpus, folder, watched);
@@ -123,7 +121,7 @@ public final class Demo {
         }
         long measuring = System.nanoTime();
         try (Scope scope = Scope.open()) {
-          TextToImage student = distillation.student(provenance);
+          TextToImage student = distillation.student(origin);
           ModelFolder.write(options.out().resolve("student"), student, DType.BFLOAT16);
           Results results = measure(teacher, student, judge, corpus);
           Seconds seconds = new Seconds(prepared, distilled, since(measuring), since(begin));
@@ -134,6 +132,8 @@ public final class Demo {
         }
       }
       return Trainer.End.FINISHED;
+    } catch (StoppedException e) {
+      return Trainer.End.STOPPED;
     }
   }
 
@@ -156,13 +156,7 @@ public final class Demo {
     inputs.put("teacher", Checksums.sha256(options.recipe().teacher()));
     inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
     inputs.putAll(corpus.inputs());
-    folder.settleProvenance(
-        Provenance.now(
-            Map.of("libtorch", Engine.version()), Map.of("run", options.recipe().seed()), inputs));
-  }
-
-  private static Map<String, String> provenance(RunFolder folder) {
-    return folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
+    Origin.settle(folder, options.recipe().seed(), inputs);
   }
 
   private Story story(
@@ -236,6 +230,30 @@ public final class Demo {
     }
   }
 
+  /** Pictures being drawn, which is where a demonstration that has distilled can be stopped. */
+  private Progress drawing(String title) {
+    Progress shown = progress.apply(title);
+    return new Progress() {
+      @Override
+      public void step(long done, long total, Map<String, Double> figures) {
+        shown.step(done, total, figures);
+        if (interrupted.getAsBoolean()) {
+          throw new StoppedException();
+        }
+      }
+
+      @Override
+      public void close() {
+        shown.close();
+      }
+    };
+  }
+
+  /** Asked to stop while it measures: all that came before is saved. */
+  private static final class StoppedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
   private Results measure(TextToImage teacher, TextToImage student, Judge judge, Corpus corpus) {
     JudgeFolder judged = JudgeFolder.at(options.weights().resolve("judge"));
     long seed = options.recipe().seed();
@@ -246,12 +264,12 @@ public final class Demo {
     int n = options.recipe().steps();
     Contestant best;
     List<Contestant> candidates = new ArrayList<>();
-    try (Progress shown = progress.apply("drawing with the student")) {
+    try (Progress shown = drawing("drawing with the student")) {
       best =
           Contestant.measure(
               "student", student, student.defaults(), asked, evaluation, seed, shown);
     }
-    try (Progress shown = progress.apply("drawing with the teacher at the student's cost")) {
+    try (Progress shown = drawing("drawing with the teacher at the student's cost")) {
       for (GenerationSettings settings : Contestant.sameCost(full, n)) {
         candidates.add(
             Contestant.measure(
@@ -260,13 +278,13 @@ public final class Demo {
       candidates.sort(Comparator.comparingDouble(c -> c.scores().frechet()));
     }
     Contestant sameSteps;
-    try (Progress shown = progress.apply("drawing with the teacher in as many steps")) {
+    try (Progress shown = drawing("drawing with the teacher in as many steps")) {
       sameSteps =
           Contestant.measure(
               "teacherSameSteps", teacher, full.withSteps(n), asked, evaluation, seed, shown);
     }
     Contestant slow;
-    try (Progress shown = progress.apply("drawing with the teacher, all its steps")) {
+    try (Progress shown = drawing("drawing with the teacher, all its steps")) {
       slow = Contestant.measure("teacher", teacher, full, asked, evaluation, seed, shown);
     }
     Tensor real = heldOut.real();

@@ -153,12 +153,10 @@ public final class TeacherTraining {
             StepGrid.uniform(STEPS),
             GUIDANCE,
             new EulerOde());
-    Map<String, String> provenance =
-        folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
     if (denoiser.network() instanceof ZImageTransformer network) {
       ModelFolder.write(
           folder.path().resolve("teacher"),
-          TextToImage.of(network, denoiser.shift(), codec, text, settings, provenance),
+          TextToImage.of(network, denoiser.shift(), codec, text, settings, Origin.of(folder)),
           role.ema().values(),
           DType.BFLOAT16);
     }
