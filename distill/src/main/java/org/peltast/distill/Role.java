@@ -69,7 +69,7 @@ public final class Role implements AutoCloseable {
   }
 
   /**
-   * Adds up and clips the accumulated gradients, takes one optimiser step, moves the average, and
+   * Adds up and clips the gathered gradients, takes one optimiser step, moves the average, and
    * clears the gradients.
    *
    * @param progress of the whole run, in updates: for the learning rate's decay
@@ -79,7 +79,6 @@ public final class Role implements AutoCloseable {
    */
   public Figures step(long progress, long updates) {
     Parameters p = network.parameters();
-    p.gatherGradients();
     double norm =
         DivergedException.require(name + "'s gradient norm", Gradients.clip(p, settings.clip()));
     double rate = settings.learningRate().at(progress, updates);

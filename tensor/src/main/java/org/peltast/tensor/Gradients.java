@@ -1,14 +1,15 @@
 package org.peltast.tensor;
 
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 
 /** What is done to gradients between the backward pass and the optimiser. */
 public final class Gradients {
   private Gradients() {}
 
   /**
-   * Scales all gradients so that their joint Euclidean norm is at most {@code limit}.
+   * Adds up the gradients that the shares of a crew gathered, each at its own seat, and scales all
+   * so that their joint Euclidean norm is at most {@code limit}.
    *
    * @param limit positive; infinity only measures
    * @return the norm before clipping
@@ -19,7 +20,7 @@ public final class Gradients {
     }
     List<List<Parameter>> shares = parameters.shares();
     double sum = 0;
-    for (double square : Crew.map(shares, Gradients::square)) {
+    for (double square : Crew.map(shares, Gradients::gather)) {
       sum += square;
     }
     double norm = Math.sqrt(sum);
@@ -29,10 +30,17 @@ public final class Gradients {
     return norm;
   }
 
-  private static double square(List<Parameter> share) {
+  private static double gather(List<Parameter> share) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
-      List<Tensor> norms = present(share).stream().map(g -> g.reshape(-1).norm(false, 0)).toList();
+      List<Tensor> norms = new ArrayList<>();
+      for (Parameter p : share) {
+        p.gather();
+        Tensor g = p.whole().grad();
+        if (g != null) {
+          norms.add(g.reshape(-1).norm(false, 0)); // while it is in the cache
+        }
+      }
       return norms.isEmpty() ? 0 : Math.pow(Tensor.stack(norms, 0).norm(false, 0).item(), 2);
     }
   }
@@ -40,11 +48,12 @@ public final class Gradients {
   private static void scale(List<Parameter> share, double factor) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
-      present(share).forEach(g -> g.scaleInPlace(factor));
+      for (Parameter p : share) {
+        Tensor g = p.whole().grad();
+        if (g != null) {
+          g.scaleInPlace(factor);
+        }
+      }
     }
-  }
-
-  private static List<Tensor> present(List<Parameter> share) {
-    return share.stream().map(p -> p.whole().grad()).filter(Objects::nonNull).toList();
   }
 }

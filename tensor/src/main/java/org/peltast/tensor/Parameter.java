@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * One weight of a network: its float32 value, and that value in the dtype of products.
  *
  * <p>The shares of a {@link Crew} each see the same value with a gradient of its own, so that they
- * can be differentiated side by side; {@link Parameters#gatherGradients} adds these up.
+ * can be differentiated side by side; {@link Gradients#clip} adds these up.
  */
 public final class Parameter {
   private final Parameters owner;
@@ -66,26 +66,27 @@ public final class Parameter {
   }
 
   /**
-   * The gradient to add to, inside a crew the share's own; zeros in kept memory where there was
-   * none: fresh memory costs more than what is written to it.
+   * Adds {@code a b} to the gradient, inside a crew to the share's own. The first product is
+   * written to kept memory: fresh memory costs more than what is written to it, and so would zeros.
+   *
+   * @param a [n, k]
+   * @param b [k, m], where the weight is [n, m]
    */
-  public Tensor gradient() {
+  public void addGradient(Tensor a, Tensor b) {
     Seat seat = seat();
     Tensor present = seat.value.grad();
     if (present != null) {
-      return present;
+      present.addProduct(a, b);
+      return;
     }
-    Tensor zeros = seat.gradient;
-    if (zeros == null) {
+    Tensor memory = seat.gradient;
+    if (memory == null) {
       try (Scope s = Scope.open()) {
-        zeros = owner.keep(Tensor.zeros(DType.FLOAT32, owner.device(), seat.value.shape()));
+        memory = owner.keep(Tensor.zeros(DType.FLOAT32, owner.device(), seat.value.shape()));
       }
-      seat.gradient = zeros;
-    } else {
-      zeros.zeroInPlace();
+      seat.gradient = memory;
     }
-    seat.value.accumulateGrad(zeros);
-    return zeros;
+    seat.value.accumulateGrad(memory.assignProduct(a, b));
   }
 
   /** Adds the gradients of all seats to the first's, in order. */

@@ -286,11 +286,6 @@ public final class Parameters implements AutoCloseable {
     return shares;
   }
 
-  /** Adds up the gradients that the shares of a crew gathered, each at its own seat. */
-  public void gatherGradients() {
-    Crew.each(shares(), share -> Scope.run(() -> share.forEach(Parameter::gather)));
-  }
-
   /** Drops all gradients. */
   public void clearGradients() {
     byName.values().forEach(Parameter::clearGradients);

@@ -93,10 +93,10 @@ final class FusedBlock {
         df.feedForwardOut);
     t.gated.rows.assignProduct(t.dn.rows, w.w2().value());
     Gate.backward(in.u.memory, in.v.memory, t.gated.memory);
-    w.w2().gradient().addProduct(t.dn.columns, t.gated.rows);
+    w.w2().addGradient(t.dn.columns, t.gated.rows);
     Norms.again(asked, in.h.memory, in.r3, f.feedForwardIn, t.n.memory);
-    w.w1().gradient().addProduct(in.u.columns, t.n.rows);
-    w.w3().gradient().addProduct(in.v.columns, t.n.rows);
+    w.w1().addGradient(in.u.columns, t.n.rows);
+    w.w3().addGradient(in.v.columns, t.n.rows);
     t.dn.rows.assignProduct(in.u.rows, w.w1().value());
     t.dn.rows.addProduct(in.v.rows, w.w3().value());
     Norms.backward(
@@ -104,7 +104,7 @@ final class FusedBlock {
 
     Norms.backward(
         asked, in.o.memory, in.r2, f.attentionOut, d.memory, t.dn.memory, false, df.attentionOut);
-    w.toOut().gradient().addProduct(t.dn.columns, in.a.rows);
+    w.toOut().addGradient(t.dn.columns, in.a.rows);
     t.da.rows.assignProduct(t.dn.rows, w.toOut().value());
     t.dp.each.assignProduct(t.da.each, in.values.transposed);
     t.dv.each.assignProduct(in.p.transposed, t.da.each);
@@ -123,9 +123,9 @@ final class FusedBlock {
         s.rotary(), in.k.memory, f.key, places.turns(), t.dk.memory, t.dkRows.memory, df.key);
     Norms.again(s.norms(), in.x.memory, in.r1, f.attentionIn, t.allN.memory);
     t.pickNormed();
-    w.toQ().gradient().addProduct(t.dqRows.columns, t.n.rows);
-    w.toK().gradient().addProduct(t.dkRows.columns, t.allN.rows);
-    w.toV().gradient().addProduct(t.dv.columns, t.allN.rows);
+    w.toQ().addGradient(t.dqRows.columns, t.n.rows);
+    w.toK().addGradient(t.dkRows.columns, t.allN.rows);
+    w.toV().addGradient(t.dv.columns, t.allN.rows);
     t.allDn.rows.assignProduct(t.dkRows.rows, w.toK().value());
     t.allDn.rows.addProduct(t.dv.rows, w.toV().value());
     t.addNormed(w.toQ().value());
