@@ -1,6 +1,5 @@
 package org.peltast.cli;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -12,10 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.regex.Pattern;
-import java.util.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.DataException;
 import org.peltast.diffusion.DiffusionException;
@@ -60,12 +55,9 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
   /** The verdict on a foreseen failure; null if it is a defect. */
   static @Nullable Verdict judge(Throwable failure) {
     if (mayBeOfALibrary(failure)) {
-      List<Path> damaged = damagedLibraries(System.getProperty("java.class.path", ""));
-      if (!damaged.isEmpty()) {
-        return new Verdict(
-            ExitCode.FAILED,
-            "the library %s is damaged, as after a download that was cut short; delete it and start again, which fetches it anew."
-                .formatted(damaged.get(0)));
+      String complaint = Libraries.complaint();
+      if (complaint != null) {
+        return new Verdict(ExitCode.FAILED, complaint);
       }
     }
     if (failure instanceof MemoryException) {
@@ -145,21 +137,6 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
       }
     }
     return false;
-  }
-
-  /** Java passes over a jar that it cannot open, and says only that a class is not there. */
-  static List<Path> damagedLibraries(String classPath) {
-    List<Path> damaged = new ArrayList<>();
-    for (String entry : classPath.split(Pattern.quote(File.pathSeparator))) {
-      if (entry.endsWith(".jar") && Files.isRegularFile(Path.of(entry))) {
-        try (ZipFile jar = new ZipFile(entry)) {
-          jar.size(); // what is cut short has no list of its content
-        } catch (IOException e) {
-          damaged.add(Path.of(entry));
-        }
-      }
-    }
-    return damaged;
   }
 
   /** What the first cause says, with its type: these errors' own messages say little. */

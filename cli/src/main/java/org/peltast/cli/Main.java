@@ -44,7 +44,7 @@ import picocli.CommandLine.TypeConversionException;
       "70:a defect of Peltast; the trace is in the file that was named",
       "130:interrupted; what was done is saved"
     })
-public final class Main implements Runnable {
+final class Main implements Runnable {
   /** What Linux takes. */
   private static final int MAX_PATH = 4096;
 

@@ -2,7 +2,7 @@
  * The {@code peltast} command: one small class for each subcommand, and what they show.
  *
  * <p>This room sees all others and is seen by none. A command reads its options, calls a room and
- * prints; what it computes itself would be in the wrong place. {@link org.peltast.cli.Main} is the
+ * prints; what it computes itself would be in the wrong place. {@link org.peltast.cli.Launch} is the
  * only public type: the launcher script starts it.
  *
  * <ul>

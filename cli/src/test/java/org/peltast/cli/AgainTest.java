@@ -170,7 +170,8 @@ class AgainTest {
   @Test
   void aLibraryThatWasCutShortIsNamed() throws Exception {
     Child child = new Child(folder);
-    for (String library : List.of("iconify__json", "onnxruntime", "pytorch-", "jackson-core")) {
+    for (String library :
+        List.of("iconify__json", "onnxruntime", "pytorch-", "jackson-core", "picocli")) {
       Path half = folder.resolve("half-" + library + ".jar");
       String classPath =
           Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))

@@ -67,7 +67,7 @@ final class Child {
             "-Dpeltast.home=" + home(),
             "-cp",
             classPath,
-            Main.class.getName()));
+            Launch.class.getName()));
     all.addAll(List.of(arguments));
     return all;
   }

@@ -70,7 +70,7 @@ class FailuresTest {
         Stream.of(sound, folder, half, none)
             .map(Path::toString)
             .collect(Collectors.joining(File.pathSeparator));
-    assertThat(Failures.damagedLibraries(classPath)).containsExactly(half);
+    assertThat(Libraries.damaged(classPath)).containsExactly(half);
   }
 
   @Test

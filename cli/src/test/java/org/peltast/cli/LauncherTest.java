@@ -99,7 +99,7 @@ class LauncherTest {
     assertThat(first.out())
         .startsWith("java:passive:")
         .contains("-Dorg.bytedeco.javacpp.noPointerGC=true", "-Dpeltast.home=" + home.toRealPath())
-        .contains("/library.jar org.peltast.cli.Main generate --prompt a red apple")
+        .contains("/library.jar org.peltast.cli.Launch generate --prompt a red apple")
         .doesNotContain("--enable-native-access");
 
     Result second = run("doctor");
