@@ -11,43 +11,54 @@ import org.peltast.cli.bench.UpdateSummary;
 final class BenchTables {
   private BenchTables() {}
 
-  /** A row for each shape. */
+  /**
+   * A row for each shape. Peak memory is the process's, of all that it did: it says something of a
+   * shape that was alone, and is left out of a row of others.
+   */
   static Table updates(List<UpdateSummary> summaries) {
+    boolean alone = summaries.size() == 1;
     List<List<String>> rows = new ArrayList<>();
     for (UpdateSummary s : summaries) {
       UpdateShape shape = s.shape();
-      rows.add(
-          List.of(
-              Integer.toString(shape.batch()),
-              Integer.toString(shape.dim()),
-              Integer.toString(shape.layers()),
-              shape.imageTokens() + " + " + shape.captionTokens(),
-              Integer.toString(shape.fakeUpdates()),
-              s.precision().name().toLowerCase(Locale.ROOT),
-              number(s.updateSeconds(), 3),
-              number(s.gflop(), 0),
-              number(s.gflops(), 0),
-              number(s.peak().float32(), 0),
-              number(s.peak().bf16(), 0),
-              percent(s.efficiency()),
-              s.peakRss().isPresent() ? Long.toString(s.peakRss().getAsLong() / 1_000_000) : "?"));
+      List<String> row =
+          new ArrayList<>(
+              List.of(
+                  Integer.toString(shape.batch()),
+                  Integer.toString(shape.dim()),
+                  Integer.toString(shape.layers()),
+                  shape.imageTokens() + " + " + shape.captionTokens(),
+                  Integer.toString(shape.fakeUpdates()),
+                  s.precision().name().toLowerCase(Locale.ROOT),
+                  number(s.updateSeconds(), 3),
+                  number(s.gflop(), 0),
+                  number(s.gflops(), 0),
+                  number(s.peak().float32(), 0),
+                  number(s.peak().bf16(), 0),
+                  percent(s.efficiency())));
+      if (alone) {
+        row.add(s.peakRss().isPresent() ? Long.toString(s.peakRss().getAsLong() / 1_000_000) : "?");
+      }
+      rows.add(row);
     }
-    return new Table(
-        List.of(
-            "batch",
-            "dim",
-            "layers",
-            "tokens",
-            "fake",
-            "precision",
-            "update s",
-            "GFLOP",
-            "GFLOP/s",
-            "best float32",
-            "best bf16",
-            "efficiency",
-            "peak MB"),
-        rows);
+    List<String> names =
+        new ArrayList<>(
+            List.of(
+                "batch",
+                "dim",
+                "layers",
+                "tokens",
+                "fake",
+                "precision",
+                "update s",
+                "GFLOP",
+                "GFLOP/s",
+                "best float32",
+                "best bf16",
+                "efficiency"));
+    if (alone) {
+      names.add("peak MB");
+    }
+    return new Table(names, rows);
   }
 
   /** Where an update's time goes. */

@@ -2,8 +2,8 @@
  * The {@code peltast} command: one small class for each subcommand, and what they show.
  *
  * <p>This room sees all others and is seen by none. A command reads its options, calls a room and
- * prints; what it computes itself would be in the wrong place. {@link org.peltast.cli.Launch} is the
- * only public type: the launcher script starts it.
+ * prints; what it computes itself would be in the wrong place. {@link org.peltast.cli.Launch} is
+ * the only public type: the launcher script starts it.
  *
  * <ul>
  *   <li><b>Mistakes.</b> Whatever a user can mend arrives as a room's own unchecked exception whose

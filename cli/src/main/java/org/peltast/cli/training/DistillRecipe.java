@@ -97,7 +97,7 @@ public record DistillRecipe(
         1,
         new RoleRecipe(4e-4, 10, 0.6, 0, 0.99, 0, 0.5, 0.95),
         GuardRecipe.defaults(),
-        new RunRecipe(680, 8, Duration.ofMinutes(2), 2, 100));
+        new RunRecipe(720, 8, Duration.ofMinutes(2), 2, 100));
   }
 
   /**
