@@ -126,6 +126,13 @@ final class Child {
         .replace("WARNING: Using incubator modules: jdk.incubator.vector\n", "");
   }
 
+  /** Waits until the last one has printed something, or has ended. */
+  void awaitSaid(Process process, String words) throws IOException, InterruptedException {
+    while (process.isAlive() && !said().contains(words)) {
+      Thread.sleep(1);
+    }
+  }
+
   /** A distillation of a {@link TinyModel} that saves after every update, on a few prompts. */
   String[] tinyDistillation(Path teacher, Path out, String... keysAndValues) throws IOException {
     Path prompts = folder.resolve("prompts.txt");

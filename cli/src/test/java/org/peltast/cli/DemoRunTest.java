@@ -40,9 +40,7 @@ class DemoRunTest {
     assertThat(Runs.figures(killed)).hasSize(UPDATES);
 
     Process asked = child.start(child.command(demo(killed)));
-    while (asked.isAlive() && !child.said().contains("drawing with the student")) {
-      Thread.sleep(1);
-    }
+    child.awaitSaid(asked, "drawing with the student");
     asked.destroy();
     assertThat(Child.end(asked)).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
     assertThat(child.said())

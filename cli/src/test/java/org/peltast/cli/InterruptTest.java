@@ -39,9 +39,7 @@ class InterruptTest {
     // Again, and impatiently: whether the update or the second signal ends it, nothing is lost.
     process = begin(child, out);
     interrupt(process);
-    while (process.isAlive() && !child.said().contains("Stopping after")) {
-      Thread.sleep(1);
-    }
+    child.awaitSaid(process, "Stopping after");
     interrupt(process);
     assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
     assertThat(process.exitValue()).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
