@@ -90,14 +90,15 @@ final class DoctorCommand implements Callable<Integer> {
           "choice",
           "device %s, precision %s"
               .formatted(device, Precision.auto(device).name().toLowerCase(Locale.ROOT)));
+      Precision chosen = Precision.auto(device);
       String obstacle =
-          FusedBlocks.obstacle(
-              device, Precision.auto(device).products(), Fused.width(), Fused.width());
+          FusedBlocks.obstacle(device, chosen.products(), Fused.width(), Fused.width());
       line(
           out,
           "blocks",
           obstacle == null
-              ? "fused kernels where rows are whole vectors of " + Fused.width() + " floats"
+              ? "fused kernels, in float32 and bf16, where rows are whole vectors of %d floats"
+                  .formatted(Fused.width())
               : "plain operators, because " + obstacle);
     } catch (LinkageError failure) {
       well = false;

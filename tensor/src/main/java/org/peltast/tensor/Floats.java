@@ -7,13 +7,14 @@ import java.nio.ByteOrder;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Float32 memory on the CPU that is a tensor to libtorch and bytes to Java: what kernels written
- * here and products computed there share without copying. Made once and used again and again; its
- * first contents are zeros.
+ * Memory of floating-point numbers, float32 or bfloat16, on the CPU that is a tensor to libtorch
+ * and bytes to Java: what kernels written here and products computed there share without copying.
+ * Made once and used again and again; its first contents are zeros.
  *
  * <p>The memory lives as long as anything in Java refers to it or to one of its {@link #view
  * views}; no graph may hold one, so views are used without gradients alone.
@@ -27,34 +28,46 @@ public final class Floats {
   /** Whether {@link #memory} is a memory segment. */
   public static final boolean SEGMENTS = OF_BUFFER != null;
 
+  private final DType dtype;
   private final ByteBuffer bytes;
   private final Object memory;
   private final Scope scope = Scope.detached();
   private final Tensor tensor;
 
-  private Floats(ByteBuffer bytes, long[] shape) {
+  private Floats(DType dtype, ByteBuffer bytes, long[] shape) {
+    this.dtype = dtype;
     this.bytes = bytes;
     this.memory = OF_BUFFER == null ? bytes : segment(OF_BUFFER, bytes);
     this.tensor = viewed(shape);
   }
 
+  /** New float32 memory, as {@link #allocate(DType, long...)}. */
+  public static Floats allocate(long... shape) {
+    return allocate(DType.FLOAT32, shape);
+  }
+
   /**
    * New memory.
    *
-   * @throws TensorException if the shape is not one, or takes more than 2 GiB
+   * @param dtype float32 or bfloat16
+   * @throws TensorException if the dtype is another one, the shape is not one, or takes more than 2
+   *     GiB
    */
-  public static Floats allocate(long... shape) {
+  public static Floats allocate(DType dtype, long... shape) {
+    if (dtype != DType.FLOAT32 && dtype != DType.BFLOAT16) {
+      throw new TensorException("kept memory is of float32 or bfloat16, not of " + dtype);
+    }
     long count = Shapes.requireValid("allocate", shape);
-    long size = count * Float.BYTES;
+    long size = count * dtype.bytes();
     if (size > Integer.MAX_VALUE - 2 * ALIGNMENT) {
       throw new TensorException(
           "one piece of kept memory holds at most 2 GiB, " + size + " bytes were asked for");
     }
-    Memory.require("allocate", count, DType.FLOAT32);
+    Memory.require("allocate", count, dtype);
     try {
       ByteBuffer all =
           ByteBuffer.allocateDirect((int) size + 2 * ALIGNMENT).alignedSlice(ALIGNMENT);
-      return new Floats(all.limit((int) size).slice().order(ByteOrder.nativeOrder()), shape);
+      return new Floats(dtype, all.limit((int) size).slice().order(ByteOrder.nativeOrder()), shape);
     } catch (OutOfMemoryError e) {
       throw new TensorException(
           "the JVM may not have "
@@ -66,7 +79,12 @@ public final class Floats {
 
   /** The number of elements. */
   public int count() {
-    return bytes.capacity() / Float.BYTES;
+    return bytes.capacity() / dtype.bytes();
+  }
+
+  /** Float32 or bfloat16. */
+  public DType dtype() {
+    return dtype;
   }
 
   /** The memory, in native order, from position 0 to capacity. */
@@ -74,7 +92,7 @@ public final class Floats {
     return bytes;
   }
 
-  /** The memory as native functions take it; to be closed. */
+  /** Float32 memory as native functions take it; to be closed. */
   FloatPointer pointer() {
     return new FloatPointer(bytes.asFloatBuffer());
   }
@@ -123,8 +141,10 @@ public final class Floats {
 
   private Tensor viewed(long[] as) {
     try (Scope s = Scope.open();
-        BytePointer pointer = new BytePointer(bytes)) {
-      return scope.keep(Tensor.op("view", () -> torch.from_blob(pointer, as)).keeping(bytes));
+        BytePointer pointer = new BytePointer(bytes);
+        TensorOptions options = new TensorOptions(dtype.raw())) {
+      return scope.keep(
+          Tensor.op("view", () -> torch.from_blob(pointer, as, options)).keeping(bytes));
     }
   }
 

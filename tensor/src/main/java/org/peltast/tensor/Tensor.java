@@ -1623,7 +1623,8 @@ public final class Tensor {
    * {@code this ← a b}, without a gradient and into this tensor's memory.
    *
    * @param a [n, k] or [batch, n, k]
-   * @param b [k, m] or [batch, k, m]
+   * @param b [k, m] or [batch, k, m], of a's dtype; on the CPU both may be bfloat16 where this is
+   *     float32, and the product is rounded to their dtype on the way
    * @return this, [n, m] or [batch, n, m]
    */
   public Tensor assignProduct(Tensor a, Tensor b) {
@@ -1633,7 +1634,9 @@ public final class Tensor {
     return inPlace(
         "assignProduct",
         () -> {
-          if (shape.length == 2) {
+          if (a.dtype != dtype) {
+            RoundedProducts.assign(this, a, b);
+          } else if (shape.length == 2) {
             torch.mm_out(raw(), x, y);
           } else {
             torch.bmm_out(raw(), x, y);
@@ -1649,12 +1652,23 @@ public final class Tensor {
     }
     org.bytedeco.pytorch.Tensor x = a.raw();
     org.bytedeco.pytorch.Tensor y = b.raw();
-    return inPlace("addProduct", () -> raw().addmm_(x, y));
+    return inPlace(
+        "addProduct",
+        () -> {
+          if (a.dtype != dtype) {
+            RoundedProducts.add(this, a, b);
+          } else {
+            raw().addmm_(x, y);
+          }
+        });
   }
 
   private void requireProduct(String name, Tensor a, Tensor b) {
-    requireSameKind(name, a);
-    requireSameKind(name, b);
+    a.requireSameKind(name, b);
+    boolean rounds = a.dtype == DType.BFLOAT16 && dtype == DType.FLOAT32;
+    if (!rounds || device.kind() != Device.Kind.CPU || a.device.kind() != Device.Kind.CPU) {
+      requireSameKind(name, a);
+    }
     requireFloating(name);
     int n = shape.length;
     if (n < 2

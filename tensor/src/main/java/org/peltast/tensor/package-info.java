@@ -54,8 +54,8 @@
  *       and keeps less.
  *   <li>What is computed by hand: {@link org.peltast.tensor.CustomGradient} puts it into the graph,
  *       {@link org.peltast.tensor.Floats} is memory that Java and libtorch share, {@link
- *       org.peltast.tensor.Crew} deals it out to threads; {@link org.peltast.tensor.fused} has
- *       kernels.
+ *       org.peltast.tensor.Matrices} are many small ones in it, {@link org.peltast.tensor.Crew}
+ *       deals work out to threads; {@link org.peltast.tensor.fused} has kernels.
  *   <li>{@link org.peltast.tensor.TensorFiles}: to and from safetensors files, by the piece.
  *   <li>{@link org.peltast.tensor.Engine}: threads, GPU, whether bfloat16 pays off here.
  * </ul>

@@ -46,8 +46,8 @@ public enum Operator {
       s -> {
         Norms.Layout l = new Norms.Layout(s.batch(), s.tokens(), s.dim(), 1e-5f);
         Floats x = s.stream();
-        Floats y = s.stream();
-        Floats dy = s.stream();
+        Floats y = s.operand();
+        Floats dy = s.operand();
         Floats dx = s.stream();
         Floats r = Floats.allocate(s.batch(), s.tokens());
         Floats factor = Floats.allocate(s.batch(), s.dim());
@@ -74,10 +74,10 @@ public enum Operator {
       s -> {
         Rotary.Layout l =
             new Rotary.Layout(s.batch(), s.tokens(), s.headCount(), s.headDim(), 1e-5f);
-        Floats x = s.stream();
-        Floats y = s.stream();
-        Floats dy = s.stream();
-        Floats dx = s.stream();
+        Floats x = s.operand();
+        Floats y = s.operand();
+        Floats dy = s.operand();
+        Floats dx = s.operand();
         Floats factor = Floats.allocate(s.headDim());
         Floats df = Floats.allocate(s.headDim());
         Floats turns = Floats.allocate(s.tokens(), s.headDim());
@@ -92,8 +92,8 @@ public enum Operator {
   /** {@link #SOFTMAX} by the kernel, in place. */
   FUSED_SOFTMAX(
       s -> {
-        Floats x = s.stream();
-        Floats dy = s.stream();
+        Floats x = s.operand();
+        Floats dy = s.operand();
         return List.of(
             () -> Softmax.forward(x, s.batch(), s.tokens(), null),
             () -> Softmax.backward(x, s.tokens(), dy));
@@ -110,9 +110,9 @@ public enum Operator {
   /** {@link #GATE} by the kernel. */
   FUSED_GATE(
       s -> {
-        Floats u = s.stream();
-        Floats v = s.stream();
-        Floats y = s.stream();
+        Floats u = s.operand();
+        Floats v = s.operand();
+        Floats y = s.operand();
         return List.of(() -> Gate.forward(u, v, y), () -> Gate.backward(u, v, y));
       }),
 
@@ -170,9 +170,14 @@ public enum Operator {
           .feedForwardDim();
     }
 
-    /** Memory of a stream, [B, S, dim]. */
+    /** Memory of a stream, float32 [B, S, dim]. */
     Floats stream() {
       return Floats.allocate(batch, tokens, dim);
+    }
+
+    /** Memory of what products read or write, [B, S, dim] in their dtype. */
+    Floats operand() {
+      return Floats.allocate(products, batch, tokens, dim);
     }
 
     /** [B, S, dim] to [B, S, H, headDim]. */
@@ -210,7 +215,7 @@ public enum Operator {
   }
 
   /**
-   * A kernel of ours, in float32 whatever the products are in. Its memory is all zeros: kernels
+   * A kernel of ours, with memory as a block has it. That is all zeros: kernels
    * overwrite what they were given, and zeros stay zeros, where other numbers would in time become
    * so small that arithmetic takes another path. No time depends on them otherwise.
    *

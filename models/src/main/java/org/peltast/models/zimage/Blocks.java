@@ -37,7 +37,8 @@ final class Blocks {
                 config.feedForwardDim(),
                 config.normEps(),
                 ZImageConfig.QK_NORM_EPS,
-                modulated)
+                modulated,
+                p.precision().products())
             : null;
   }
 

@@ -7,9 +7,10 @@
  * carry the names of the reference implementation's checkpoints (diffusers' {@code
  * ZImageTransformer2DModel}), to which forward and backward are held by golden files.
  *
- * <p>The blocks as written here are the definition, for any device, dtype and shape. On a CPU, in
- * float32, {@link org.peltast.models.zimage.fused} computes the same from fused kernels; {@link
- * org.peltast.models.zimage.ZImageTransformer#obstacleToFusion} says why not, where it does not.
+ * <p>The blocks as written here are the definition, for any device, dtype and shape. On a CPU
+ * {@link org.peltast.models.zimage.fused} computes the same from fused kernels, with products in
+ * float32 or bfloat16; {@link org.peltast.models.zimage.ZImageTransformer#obstacleToFusion} says
+ * why not, where it does not.
  */
 @NullMarked
 package org.peltast.models.zimage;

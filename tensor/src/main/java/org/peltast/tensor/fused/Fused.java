@@ -1,6 +1,7 @@
 package org.peltast.tensor.fused;
 
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Floats;
 
 /** Whether this Java can run the kernels, and on what they can run. */
@@ -34,6 +35,15 @@ public final class Fused {
     return OBSTACLE == null ? Lanes.WIDTH : 1;
   }
 
+  /** Checks what is read or written in float32 alone. */
+  static void requireFloat32(Floats memory, long count) {
+    require(memory, count);
+    if (memory.dtype() != DType.FLOAT32) {
+      throw new IllegalArgumentException("a kernel was given " + memory + " for float32 numbers");
+    }
+  }
+
+  /** Checks what is seen through a {@link Window}. */
   static void require(Floats memory, long count) {
     if (memory.count() != count) {
       throw new IllegalArgumentException(

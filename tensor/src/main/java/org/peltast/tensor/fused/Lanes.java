@@ -4,7 +4,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 import org.peltast.tensor.Floats;
@@ -24,6 +26,13 @@ final class Lanes {
 
   /** Bytes a vector. */
   static final int STEP = WIDTH * Float.BYTES;
+
+  /** As many bfloat16 numbers, which to the JDK are whole ones. */
+  static final VectorSpecies<Short> SHORTS =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(WIDTH * Short.SIZE));
+
+  private static final VectorSpecies<Integer> INTS =
+      VectorSpecies.of(int.class, SPECIES.vectorShape());
 
   /** (1, 0, 3, 2, …): the other one of each pair. */
   static final VectorShuffle<Float> OTHER = SPECIES.shuffleFromOp(i -> i ^ 1);
@@ -60,6 +69,7 @@ final class Lanes {
   private static final FloatVector C7 = all(1.9875691e-4f);
   private static final int SIGN = 0x80000000;
   private static final int LIMIT = Float.floatToRawIntBits(88); // 2ⁿ of −88 is a plain 0
+  private static final int INFINITY = 0x7f800000; // beyond it, of either sign, are no numbers
 
   private Lanes() {}
 
@@ -87,6 +97,7 @@ final class Lanes {
       Segments.link();
     } else {
       FloatVector.fromByteBuffer(SPECIES, ByteBuffer.allocate(STEP), 0, ORDER);
+      ShortVector.fromByteBuffer(SHORTS, ByteBuffer.allocate(STEP), 0, ORDER);
     }
   }
 
@@ -106,6 +117,34 @@ final class Lanes {
       Segments.store(v, to, at);
     } else {
       v.intoByteBuffer((ByteBuffer) to, at, ORDER);
+    }
+  }
+
+  /** As {@link #load}, from bfloat16. */
+  static FloatVector widen(Object from, int at) {
+    ShortVector v =
+        SEGMENTS
+            ? Segments.loadShorts(from, at)
+            : ShortVector.fromByteBuffer(SHORTS, (ByteBuffer) from, at, ORDER);
+    IntVector bits = (IntVector) v.convertShape(VectorOperators.S2I, INTS, 0);
+    return bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+  }
+
+  /**
+   * As {@link #store}, to bfloat16: rounded to the nearest, to the even one of two as near, which
+   * is libtorch's own rounding. What is no number becomes the one that libtorch's vectors make.
+   */
+  static void narrow(FloatVector v, Object to, int at) {
+    IntVector bits = v.reinterpretAsInts();
+    IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+    IntVector rounded = bits.add(odd).add(0x7fff);
+    rounded = rounded.blend(-1, bits.and(~SIGN).compare(VectorOperators.GT, INFINITY));
+    IntVector high = rounded.lanewise(VectorOperators.LSHR, 16);
+    ShortVector narrow = (ShortVector) high.convertShape(VectorOperators.I2S, SHORTS, 0);
+    if (SEGMENTS) {
+      Segments.storeShorts(narrow, to, at);
+    } else {
+      narrow.intoByteBuffer((ByteBuffer) to, at, ORDER);
     }
   }
 

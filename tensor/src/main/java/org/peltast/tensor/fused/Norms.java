@@ -7,8 +7,8 @@ import org.peltast.tensor.Floats;
  * Root-mean-square norms with a factor, {@code y = f ⊙ r x} with {@code r = 1/√(mean(x²) + ε)}, and
  * what stands around them in a transformer block, a row at a time while it is in the nearest cache.
  *
- * <p>Rows are those of a matrix [items · rowsPerItem, dim]; a factor is [items, dim], one row for
- * all rows of an item, or [1, dim], one for all.
+ * <p>Rows are those of a matrix [items · rowsPerItem, dim] in either dtype; a factor is float32
+ * [items, dim], one row for all rows of an item, or [1, dim], one for all.
  */
 public final class Norms {
   private Norms() {}
@@ -37,9 +37,7 @@ public final class Norms {
     }
 
     void requireFactor(Floats factor) {
-      if (factor.count() != dim) {
-        Fused.require(factor, (long) items * dim);
-      }
+      Fused.requireFloat32(factor, factor.count() == dim ? dim : (long) items * dim);
     }
   }
 
@@ -51,15 +49,19 @@ public final class Norms {
   public static void forward(Layout l, Floats x, Floats f, Floats y, Floats r) {
     l.require(x, y);
     l.requireFactor(f);
-    Fused.require(r, l.rows());
-    int width = l.dim() * Float.BYTES;
+    Fused.requireFloat32(r, l.rows());
+    int dim = l.dim();
     int stride = l.stride(f);
+    Window xs = Window.on(x, dim);
+    Window ys = Window.on(y, dim);
     for (int row = 0; row < l.rows(); row++) {
-      int at = row * width;
-      float s = 1 / squareRow(x.memory(), at, l.dim(), l.eps());
+      int xAt = xs.read(row * dim, dim);
+      float s = 1 / squareRow(xs.memory, xAt, dim, l.eps());
       r.bytes().putFloat(row * Float.BYTES, s);
+      int fAt = row / l.rowsPerItem() * stride;
       scaleRow(
-          x.memory(), at, s, f.memory(), row / l.rowsPerItem() * stride, y.memory(), at, width);
+          xs.memory, xAt, s, f.memory(), fAt, ys.memory, ys.open(row * dim), dim * Float.BYTES);
+      ys.write(row * dim, dim);
     }
   }
 
@@ -67,14 +69,18 @@ public final class Norms {
   public static void again(Layout l, Floats x, Floats r, Floats f, Floats y) {
     l.require(x, y);
     l.requireFactor(f);
-    Fused.require(r, l.rows());
-    int width = l.dim() * Float.BYTES;
+    Fused.requireFloat32(r, l.rows());
+    int dim = l.dim();
     int stride = l.stride(f);
+    Window xs = Window.on(x, dim);
+    Window ys = Window.on(y, dim);
     for (int row = 0; row < l.rows(); row++) {
-      int at = row * width;
+      int xAt = xs.read(row * dim, dim);
       float s = r.bytes().getFloat(row * Float.BYTES);
+      int fAt = row / l.rowsPerItem() * stride;
       scaleRow(
-          x.memory(), at, s, f.memory(), row / l.rowsPerItem() * stride, y.memory(), at, width);
+          xs.memory, xAt, s, f.memory(), fAt, ys.memory, ys.open(row * dim), dim * Float.BYTES);
+      ys.write(row * dim, dim);
     }
   }
 
@@ -86,22 +92,28 @@ public final class Norms {
   public static void join(Layout l, Floats x, Floats o, Floats g, Floats y, Floats r) {
     l.require(x, o, y);
     l.requireFactor(g);
-    Fused.require(r, l.rows());
-    int width = l.dim() * Float.BYTES;
+    Fused.requireFloat32(r, l.rows());
+    int dim = l.dim();
     int stride = l.stride(g);
+    Window xs = Window.on(x, dim);
+    Window os = Window.on(o, dim);
+    Window ys = Window.on(y, dim);
     for (int row = 0; row < l.rows(); row++) {
-      int at = row * width;
-      float s = 1 / squareRow(o.memory(), at, l.dim(), l.eps());
+      int oAt = os.read(row * dim, dim);
+      float s = 1 / squareRow(os.memory, oAt, dim, l.eps());
       r.bytes().putFloat(row * Float.BYTES, s);
       joinRow(
-          x.memory(),
-          o.memory(),
-          at,
+          xs.memory,
+          xs.read(row * dim, dim),
+          os.memory,
+          oAt,
           s,
           g.memory(),
           row / l.rowsPerItem() * stride,
-          y.memory(),
-          width);
+          ys.memory,
+          ys.open(row * dim),
+          dim * Float.BYTES);
+      ys.write(row * dim, dim);
     }
   }
 
@@ -120,37 +132,37 @@ public final class Norms {
       Layout l, Floats x, Floats r, Floats f, Floats dy, Floats dx, boolean add, Floats df) {
     l.require(x, dy, dx);
     l.requireFactor(f);
-    Fused.require(r, l.rows());
-    Fused.require(df, (long) l.items() * l.dim());
-    int width = l.dim() * Float.BYTES;
+    Fused.requireFloat32(r, l.rows());
+    Fused.requireFloat32(df, (long) l.items() * l.dim());
+    int dim = l.dim();
+    int width = dim * Float.BYTES;
     int stride = l.stride(f);
+    Window xs = Window.on(x, dim);
+    Window dys = Window.on(dy, dim);
+    Window dxs = Window.on(dx, dim);
     for (int row = 0; row < l.rows(); row++) {
-      int at = row * width;
       int item = row / l.rowsPerItem();
+      int fAt = item * stride;
+      int xAt = xs.read(row * dim, dim);
+      int dyAt = dys.read(row * dim, dim);
+      int dxAt = add ? dxs.read(row * dim, dim) : dxs.open(row * dim);
       float s = r.bytes().getFloat(row * Float.BYTES);
-      float mean =
+      float dot =
           dotRow(
-                  x.memory(),
-                  dy.memory(),
-                  at,
-                  s,
-                  f.memory(),
-                  item * stride,
-                  df.memory(),
-                  item * width,
-                  width)
-              / l.dim();
+              xs.memory,
+              xAt,
+              dys.memory,
+              dyAt,
+              s,
+              f.memory(),
+              fAt,
+              df.memory(),
+              item * width,
+              width);
+      float c = s * s * s * (dot / dim);
       pullRow(
-          x.memory(),
-          dy.memory(),
-          at,
-          s,
-          s * s * s * mean,
-          f.memory(),
-          item * stride,
-          dx.memory(),
-          add,
-          width);
+          xs.memory, xAt, dys.memory, dyAt, s, c, f.memory(), fAt, dxs.memory, dxAt, add, width);
+      dxs.write(row * dim, dim);
     }
   }
 
@@ -174,27 +186,53 @@ public final class Norms {
 
   private static void scaleRow(
       Object x, int at, float s, Object f, int fAt, Object y, int yAt, int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      Lanes.store(Lanes.load(x, at + i).mul(s).mul(Lanes.load(f, fAt + i)), y, yAt + i);
+    int toF = fAt - at;
+    int toY = yAt - at;
+    for (int i = at; i < at + width; i += Lanes.STEP) {
+      Lanes.store(Lanes.load(x, i).mul(s).mul(Lanes.load(f, i + toF)), y, i + toY);
     }
   }
 
   private static void joinRow(
-      Object x, Object o, int at, float s, Object g, int gAt, Object y, int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      FloatVector gated = Lanes.load(o, at + i).mul(s);
-      Lanes.store(gated.fma(Lanes.load(g, gAt + i), Lanes.load(x, at + i)), y, at + i);
+      Object x,
+      int xAt,
+      Object o,
+      int oAt,
+      float s,
+      Object g,
+      int gAt,
+      Object y,
+      int yAt,
+      int width) {
+    int toO = oAt - xAt;
+    int toG = gAt - xAt;
+    int toY = yAt - xAt;
+    for (int i = xAt; i < xAt + width; i += Lanes.STEP) {
+      FloatVector gated = Lanes.load(o, i + toO).mul(s);
+      Lanes.store(gated.fma(Lanes.load(g, i + toG), Lanes.load(x, i)), y, i + toY);
     }
   }
 
   /** Σ f ⊙ dy ⊙ x over a row; df += r x ⊙ dy on the way. */
   private static float dotRow(
-      Object x, Object dy, int at, float s, Object f, int fAt, Object df, int dfAt, int width) {
+      Object x,
+      int xAt,
+      Object dy,
+      int dyAt,
+      float s,
+      Object f,
+      int fAt,
+      Object df,
+      int dfAt,
+      int width) {
     FloatVector sum = Lanes.zero();
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, at + i));
-      sum = product.fma(Lanes.load(f, fAt + i), sum);
-      Lanes.store(product.mul(s).add(Lanes.load(df, dfAt + i)), df, dfAt + i);
+    int toDy = dyAt - xAt;
+    int toF = fAt - xAt;
+    int toDf = dfAt - xAt;
+    for (int i = xAt; i < xAt + width; i += Lanes.STEP) {
+      FloatVector product = Lanes.load(x, i).mul(Lanes.load(dy, i + toDy));
+      sum = product.fma(Lanes.load(f, i + toF), sum);
+      Lanes.store(product.mul(s).add(Lanes.load(df, i + toDf)), df, i + toDf);
     }
     return Lanes.sum(sum);
   }
@@ -202,19 +240,24 @@ public final class Norms {
   /** dx (+)= r f ⊙ dy − c x. */
   private static void pullRow(
       Object x,
+      int xAt,
       Object dy,
-      int at,
+      int dyAt,
       float s,
       float c,
       Object f,
       int fAt,
       Object dx,
+      int dxAt,
       boolean add,
       int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, fAt + i)).mul(s);
-      FloatVector v = e.sub(Lanes.load(x, at + i).mul(c));
-      Lanes.store(add ? v.add(Lanes.load(dx, at + i)) : v, dx, at + i);
+    int toDy = dyAt - xAt;
+    int toF = fAt - xAt;
+    int toDx = dxAt - xAt;
+    for (int i = xAt; i < xAt + width; i += Lanes.STEP) {
+      FloatVector e = Lanes.load(dy, i + toDy).mul(Lanes.load(f, i + toF)).mul(s);
+      FloatVector v = e.sub(Lanes.load(x, i).mul(c));
+      Lanes.store(add ? v.add(Lanes.load(dx, i + toDx)) : v, dx, i + toDx);
     }
   }
 }

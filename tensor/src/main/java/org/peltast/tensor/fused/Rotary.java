@@ -25,58 +25,63 @@ public final class Rotary {
       return items * rowsPerItem * heads * headDim;
     }
 
-    /** The first byte of a head's row in [items, H, S, D]. */
+    /** The first number of a head's row in [items, H, S, D]. */
     int byHead(int item, int row, int head) {
-      return (((item * heads + head) * rowsPerItem) + row) * headDim * Float.BYTES;
+      return (((item * heads + head) * rowsPerItem) + row) * headDim;
     }
 
-    /** The first byte of a head's row in [items · S, H · D]. */
-    int byRow(int item, int row, int head) {
-      return ((item * rowsPerItem + row) * heads + head) * headDim * Float.BYTES;
+    /** The first number of a row in [items · S, H · D]. */
+    int byRow(int item, int row) {
+      return (item * rowsPerItem + row) * heads * headDim;
     }
 
+    /** The first byte of a row's angles. */
     int angles(Floats turns, int item, int row) {
       boolean shared = turns.count() == rowsPerItem * headDim;
       return ((shared ? 0 : item * rowsPerItem) + row) * headDim * Float.BYTES;
     }
 
     void requireTurns(Floats turns) {
-      if (turns.count() != rowsPerItem * headDim) {
-        Fused.require(turns, (long) items * rowsPerItem * headDim);
-      }
+      boolean shared = turns.count() == rowsPerItem * headDim;
+      Fused.requireFloat32(turns, (shared ? 1L : items) * rowsPerItem * headDim);
     }
   }
 
   /**
    * {@code y = turnRow(f ⊙ r x)}.
    *
-   * @param x [items · S, H · D]
-   * @param f [D]
-   * @param turns cosine and sine of each pair's angle, [S, D] or [items, S, D]
-   * @param y [items, H, S, D]
+   * @param x [items · S, H · D], in either dtype
+   * @param f float32 [D]
+   * @param turns cosine and sine of each pair's angle, float32 [S, D] or [items, S, D]
+   * @param y [items, H, S, D], in either dtype
    */
   public static void forward(Layout l, Floats x, Floats f, Floats turns, Floats y) {
     Fused.require(x, l.count());
     Fused.require(y, l.count());
-    Fused.require(f, l.headDim());
+    Fused.requireFloat32(f, l.headDim());
     l.requireTurns(turns);
-    int width = l.headDim() * Float.BYTES;
+    int dim = l.headDim();
+    int width = dim * Float.BYTES;
+    Window xs = Window.on(x, l.heads() * dim);
+    Window ys = Window.on(y, dim);
     for (int item = 0; item < l.items(); item++) {
       for (int row = 0; row < l.rowsPerItem(); row++) {
         int angles = l.angles(turns, item, row);
-        for (int head = 0; head < l.heads(); head++) {
-          int at = l.byRow(item, row, head);
-          float r = 1 / Norms.squareRow(x.memory(), at, l.headDim(), l.eps());
+        int xAt = xs.read(l.byRow(item, row), l.heads() * dim);
+        for (int head = 0; head < l.heads(); head++, xAt += width) {
+          int place = l.byHead(item, row, head);
+          float r = 1 / Norms.squareRow(xs.memory, xAt, dim, l.eps());
           turnRow(
-              x.memory(),
-              at,
+              xs.memory,
+              xAt,
               r,
               f.memory(),
               turns.memory(),
               angles,
-              y.memory(),
-              l.byHead(item, row, head),
+              ys.memory,
+              ys.open(place),
               width);
+          ys.write(place, dim);
         }
       }
     }
@@ -97,41 +102,39 @@ public final class Rotary {
   /**
    * The gradient of {@link #forward}: turns back, then as {@link Norms#backward}.
    *
-   * @param dy [items, H, S, D]; overwritten
-   * @param dx [items · S, H · D]
-   * @param df [D], added to
+   * @param dy [items, H, S, D], in either dtype; used up
+   * @param dx [items · S, H · D], in either dtype
+   * @param df float32 [D], added to
    */
   public static void backward(
       Layout l, Floats x, Floats f, Floats turns, Floats dy, Floats dx, Floats df) {
     Fused.require(x, l.count());
     Fused.require(dy, l.count());
     Fused.require(dx, l.count());
-    Fused.require(f, l.headDim());
-    Fused.require(df, l.headDim());
+    Fused.requireFloat32(f, l.headDim());
+    Fused.requireFloat32(df, l.headDim());
     l.requireTurns(turns);
-    int width = l.headDim() * Float.BYTES;
+    int dim = l.headDim();
+    int width = dim * Float.BYTES;
+    Window xs = Window.on(x, l.heads() * dim);
+    Window dys = Window.on(dy, dim);
+    Window dxs = Window.on(dx, l.heads() * dim);
     for (int item = 0; item < l.items(); item++) {
       for (int row = 0; row < l.rowsPerItem(); row++) {
         int angles = l.angles(turns, item, row);
-        for (int head = 0; head < l.heads(); head++) {
-          int at = l.byRow(item, row, head);
-          int dyAt = l.byHead(item, row, head);
-          float r = 1 / Norms.squareRow(x.memory(), at, l.headDim(), l.eps());
-          turnBackRow(dy.memory(), dyAt, turns.memory(), angles, width);
+        int place = l.byRow(item, row);
+        int xAt = xs.read(place, l.heads() * dim);
+        int dxAt = dxs.open(place);
+        for (int head = 0; head < l.heads(); head++, xAt += width, dxAt += width) {
+          int dyAt = dys.read(l.byHead(item, row, head), dim);
+          float r = 1 / Norms.squareRow(xs.memory, xAt, dim, l.eps());
+          turnBackRow(dys.memory, dyAt, turns.memory(), angles, width);
           float mean =
-              dotRow(x.memory(), at, dy.memory(), dyAt, r, f.memory(), df.memory(), width)
-                  / l.headDim();
-          pullRow(
-              x.memory(),
-              dx.memory(),
-              at,
-              dy.memory(),
-              dyAt,
-              r,
-              r * r * r * mean,
-              f.memory(),
-              width);
+              dotRow(xs.memory, xAt, dys.memory, dyAt, r, f.memory(), df.memory(), width) / dim;
+          float c = r * r * r * mean;
+          pullRow(xs.memory, xAt, dxs.memory, dxAt, dys.memory, dyAt, r, c, f.memory(), width);
         }
+        dxs.write(place, l.heads() * dim);
       }
     }
   }
@@ -158,10 +161,19 @@ public final class Rotary {
   }
 
   private static void pullRow(
-      Object x, Object dx, int at, Object g, int gAt, float r, float c, Object f, int width) {
+      Object x,
+      int at,
+      Object dx,
+      int dxAt,
+      Object g,
+      int gAt,
+      float r,
+      float c,
+      Object f,
+      int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
       FloatVector e = Lanes.load(g, gAt + i).mul(Lanes.load(f, i)).mul(r);
-      Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
+      Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, dxAt + i);
     }
   }
 }

@@ -11,26 +11,29 @@ public final class Softmax {
   /**
    * {@code p ← softmax(p + mask)}.
    *
-   * @param p [items, heads, S, keys], keys a multiple of the vector's length
+   * @param p [items, heads, S, keys], keys a multiple of the vector's length, in either dtype
    * @param items in the batch
    * @param keys a row's length
-   * @param mask what is added, [items, keys]: 0, or −∞ where a key does not count; null for nothing
+   * @param mask what is added, float32 [items, keys]: 0, or −∞ where a key does not count; null for
+   *     nothing
    */
   public static void forward(Floats p, int items, int keys, @Nullable Floats mask) {
     int rows = rows(p, keys);
     if (mask != null) {
-      Fused.require(mask, (long) items * keys);
+      Fused.requireFloat32(mask, (long) items * keys);
     }
     int width = keys * Float.BYTES;
     int rowsPerItem = rows / items;
+    Window ps = Window.on(p, keys);
     for (int row = 0; row < rows; row++) {
-      int at = row * width;
+      int at = ps.read(row * keys, keys);
       if (mask != null) {
-        addRow(p.memory(), at, mask.memory(), row / rowsPerItem * width, width);
+        addRow(ps.memory, at, mask.memory(), row / rowsPerItem * width, width);
       }
-      float max = maxRow(p.memory(), at, width);
-      float sum = exponentialRow(p.memory(), at, max, width);
-      scaleRow(p.memory(), at, 1 / sum + 0 * max, width); // a maximum that is no number stays none
+      float max = maxRow(ps.memory, at, width);
+      float sum = exponentialRow(ps.memory, at, max, width);
+      scaleRow(ps.memory, at, 1 / sum + 0 * max, width); // a maximum that is no number stays none
+      ps.write(row * keys, keys);
     }
   }
 
@@ -45,9 +48,14 @@ public final class Softmax {
     int rows = rows(p, keys);
     Fused.require(dp, p.count());
     int width = keys * Float.BYTES;
+    Window ps = Window.on(p, keys);
+    Window dps = Window.on(dp, keys);
     for (int row = 0; row < rows; row++) {
-      int at = row * width;
-      pullRow(p.memory(), dp.memory(), at, dotRow(p.memory(), dp.memory(), at, width), width);
+      int at = ps.read(row * keys, keys);
+      int dpAt = dps.read(row * keys, keys);
+      float dot = dotRow(ps.memory, at, dps.memory, dpAt, width);
+      pullRow(ps.memory, at, dps.memory, dpAt, dot, width);
+      dps.write(row * keys, keys);
     }
   }
 
@@ -88,17 +96,17 @@ public final class Softmax {
     }
   }
 
-  private static float dotRow(Object p, Object dp, int at, int width) {
+  private static float dotRow(Object p, int at, Object dp, int dpAt, int width) {
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < width; i += Lanes.STEP) {
-      sum = Lanes.load(p, at + i).fma(Lanes.load(dp, at + i), sum);
+      sum = Lanes.load(p, at + i).fma(Lanes.load(dp, dpAt + i), sum);
     }
     return Lanes.sum(sum);
   }
 
-  private static void pullRow(Object p, Object dp, int at, float dot, int width) {
+  private static void pullRow(Object p, int at, Object dp, int dpAt, float dot, int width) {
     for (int i = 0; i < width; i += Lanes.STEP) {
-      Lanes.store(Lanes.load(p, at + i).mul(Lanes.load(dp, at + i).sub(dot)), dp, at + i);
+      Lanes.store(Lanes.load(p, at + i).mul(Lanes.load(dp, dpAt + i).sub(dot)), dp, dpAt + i);
     }
   }
 }

@@ -10,6 +10,11 @@
  * org.peltast.tensor.fused.Softmax}, {@link org.peltast.tensor.fused.Gate} (SwiGLU). Sizes are
  * checked before anything is read. Results do not depend on what the JVM has compiled when.
  *
+ * <p>Rows are float32 or bfloat16, each matrix as its memory says; factors, their gradients and
+ * statistics are float32. Kernels compute in float32: {@code Window} shows their loops a row of
+ * bfloat16 as float32 numbers in the nearest cache, and rounds back what they changed. So there is
+ * one loop for both, for which float32 memory is seen directly and costs nothing more.
+ *
  * <p>The loops over a row are methods called {@code …Row}, to be compiled one by one: the second
  * compiler gives up inlining after so many nodes and puts vectors in objects then. So nothing but
  * plain numbers goes in and out of them, and launchers add {@code

@@ -29,7 +29,7 @@ final class Activations {
   Activations(Shape s) {
     Shape asked = s.askedAlone();
     factors = new Factors.Kept(s.factorItems(), s.dim(), s.headDim());
-    x = new Rows(s, s.dim());
+    x = Rows.ofStream(s);
     r1 = Floats.allocate(s.rows());
     q = new Rows(asked, s.dim());
     k = new Rows(s, s.dim());
@@ -40,7 +40,7 @@ final class Activations {
     a = new Rows.OfHeads(asked);
     o = new Rows(asked, s.dim());
     r2 = Floats.allocate(asked.rows());
-    h = new Rows(asked, s.dim());
+    h = Rows.ofStream(asked);
     r3 = Floats.allocate(asked.rows());
     u = new Rows(asked, s.hidden());
     v = new Rows(asked, s.hidden());

@@ -22,8 +22,8 @@ public record BlockWeights(
     Parameter w1,
     Parameter w2,
     Parameter w3) {
-  /** [in, out], the same memory. */
+  /** [in, out], in the products' dtype and the same memory. */
   static Tensor transposed(Parameter weight) {
-    return weight.value().transpose(0, 1);
+    return weight.inProducts().transpose(0, 1);
   }
 }

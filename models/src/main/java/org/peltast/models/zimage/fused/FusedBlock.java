@@ -19,6 +19,9 @@ import org.peltast.tensor.fused.Softmax;
  *   y = h + f₄ norm(f)
  * </pre>
  *
+ * <p>x, h, y, the factors and 1/rms are float32; all else, and its gradient, is in the products'
+ * dtype.
+ *
  * <p>A block may be asked for some tokens' rows alone, as the last one is; keys and values are all
  * tokens' then, and all else is theirs. For some items of a batch at a time. Its users on several
  * threads each bring activations, scratch and gradients of their own.
@@ -62,13 +65,13 @@ final class FusedBlock {
     Norms.join(asked.norms(), in.h.memory, in.f.memory, f.feedForwardOut, y.memory, in.r4);
   }
 
-  /** The asked rows of the stream; a copy of some of them lies where gradients will. */
+  /** The asked rows of the stream; a copy of some of them lies where its gradient will. */
   private static Rows askedOf(Rows x, Shape s, Scratch t) {
     if (s.isWhole()) {
       return x;
     }
-    t.dn.items.copyFrom(x.items.narrow(1, 0, s.asked()));
-    return t.dn;
+    t.d.items.copyFrom(x.items.narrow(1, 0, s.asked()));
+    return t.d;
   }
 
   /**
@@ -91,21 +94,21 @@ final class FusedBlock {
         t.dn.memory,
         false,
         df.feedForwardOut);
-    t.gated.rows.assignProduct(t.dn.rows, w.w2().value());
+    t.gated.rows.assignProduct(t.dn.rows, w.w2().inProducts());
     Gate.backward(in.u.memory, in.v.memory, t.gated.memory);
     w.w2().addGradient(t.dn.columns, t.gated.rows);
     Norms.again(asked, in.h.memory, in.r3, f.feedForwardIn, t.n.memory);
     w.w1().addGradient(in.u.columns, t.n.rows);
     w.w3().addGradient(in.v.columns, t.n.rows);
-    t.dn.rows.assignProduct(in.u.rows, w.w1().value());
-    t.dn.rows.addProduct(in.v.rows, w.w3().value());
+    t.dn.rows.assignProduct(in.u.rows, w.w1().inProducts());
+    t.dn.rows.addProduct(in.v.rows, w.w3().inProducts());
     Norms.backward(
         asked, in.h.memory, in.r3, f.feedForwardIn, t.dn.memory, d.memory, true, df.feedForwardIn);
 
     Norms.backward(
         asked, in.o.memory, in.r2, f.attentionOut, d.memory, t.dn.memory, false, df.attentionOut);
     w.toOut().addGradient(t.dn.columns, in.a.rows);
-    t.da.rows.assignProduct(t.dn.rows, w.toOut().value());
+    t.da.rows.assignProduct(t.dn.rows, w.toOut().inProducts());
     t.dp.each.assignProduct(t.da.each, in.values.transposed);
     t.dv.each.assignProduct(in.p.transposed, t.da.each);
     Softmax.backward(in.p.memory, s.tokens(), t.dp.memory);
@@ -126,9 +129,9 @@ final class FusedBlock {
     w.toQ().addGradient(t.dqRows.columns, t.n.rows);
     w.toK().addGradient(t.dkRows.columns, t.allN.rows);
     w.toV().addGradient(t.dv.columns, t.allN.rows);
-    t.allDn.rows.assignProduct(t.dkRows.rows, w.toK().value());
-    t.allDn.rows.addProduct(t.dv.rows, w.toV().value());
-    t.addNormed(w.toQ().value());
+    t.allDn.rows.assignProduct(t.dkRows.rows, w.toK().inProducts());
+    t.allDn.rows.addProduct(t.dv.rows, w.toV().inProducts());
+    t.addNormed(w.toQ().inProducts());
     t.spread();
     Norms.backward(
         s.norms(),

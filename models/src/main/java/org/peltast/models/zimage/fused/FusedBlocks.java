@@ -36,6 +36,7 @@ public final class FusedBlocks {
    * @param eps of the norms over a row
    * @param headEps of the norms of queries and keys
    * @param modulated whether each item has factors of its own
+   * @param products in which dtype matrices are multiplied, float32 or bfloat16
    */
   public FusedBlocks(
       List<BlockWeights> weights,
@@ -44,9 +45,10 @@ public final class FusedBlocks {
       int hidden,
       double eps,
       double headEps,
-      boolean modulated) {
+      boolean modulated,
+      DType products) {
     this.blocks = weights.stream().map(FusedBlock::new).toList();
-    this.shape = new Shape(1, 1, 1, dim, heads, hidden, eps, headEps, modulated);
+    this.shape = new Shape(1, 1, 1, dim, heads, hidden, eps, headEps, modulated, products);
   }
 
   /** Why the kernels cannot compute such blocks here; null if they can. */
@@ -54,8 +56,8 @@ public final class FusedBlocks {
     if (device.kind() != Device.Kind.CPU) {
       return "the kernels are for the CPU, the network is on " + device;
     }
-    if (products != DType.FLOAT32) {
-      return "the kernels are for float32, the network multiplies in " + products;
+    if (products != DType.FLOAT32 && products != DType.BFLOAT16) {
+      return "the kernels are for float32 and bfloat16, the network multiplies in " + products;
     }
     String here = Fused.obstacle();
     if (here != null) {

@@ -3,7 +3,7 @@ package org.peltast.models.zimage.fused;
 import org.peltast.tensor.Floats;
 import org.peltast.tensor.Matrices;
 
-/** A matrix for each item and head, in kept memory. */
+/** A matrix for each item and head, in kept memory in the products' dtype. */
 final class Heads {
   final Floats memory; // [n, H, S, width]
   final Matrices each; // [S, width]
@@ -11,7 +11,7 @@ final class Heads {
 
   /** S being the tokens of the shape. */
   Heads(Shape s, int width) {
-    memory = Floats.allocate((long) s.items() * s.heads(), s.tokens(), width);
+    memory = Floats.allocate(s.products(), (long) s.items() * s.heads(), s.tokens(), width);
     each = Matrices.byHead(memory, s.items(), s.heads(), s.tokens(), width);
     transposed = each.transposed();
   }

@@ -1,5 +1,6 @@
 package org.peltast.models.zimage.fused;
 
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Floats;
 import org.peltast.tensor.Matrices;
 import org.peltast.tensor.Tensor;
@@ -11,8 +12,18 @@ class Rows {
   final Tensor columns; // [width, n·S], the same memory
   final Tensor items; // [n, S, width], the same memory
 
+  /** What products read or write. */
   Rows(Shape s, int width) {
-    memory = Floats.allocate(s.rows(), width);
+    this(s.products(), s, width);
+  }
+
+  /** Of the stream, or of its gradient: float32 whatever the products are. */
+  static Rows ofStream(Shape s) {
+    return new Rows(DType.FLOAT32, s, s.dim());
+  }
+
+  private Rows(DType dtype, Shape s, int width) {
+    memory = Floats.allocate(dtype, s.rows(), width);
     rows = memory.tensor();
     columns = memory.view(t -> t.transpose(0, 1));
     items = memory.view(t -> t.reshape(s.items(), s.tokens(), width));

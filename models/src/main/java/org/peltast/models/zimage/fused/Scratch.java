@@ -41,8 +41,8 @@ final class Scratch {
     dkRows = new Rows(s, s.dim());
     allDn = new Rows(s, s.dim());
     dn = s.isWhole() ? allDn : new Rows(asked, s.dim());
-    allD = new Rows(s, s.dim());
-    d = s.isWhole() ? allD : new Rows(asked, s.dim());
+    allD = Rows.ofStream(s);
+    d = s.isWhole() ? allD : Rows.ofStream(asked);
     factors = new Factors.Kept(s.items(), s.dim(), s.headDim());
     firstN = allN.first(s.asked());
     firstDn = allDn.first(s.asked());

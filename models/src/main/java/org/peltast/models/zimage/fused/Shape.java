@@ -1,5 +1,6 @@
 package org.peltast.models.zimage.fused;
 
+import org.peltast.tensor.DType;
 import org.peltast.tensor.fused.Norms;
 import org.peltast.tensor.fused.Rotary;
 
@@ -16,6 +17,7 @@ import org.peltast.tensor.fused.Rotary;
  * @param eps of the norms over a row
  * @param headEps of the norms of queries and keys
  * @param modulated whether each item has factors of its own
+ * @param products in which dtype matrices are multiplied, so what products read and write
  */
 record Shape(
     int items,
@@ -26,7 +28,8 @@ record Shape(
     int hidden,
     double eps,
     double headEps,
-    boolean modulated) {
+    boolean modulated,
+    DType products) {
   /** Whose factors there are: each item's where time modulates them, else one for all. */
   int factorItems() {
     return modulated ? items : 1;
@@ -50,7 +53,16 @@ record Shape(
 
   Shape of(int otherItems, int otherTokens) {
     return new Shape(
-        otherItems, otherTokens, otherTokens, dim, heads, hidden, eps, headEps, modulated);
+        otherItems,
+        otherTokens,
+        otherTokens,
+        dim,
+        heads,
+        hidden,
+        eps,
+        headEps,
+        modulated,
+        products);
   }
 
   /** Whether all tokens are asked for. */
@@ -60,7 +72,7 @@ record Shape(
 
   /** The same, answering for fewer tokens. */
   Shape asking(int first) {
-    return new Shape(items, tokens, first, dim, heads, hidden, eps, headEps, modulated);
+    return new Shape(items, tokens, first, dim, heads, hidden, eps, headEps, modulated, products);
   }
 
   /** The asked tokens alone. */

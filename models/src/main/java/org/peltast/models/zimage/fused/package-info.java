@@ -5,6 +5,11 @@
  *
  * <p>{@link org.peltast.models.zimage.fused.FusedBlocks} is the entrance; {@code FusedBlock} has
  * the mathematics of both halves.
+ *
+ * <p>They are the same for products in float32 and in bfloat16: what products read and write lies
+ * in memory of their dtype ({@code Rows}, {@code Heads}), the stream, its gradient, factors and
+ * norms' statistics in float32, and the kernels compute in float32 between reading the one and
+ * writing the other. A weight's gradient is added up in float32 from products of a few items each.
  */
 @org.jspecify.annotations.NullMarked
 package org.peltast.models.zimage.fused;
