@@ -67,7 +67,9 @@ public final class Conv2d {
    */
   public Tensor forward(Tensor x) {
     Tensor w = weight.inProducts();
-    return x.to(w.dtype()).conv2d(w, bias == null ? null : bias.inProducts(), stride, padding);
+    return x.to(w.dtype())
+        .channelsLast()
+        .conv2d(w, bias == null ? null : bias.inProducts(), stride, padding);
   }
 
   /** The weight [out, in, k, k]. */

@@ -1083,6 +1083,17 @@ public final class Tensor {
   }
 
   /**
+   * The same elements of images [B, C, H, W] with a pixel's channels side by side in memory, which
+   * is how convolutions are fastest; what is computed from them stays laid out so.
+   */
+  public Tensor channelsLast() {
+    if (rank() != 4) {
+      throw new TensorException("channelsLast takes images [B, C, H, W], got " + this);
+    }
+    return unary("channelsLast", r -> r.contiguous(torch.MemoryFormat.ChannelsLast));
+  }
+
+  /**
    * This with zeros after its end along a dimension, up to a size.
    *
    * @throws TensorException if it is longer already
