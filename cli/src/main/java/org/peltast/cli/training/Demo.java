@@ -113,8 +113,13 @@ public final class Demo {
         long started = System.nanoTime();
         end = distil(distillation, corpus, folder, watched);
         distilled = since(started);
-        if (end == Trainer.End.STOPPED && interrupted.getAsBoolean()) {
-          return end;
+        if (end == Trainer.End.STOPPED) {
+          if (interrupted.getAsBoolean()) {
+            return end;
+          }
+          notices.accept(
+              "The time was up after %d of %d updates; --updates %2$d takes the time that all need."
+                  .formatted(updates(folder), recipe.run().updates()));
         }
         if (spear(teacher, corpus) == Trainer.End.STOPPED) {
           return Trainer.End.STOPPED;
