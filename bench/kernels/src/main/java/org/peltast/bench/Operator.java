@@ -215,9 +215,9 @@ public enum Operator {
   }
 
   /**
-   * A kernel of ours, with memory as a block has it. That is all zeros: kernels
-   * overwrite what they were given, and zeros stay zeros, where other numbers would in time become
-   * so small that arithmetic takes another path. No time depends on them otherwise.
+   * A kernel of ours, with memory as a block has it. That is all zeros: kernels overwrite what they
+   * were given, and zeros stay zeros, where other numbers would in time become so small that
+   * arithmetic takes another path. No time depends on them otherwise.
    *
    * @param ways forward and back
    */
@@ -252,7 +252,7 @@ public enum Operator {
         () -> {
           try (Scope scope = Scope.open();
               Autograd off = Autograd.off()) {
-            computation.apply(input);
+            Tensor unused = computation.apply(input); // freed with the scope
           }
         },
         () -> {
