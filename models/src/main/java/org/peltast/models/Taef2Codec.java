@@ -93,6 +93,11 @@ public final class Taef2Codec implements Codec {
     }
   }
 
+  /** Whether a folder holds a codec's two files of weights. */
+  static boolean isIn(Path folder) {
+    return FILES.stream().allMatch(name -> Files.isRegularFile(folder.resolve(name)));
+  }
+
   /**
    * The codec with the weights of a folder.
    *

@@ -137,13 +137,14 @@ public final class Verification {
           transformer(folder, golden, device, what.endsWith("backward"));
       case "vae encode" -> encode(folder, golden, device);
       case "vae decode" -> decode(folder, golden, device);
+      case "vae encode,decode" -> reconstruct(folder, golden, device);
       case "pipeline sample" -> compare(golden, ZImagePipeline.sample(folder, golden, device));
       default ->
           throw new Unsupported(
               "The operation "
                   + what
                   + " cannot be checked yet; supported are transformer forward"
-                  + " and backward, vae encode and decode, and pipeline sample.");
+                  + " and backward, vae encode, decode, and both in turn, and pipeline sample.");
     };
   }
 
@@ -211,6 +212,9 @@ public final class Verification {
 
   /** The codec of a checkpoint, without its normalisation: golden files hold raw latents. */
   private static Codec codec(Path folder, Device device) {
+    if (Taef2Codec.isIn(folder)) { // as its weights are handed round, without a model about them
+      return Taef2Codec.load(folder, device);
+    }
     String name = className(folder, "vae");
     if (!Codecs.CLASSES.contains(name)) {
       throw new Unsupported(
@@ -246,6 +250,15 @@ public final class Verification {
       Tensor images =
           codec instanceof AutoencoderKl kl ? kl.picture(latents) : codec.decode(latents);
       return compare(golden, Map.of("sample", images));
+    }
+  }
+
+  /** There and back: of {@code image} in [0, 1] the {@code latents}, and of these the image. */
+  private static List<Line> reconstruct(Path folder, GoldenFile golden, Device device) {
+    try (Codec codec = codec(folder, device);
+        Autograd off = Autograd.off()) {
+      Tensor latents = codec.encode(golden.input("image"));
+      return compare(golden, Map.of("latents", latents, "image", codec.decode(latents)));
     }
   }
 

@@ -2,8 +2,10 @@ package org.peltast.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -93,6 +95,40 @@ class VerificationTest {
         .containsExactly(Verdict.PASS, Verdict.PASS);
     assertThat(report.lines().get(0).toString())
         .matches("encode\\.safetensors  mean \\[2, 32, 9, 7]  \\d\\.\\d\\de[-+]0\\d  1e-04  PASS");
+  }
+
+  /** As the codec's weights and recorded answers are handed round: no model about them. */
+  @Test
+  void aCodecByItselfIsCheckedThereAndBack() throws IOException {
+    Path folder = Files.createDirectories(temporary.resolve("codec"));
+    for (String name : List.of("encoder.safetensors", "decoder.safetensors")) {
+      try (InputStream in = Taef2Codec.class.getResourceAsStream("taef2/" + name)) {
+        Files.copy(in, folder.resolve(name));
+      }
+    }
+    try (Scope s = Scope.open()) {
+      Golden encoded = Golden.read(Golden.path("taef2/encode.safetensors"));
+      Golden decoded = Golden.read(Golden.path("taef2/decode.safetensors"));
+      Map<String, Tensor> both = new LinkedHashMap<>();
+      both.put("input.image", encoded.input("sample"));
+      both.put("output.latents", encoded.output("mean"));
+      both.put("output.image", decoded.output("sample"));
+      Map<String, String> metadata = new LinkedHashMap<>();
+      metadata.put("component", "vae");
+      metadata.put("operation", "encode,decode");
+      metadata.put("tolerance", "1e-4");
+      metadata.put("origin", "both recordings");
+      Path file = temporary.resolve("both.safetensors");
+      TensorFiles.write(file, both, metadata);
+      Report report = verify(folder, file);
+      assertThat(report.lines())
+          .extracting(Line::output, Line::verdict)
+          .containsExactlyInAnyOrder(tuple("latents", Verdict.PASS), tuple("image", Verdict.PASS));
+
+      both.put("output.image", encoded.input("sample")); // nearly: it is what was encoded
+      TensorFiles.write(file, both, metadata);
+      assertThat(verify(folder, file).exitCode()).isEqualTo(1);
+    }
   }
 
   /** A copy of a golden file with something changed. */

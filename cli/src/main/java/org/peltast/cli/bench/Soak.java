@@ -13,8 +13,8 @@ import org.peltast.tensor.Precision;
  * @param samples the first after the warm-up, the last at the end
  */
 public record Soak(List<Sample> samples) {
-  /** Two tokens of caption, four of picture: an update is overhead and little else. */
-  private static final UpdateShape TINY = new UpdateShape(2, 16, 1, 2, 4, 2, 2);
+  /** The least that the fused kernels take: an update is overhead and little else. */
+  private static final UpdateShape TINY = new UpdateShape(2, 32, 1, 2, 16, 16, 2);
 
   private static final int SAMPLES = 40;
 
