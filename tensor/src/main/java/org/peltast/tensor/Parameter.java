@@ -69,8 +69,8 @@ public final class Parameter {
    * Adds {@code a b} to the gradient, inside a crew to the share's own. The first product is
    * written to kept memory: fresh memory costs more than what is written to it, and so would zeros.
    *
-   * @param a [n, k]
-   * @param b [k, m], where the weight is [n, m]
+   * @param a [n, k], float32 or bfloat16
+   * @param b [k, m] of the same dtype, where the weight is [n, m]
    */
   public void addGradient(Tensor a, Tensor b) {
     Seat seat = seat();

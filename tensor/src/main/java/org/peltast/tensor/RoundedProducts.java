@@ -1,9 +1,9 @@
 package org.peltast.tensor;
 
 /**
- * Products of bfloat16 matrices on their way into float32: libtorch writes them in their own dtype.
- * Each thread keeps the memory that they pass through, as fresh memory costs more than what is
- * written to it.
+ * Products of bfloat16 matrices on their way into float32: libtorch adds them up in float32, but
+ * writes them in their own dtype. Each thread keeps the memory that they pass through, as fresh
+ * memory costs more than what is written to it.
  */
 final class RoundedProducts {
   private static final ThreadLocal<RoundedProducts> OWN =
