@@ -2,6 +2,7 @@ package org.peltast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.peltast.distill.run.MetricsLog;
+import tools.jackson.databind.json.JsonMapper;
 
 /** A demonstration, killed and typed again, on a teacher that is as small as the judge can see. */
 class DemoRunTest {
@@ -61,6 +64,18 @@ class DemoRunTest {
             "samples/student/0000.png");
     assertThat(Runs.figures(killed)).isEqualTo(Runs.figures(straight)).hasSize(UPDATES);
     assertThat(killed.resolve("report.html")).exists();
+    assertThat(secondsOf(killed, "distil"))
+        .as("the updates of all processes")
+        .isGreaterThanOrEqualTo(
+            MetricsLog.read(killed.resolve("metrics.jsonl")).stream()
+                .mapToDouble(line -> ((Number) line.figures().get("seconds")).doubleValue())
+                .sum());
+    assertThat(secondsOf(killed, "total")).isGreaterThan(secondsOf(killed, "distil"));
+  }
+
+  private static double secondsOf(Path run, String part) throws IOException {
+    String json = Files.readString(run.resolve("metrics.json"));
+    return JsonMapper.builder().build().readTree(json).get("seconds").get(part).asDouble();
   }
 
   @Test

@@ -13,6 +13,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
+import org.peltast.distill.run.Checkpoint;
 import org.peltast.distill.run.Checksums;
 import org.peltast.distill.run.MetricsLog;
 import org.peltast.distill.run.Progress;
@@ -59,7 +60,7 @@ public final class Demo {
       int prompts,
       long spear) {}
 
-  /** How long each part took, in seconds. */
+  /** How long each part took, in seconds; distilling, and so the whole, over all processes. */
   record Seconds(double prepare, double distil, double evaluate, double total) {}
 
   private static final int STORY_PROMPTS = 4;
@@ -104,6 +105,7 @@ public final class Demo {
       double prepared = since(begin);
 
       Trainer.End end;
+      double earlier = earlier(folder);
       double distilled;
       try (Distillation distillation = new Distillation(recipe, teacher)) {
         Map<String, String> origin = Origin.of(folder);
@@ -112,13 +114,13 @@ public final class Demo {
         watched.begin();
         long started = System.nanoTime();
         end = distil(distillation, corpus, folder, watched);
-        distilled = since(started);
+        distilled = earlier + since(started);
         if (end == Trainer.End.STOPPED) {
           if (interrupted.getAsBoolean()) {
             return end;
           }
           notices.accept(
-              "The time was up after %d of %d updates; --updates %2$d takes the time that all need."
+              "The time was up after %d of %d updates; the same command with --updates %2$d goes on to the last."
                   .formatted(updates(folder), recipe.run().updates()));
         }
         if (spear(teacher, corpus) == Trainer.End.STOPPED) {
@@ -129,7 +131,8 @@ public final class Demo {
           TextToImage student = distillation.student(origin);
           ModelFolder.write(options.out().resolve("student"), student, DType.BFLOAT16);
           Results results = measure(teacher, student, judge, corpus);
-          Seconds seconds = new Seconds(prepared, distilled, since(measuring), since(begin));
+          Seconds seconds =
+              new Seconds(prepared, distilled, since(measuring), earlier + since(begin));
           samples(results);
           folder.write(
               options.out().resolve("metrics.json"), json(results, updates(folder), seconds));
@@ -323,6 +326,19 @@ public final class Demo {
       throw new RunException(
           "cannot write " + folder.resolve("prompts.txt") + " (" + e.getMessage() + ")", e);
     }
+  }
+
+  /** The seconds that the updates took which this process finds done. */
+  private static double earlier(RunFolder folder) {
+    long done = folder.checkpoints().latest().map(Checkpoint::update).orElse(0L);
+    if (done == 0) {
+      return 0;
+    }
+    return MetricsLog.read(folder.metrics()).stream()
+        .filter(line -> line.update() <= done)
+        .mapToDouble(
+            line -> line.figures().get("seconds") instanceof Number n ? n.doubleValue() : 0)
+        .sum();
   }
 
   /** The updates really done: fewer than the recipe's if the time was up before. */
