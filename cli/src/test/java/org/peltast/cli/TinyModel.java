@@ -36,8 +36,12 @@ final class TinyModel {
     write(folder, EDGE);
   }
 
-  /** The same for larger pictures, of at most 16 times as many pixels. */
+  /**
+   * The same for larger pictures, of at most 16 times as many pixels. Their blocks are the plain
+   * ones: children compile in haste, and kernels that are not compiled well take minutes.
+   */
   static void write(Path folder, int edge) {
+    int heads = edge == EDGE ? 1 : 2; // one head is a whole vector, which the fused kernels take
     ZImageConfig config =
         new ZImageConfig(
             List.of(4),
@@ -45,13 +49,13 @@ final class TinyModel {
             16,
             1,
             1,
-            1, // one head of a whole vector, so that the fused kernels take part
+            heads,
             1e-5,
             true,
             384,
             256,
             1000,
-            List.of(8, 4, 4),
+            List.of(8 / heads, 4 / heads, 4 / heads),
             List.of(160, 64, 64));
     try (Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32);
         TextEncoder text = new MiniLmEncoder()) {
