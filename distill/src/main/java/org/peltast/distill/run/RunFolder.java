@@ -90,11 +90,12 @@ public final class RunFolder implements AutoCloseable {
   /**
    * Locks a run. Whoever leaves nothing behind removes the lock's file while it is locked, and then
    * another process may have opened just that file: so what was locked counts only if it is still
-   * what goes by the name.
+   * what goes by the name. The threads of this process, which a file cannot tell apart, take turns
+   * in coming and going.
    *
    * @param made is told what was not there before, from below
    */
-  private static FileChannel lock(Path path, List<Path> made) throws IOException {
+  private static synchronized FileChannel lock(Path path, List<Path> made) throws IOException {
     Path file = path.resolve(LOCK);
     for (int left = TRIES; ; left--) {
       made.clear();
@@ -178,7 +179,7 @@ public final class RunFolder implements AutoCloseable {
   }
 
   /** Opening failed: takes back what it made. */
-  private static void giveUp(
+  private static synchronized void giveUp(
       Path path, @Nullable FileChannel channel, List<Path> made, Exception e) {
     try {
       if (channel != null) {
@@ -350,13 +351,15 @@ public final class RunFolder implements AutoCloseable {
   /** Lets others write. A run without a single update leaves nothing behind. */
   @Override
   public void close() {
-    if (lockChannel != null && lockChannel.isOpen()) {
-      try {
-        Files.deleteIfExists(path.resolve(OWNER));
-        withdrawUnlessBegun();
-        lockChannel.close(); // gives the lock back; a run that has begun keeps the lock's file
-      } catch (IOException e) {
-        throw RunException.of("close the run " + path, path, e);
+    synchronized (RunFolder.class) {
+      if (lockChannel != null && lockChannel.isOpen()) {
+        try {
+          Files.deleteIfExists(path.resolve(OWNER));
+          withdrawUnlessBegun();
+          lockChannel.close(); // gives the lock back; a run that has begun keeps the lock's file
+        } catch (IOException e) {
+          throw RunException.of("close the run " + path, path, e);
+        }
       }
     }
   }
