@@ -85,12 +85,11 @@ final class DoctorCommand implements Callable<Integer> {
           device.kind() == Device.Kind.CUDA
               ? "supported by the GPU"
               : "measured: products are " + (faster ? "faster" : "not faster") + " than float32's");
+      Precision chosen = Precision.auto(device);
       line(
           out,
           "choice",
-          "device %s, precision %s"
-              .formatted(device, Precision.auto(device).name().toLowerCase(Locale.ROOT)));
-      Precision chosen = Precision.auto(device);
+          "device %s, precision %s".formatted(device, chosen.name().toLowerCase(Locale.ROOT)));
       String obstacle =
           FusedBlocks.obstacle(device, chosen.products(), Fused.width(), Fused.width());
       line(

@@ -13,7 +13,6 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
-import org.peltast.distill.run.Checkpoint;
 import org.peltast.distill.run.Checksums;
 import org.peltast.distill.run.MetricsLog;
 import org.peltast.distill.run.Progress;
@@ -105,8 +104,8 @@ public final class Demo {
       double prepared = since(begin);
 
       Trainer.End end;
-      double earlier = earlier(folder);
       double distilled;
+      double earlier; // of it, in other processes
       try (Distillation distillation = new Distillation(recipe, teacher)) {
         Map<String, String> origin = Origin.of(folder);
         Story watched =
@@ -114,7 +113,9 @@ public final class Demo {
         watched.begin();
         long started = System.nanoTime();
         end = distil(distillation, corpus, folder, watched);
-        distilled = earlier + since(started);
+        double here = since(started);
+        distilled = Math.max(here, updating(folder));
+        earlier = distilled - here;
         if (end == Trainer.End.STOPPED) {
           if (interrupted.getAsBoolean()) {
             return end;
@@ -328,14 +329,9 @@ public final class Demo {
     }
   }
 
-  /** The seconds that the updates took which this process finds done. */
-  private static double earlier(RunFolder folder) {
-    long done = folder.checkpoints().latest().map(Checkpoint::update).orElse(0L);
-    if (done == 0) {
-      return 0;
-    }
+  /** The seconds that all updates took, in this process and in those before it. */
+  private static double updating(RunFolder folder) {
     return MetricsLog.read(folder.metrics()).stream()
-        .filter(line -> line.update() <= done)
         .mapToDouble(
             line -> line.figures().get("seconds") instanceof Number n ? n.doubleValue() : 0)
         .sum();
