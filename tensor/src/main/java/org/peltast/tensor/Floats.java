@@ -1,15 +1,14 @@
 package org.peltast.tensor;
 
-import java.lang.reflect.Method;
-import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Memory of floating-point numbers, float32 or bfloat16, on the CPU that is a tensor to libtorch
@@ -22,22 +21,18 @@ import org.jspecify.annotations.Nullable;
 public final class Floats {
   private static final int ALIGNMENT = 64; // of a cache line and of the widest vectors
 
-  // java.lang.foreign.MemorySegment.ofBuffer, by name: the Java that this is compiled for has none.
-  private static final @Nullable Method OF_BUFFER = ofBuffer();
-
-  /** Whether {@link #memory} is a memory segment. */
-  public static final boolean SEGMENTS = OF_BUFFER != null;
-
   private final DType dtype;
   private final ByteBuffer bytes;
-  private final Object memory;
+  private final FloatBuffer floats; // the same, as float32
+  private final ShortBuffer shorts; // the same, as bfloat16's bits
   private final Scope scope = Scope.detached();
   private final Tensor tensor;
 
   private Floats(DType dtype, ByteBuffer bytes, long[] shape) {
     this.dtype = dtype;
     this.bytes = bytes;
-    this.memory = OF_BUFFER == null ? bytes : segment(OF_BUFFER, bytes);
+    this.floats = bytes.asFloatBuffer();
+    this.shorts = bytes.asShortBuffer();
     this.tensor = viewed(shape);
   }
 
@@ -98,26 +93,39 @@ public final class Floats {
   }
 
   /**
-   * The memory as the JDK's vectors are read from it: a {@code java.lang.foreign.MemorySegment} of
-   * {@link #bytes} if {@link #SEGMENTS}, else these themselves.
+   * Copies numbers to an array.
+   *
+   * @param first the number of the first
+   * @param at where in the array it goes
+   * @throws TensorException if the memory is not float32
+   * @throws IndexOutOfBoundsException if there are not so many, or no room for them
    */
-  public Object memory() {
-    return memory;
+  public void get(int first, float[] to, int at, int count) {
+    require(DType.FLOAT32);
+    floats.get(first, to, at, count);
   }
 
-  private static @Nullable Method ofBuffer() {
-    try {
-      return Class.forName("java.lang.foreign.MemorySegment").getMethod("ofBuffer", Buffer.class);
-    } catch (ReflectiveOperationException e) {
-      return null; // Java 17 to 19
-    }
+  /** The opposite of {@link #get(int, float[], int, int)}. */
+  public void put(int first, float[] from, int at, int count) {
+    require(DType.FLOAT32);
+    floats.put(first, from, at, count);
   }
 
-  private static Object segment(Method ofBuffer, ByteBuffer bytes) {
-    try {
-      return ofBuffer.invoke(null, bytes);
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException(e); // a public method, which takes every buffer
+  /** As {@link #get(int, float[], int, int)}, the bits of bfloat16 numbers. */
+  public void get(int first, short[] to, int at, int count) {
+    require(DType.BFLOAT16);
+    shorts.get(first, to, at, count);
+  }
+
+  /** The opposite of {@link #get(int, short[], int, int)}. */
+  public void put(int first, short[] from, int at, int count) {
+    require(DType.BFLOAT16);
+    shorts.put(first, from, at, count);
+  }
+
+  private void require(DType wanted) {
+    if (dtype != wanted) {
+      throw new TensorException(this + " was taken for " + wanted);
     }
   }
 

@@ -20,14 +20,9 @@ public final class Fused {
     if (ModuleLayer.boot().findModule(MODULE).isEmpty()) {
       return "Java was started without --add-modules " + MODULE;
     }
-    try {
-      Lanes.link();
-      return Lanes.WIDTH < 8 ? "vectors of " + Lanes.WIDTH + " floats are too short here" : null;
-    } catch (LinkageError e) {
-      return "Java "
-          + Runtime.version().feature()
-          + " loads vectors otherwise than the kernels know; Java 17 and 25 are known to do";
-    }
+    return Lanes.WIDTH == 8 || Lanes.WIDTH == 16
+        ? null
+        : "vectors of " + Lanes.WIDTH + " floats are none that the kernels know";
   }
 
   /** Floats a vector: what rows must be a multiple of. 1 where kernels cannot run. */

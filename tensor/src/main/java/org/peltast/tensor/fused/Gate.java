@@ -19,26 +19,17 @@ public final class Gate {
     Window ys = Window.on(y, PIECE);
     for (int at = 0; at < u.count(); at += PIECE) {
       int count = Math.min(PIECE, u.count() - at);
-      int width = count * Float.BYTES;
-      forwardRow(
-          us.memory,
-          us.read(at, count),
-          vs.memory,
-          vs.read(at, count),
-          ys.memory,
-          ys.open(at),
-          width);
+      us.read(at, count);
+      vs.read(at, count);
+      forwardRow(us.floats, vs.floats, ys.floats, count);
       ys.write(at, count);
     }
   }
 
-  private static void forwardRow(
-      Object u, int uAt, Object v, int vAt, Object y, int yAt, int width) {
-    int toV = vAt - uAt;
-    int toY = yAt - uAt;
-    for (int i = uAt; i < uAt + width; i += Lanes.STEP) {
+  private static void forwardRow(float[] u, float[] v, float[] y, int count) {
+    for (int i = 0; i < count; i += Lanes.WIDTH) {
       FloatVector a = Lanes.load(u, i);
-      Lanes.store(a.mul(sigmoid(a)).mul(Lanes.load(v, i + toV)), y, i + toY);
+      Lanes.store(a.mul(sigmoid(a)).mul(Lanes.load(v, i)), y, i);
     }
   }
 
@@ -53,51 +44,42 @@ public final class Gate {
     Fused.require(v, u.count());
     Fused.require(dy, u.count());
     float[] silus = new float[PIECE];
-    float[] slopes = new float[PIECE];
     Window us = Window.on(u, PIECE);
     Window vs = Window.on(v, PIECE);
     Window dys = Window.on(dy, PIECE);
     for (int at = 0; at < u.count(); at += PIECE) {
       int count = Math.min(PIECE, u.count() - at);
-      int width = count * Float.BYTES;
-      int uAt = us.read(at, count);
-      siluRow(us.memory, uAt, width, silus, slopes);
-      pullRow(vs.memory, vs.read(at, count), dys.memory, dys.read(at, count), width, silus, slopes);
-      storeRow(slopes, us.memory, uAt, width);
+      us.read(at, count);
+      vs.read(at, count);
+      dys.read(at, count);
+      siluRow(us.floats, silus, count);
+      pullRow(us.floats, vs.floats, dys.floats, silus, count);
       us.write(at, count);
       vs.write(at, count);
       dys.write(at, count);
     }
   }
 
-  /** silu(u) and its derivative. */
-  private static void siluRow(Object u, int at, int width, float[] silus, float[] slopes) {
-    for (int i = 0, k = 0; i < width; i += Lanes.STEP, k += Lanes.WIDTH) {
-      FloatVector a = Lanes.load(u, at + i);
+  /** silu(u), and its derivative in u's place. */
+  private static void siluRow(float[] u, float[] silus, int count) {
+    for (int i = 0; i < count; i += Lanes.WIDTH) {
+      FloatVector a = Lanes.load(u, i);
       FloatVector sigmoid = sigmoid(a);
       FloatVector silu = a.mul(sigmoid);
-      silu.intoArray(silus, k);
-      silu.sub(silu.mul(sigmoid)).add(sigmoid).intoArray(slopes, k);
+      Lanes.store(silu, silus, i);
+      Lanes.store(silu.sub(silu.mul(sigmoid)).add(sigmoid), u, i);
     }
   }
 
-  /** dv and y in their places; du in place of the slopes. */
-  private static void pullRow(
-      Object v, int vAt, Object dy, int dyAt, int width, float[] silus, float[] slopes) {
-    for (int i = 0, k = 0; i < width; i += Lanes.STEP, k += Lanes.WIDTH) {
-      FloatVector b = Lanes.load(v, vAt + i);
-      FloatVector g = Lanes.load(dy, dyAt + i);
-      FloatVector silu = FloatVector.fromArray(Lanes.SPECIES, silus, k);
-      FloatVector slope = FloatVector.fromArray(Lanes.SPECIES, slopes, k);
-      Lanes.store(g.mul(silu), v, vAt + i);
-      Lanes.store(silu.mul(b), dy, dyAt + i);
-      g.mul(b).mul(slope).intoArray(slopes, k);
-    }
-  }
-
-  private static void storeRow(float[] from, Object to, int at, int width) {
-    for (int i = 0, k = 0; i < width; i += Lanes.STEP, k += Lanes.WIDTH) {
-      Lanes.store(FloatVector.fromArray(Lanes.SPECIES, from, k), to, at + i);
+  /** dv and y in their places; du in that of the derivative. */
+  private static void pullRow(float[] slope, float[] v, float[] dy, float[] silus, int count) {
+    for (int i = 0; i < count; i += Lanes.WIDTH) {
+      FloatVector b = Lanes.load(v, i);
+      FloatVector g = Lanes.load(dy, i);
+      FloatVector silu = Lanes.load(silus, i);
+      Lanes.store(g.mul(silu), v, i);
+      Lanes.store(silu.mul(b), dy, i);
+      Lanes.store(g.mul(b).mul(Lanes.load(slope, i)), slope, i);
     }
   }
 

@@ -1,15 +1,11 @@
 package org.peltast.tensor.fused;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
-import org.peltast.tensor.Floats;
 
 /**
  * The few operations on vectors that the kernels are made of. All are exactly rounded or built from
@@ -34,26 +30,12 @@ final class Lanes {
   private static final VectorSpecies<Integer> INTS =
       VectorSpecies.of(int.class, SPECIES.vectorShape());
 
-  /** (1, 0, 3, 2, …): the other one of each pair. */
-  static final VectorShuffle<Float> OTHER = SPECIES.shuffleFromOp(i -> i ^ 1);
+  /** 1, 0, 1, 0, … and 0, 1, 0, 1, …: the first of each pair, and the second. */
+  private static final FloatVector FIRST = alternating(1, 0);
 
-  /** (0, 0, 2, 2, …) and (1, 1, 3, 3, …): the first and the second of each pair, twice. */
-  static final VectorShuffle<Float> FIRST = SPECIES.shuffleFromOp(i -> i & ~1);
+  private static final FloatVector SECOND = alternating(0, 1);
 
-  static final VectorShuffle<Float> SECOND = SPECIES.shuffleFromOp(i -> i | 1);
-
-  private static final VectorShuffle<Float> EIGHT_ON = on(8);
-  private static final VectorShuffle<Float> FOUR_ON = on(4);
-  private static final VectorShuffle<Float> TWO_ON = on(2);
-  private static final VectorShuffle<Float> ONE_ON = on(1);
-
-  /** −1, 1, −1, 1, … */
-  static final FloatVector SIGNS = FloatVector.fromArray(SPECIES, signs(), 0);
-
-  static final ByteOrder ORDER = ByteOrder.nativeOrder();
-
-  // A constant to the compilers, which so see one of the two paths only.
-  private static final boolean SEGMENTS = Floats.SEGMENTS;
+  private static final FloatVector MINUS_FIRST = alternating(-1, 0);
 
   private static final FloatVector LOG2_E = all(1.442695f);
   // −ln 2 in two parts, the first of so few bits that its multiples are exact (Cody and Waite).
@@ -73,59 +55,25 @@ final class Lanes {
 
   private Lanes() {}
 
-  /** The lane so many places on, round and round. */
-  private static VectorShuffle<Float> on(int places) {
-    return SPECIES.shuffleFromOp(i -> (i + places) % WIDTH);
-  }
-
-  private static float[] signs() {
-    float[] s = new float[WIDTH];
+  private static FloatVector alternating(float even, float odd) {
+    float[] all = new float[WIDTH];
     for (int i = 0; i < WIDTH; i++) {
-      s[i] = (i & 1) == 0 ? -1 : 1;
+      all[i] = (i & 1) == 0 ? even : odd;
     }
-    return s;
+    return FloatVector.fromArray(SPECIES, all, 0);
   }
 
-  /**
-   * Finds what {@link #load} and {@link #store} call: byte buffers' vectors were taken away in Java
-   * 19, memory segments' came.
-   *
-   * @throws LinkageError if this Java does not have it
-   */
-  static void link() {
-    if (SEGMENTS) {
-      Segments.link();
-    } else {
-      FloatVector.fromByteBuffer(SPECIES, ByteBuffer.allocate(STEP), 0, ORDER);
-      ShortVector.fromByteBuffer(SHORTS, ByteBuffer.allocate(STEP), 0, ORDER);
-    }
+  static FloatVector load(float[] from, int at) {
+    return FloatVector.fromArray(SPECIES, from, at);
   }
 
-  /**
-   * @param from a {@link Floats#memory}
-   * @param at byte
-   */
-  static FloatVector load(Object from, int at) {
-    return SEGMENTS
-        ? Segments.load(from, at)
-        : FloatVector.fromByteBuffer(SPECIES, (ByteBuffer) from, at, ORDER);
-  }
-
-  /** The other way round. */
-  static void store(FloatVector v, Object to, int at) {
-    if (SEGMENTS) {
-      Segments.store(v, to, at);
-    } else {
-      v.intoByteBuffer((ByteBuffer) to, at, ORDER);
-    }
+  static void store(FloatVector v, float[] to, int at) {
+    v.intoArray(to, at);
   }
 
   /** As {@link #load}, from bfloat16. */
-  static FloatVector widen(Object from, int at) {
-    ShortVector v =
-        SEGMENTS
-            ? Segments.loadShorts(from, at)
-            : ShortVector.fromByteBuffer(SHORTS, (ByteBuffer) from, at, ORDER);
+  static FloatVector widen(short[] from, int at) {
+    ShortVector v = ShortVector.fromArray(SHORTS, from, at);
     IntVector bits = (IntVector) v.convertShape(VectorOperators.S2I, INTS, 0);
     return bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
   }
@@ -134,48 +82,62 @@ final class Lanes {
    * As {@link #store}, to bfloat16: rounded to the nearest, to the even one of two as near, which
    * is libtorch's own rounding. What is no number becomes the one that libtorch's vectors make.
    */
-  static void narrow(FloatVector v, Object to, int at) {
+  static void narrow(FloatVector v, short[] to, int at) {
     IntVector bits = v.reinterpretAsInts();
     IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
     IntVector rounded = bits.add(odd).add(0x7fff);
     rounded = rounded.blend(-1, bits.and(~SIGN).compare(VectorOperators.GT, INFINITY));
     IntVector high = rounded.lanewise(VectorOperators.LSHR, 16);
     ShortVector narrow = (ShortVector) high.convertShape(VectorOperators.I2S, SHORTS, 0);
-    if (SEGMENTS) {
-      Segments.storeShorts(narrow, to, at);
-    } else {
-      narrow.intoByteBuffer((ByteBuffer) to, at, ORDER);
-    }
+    narrow.intoArray(to, at);
+  }
+
+  /** (b, a) of each pair (a, b): a turn of its 64 bits by half, as the JDK checks each shuffle. */
+  static FloatVector swapped(FloatVector pairs) {
+    return pairs.reinterpretAsLongs().lanewise(VectorOperators.ROL, 32).reinterpretAsFloats();
+  }
+
+  /** (a, a) of each pair. */
+  static FloatVector firsts(FloatVector pairs) {
+    return pairs.mul(FIRST).add(swapped(pairs).mul(SECOND));
+  }
+
+  /** (−b, b) of each pair. */
+  static FloatVector signedSeconds(FloatVector pairs) {
+    return swapped(pairs).mul(MINUS_FIRST).add(pairs.mul(SECOND));
   }
 
   static FloatVector zero() {
     return FloatVector.zero(SPECIES);
   }
 
-  /** Σ over lanes, always in the same order: halves on halves, until one is left. */
-  static float sum(FloatVector v) {
-    FloatVector s = v;
-    if (WIDTH >= 16) {
-      s = s.add(s.rearrange(EIGHT_ON));
-    }
-    if (WIDTH >= 8) {
-      s = s.add(s.rearrange(FOUR_ON));
-    }
-    s = s.add(s.rearrange(TWO_ON));
-    return s.add(s.rearrange(ONE_ON)).lane(0);
+  /** What {@link #sum} and {@link #max} need room for: one for each user. */
+  static float[] room() {
+    return new float[WIDTH];
+  }
+
+  /**
+   * Σ over lanes, always in the same order: halves on halves, until one is left. Number by number,
+   * since the JDK checks a shuffle whenever it is used.
+   */
+  static float sum(FloatVector v, float[] room) {
+    v.intoArray(room, 0);
+    return (column(room, 0) + column(room, 2)) + (column(room, 1) + column(room, 3));
+  }
+
+  /** Every fourth lane from one on. */
+  private static float column(float[] l, int i) {
+    return WIDTH == 16 ? (l[i] + l[i + 8]) + (l[i + 4] + l[i + 12]) : l[i] + l[i + 4];
   }
 
   /** The largest lane. */
-  static float max(FloatVector v) {
-    FloatVector m = v;
-    if (WIDTH >= 16) {
-      m = larger(m, m.rearrange(EIGHT_ON));
+  static float max(FloatVector v, float[] room) {
+    v.intoArray(room, 0);
+    float max = room[0];
+    for (int i = 1; i < WIDTH; i++) {
+      max = room[i] > max ? room[i] : max;
     }
-    if (WIDTH >= 8) {
-      m = larger(m, m.rearrange(FOUR_ON));
-    }
-    m = larger(m, m.rearrange(TWO_ON));
-    return larger(m, m.rearrange(ONE_ON)).lane(0);
+    return max;
   }
 
   /** The larger, of numbers. */

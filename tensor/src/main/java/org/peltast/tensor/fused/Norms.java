@@ -5,12 +5,16 @@ import org.peltast.tensor.Floats;
 
 /**
  * Root-mean-square norms with a factor, {@code y = f ⊙ r x} with {@code r = 1/√(mean(x²) + ε)}, and
- * what stands around them in a transformer block, a row at a time while it is in the nearest cache.
+ * what stands around them in a transformer block, a few rows at a time while they are in the
+ * nearest cache.
  *
  * <p>Rows are those of a matrix [items · rowsPerItem, dim] in either dtype; a factor is float32
  * [items, dim], one row for all rows of an item, or [1, dim], one for all.
  */
 public final class Norms {
+  /** Numbers of a matrix that are looked at together. */
+  private static final int PIECE = 1024;
+
   private Norms() {}
 
   /**
@@ -26,8 +30,28 @@ public final class Norms {
       return items * rowsPerItem;
     }
 
-    int stride(Floats factor) {
-      return factor.count() == dim ? 0 : dim * Float.BYTES;
+    /** Rows a piece. */
+    int step() {
+      return Math.max(1, PIECE / dim);
+    }
+
+    /** How many rows from this one on are a piece of their item. */
+    int together(int row) {
+      return Math.min(step(), rowsPerItem - row);
+    }
+
+    /** The first number of an item's row. */
+    int place(int item, int row) {
+      return (item * rowsPerItem + row) * dim;
+    }
+
+    Window pieces(Floats matrix) {
+      return Window.on(matrix, step() * dim);
+    }
+
+    /** Shows an item's factor. */
+    void read(Window factor, Floats of, int item) {
+      factor.read(of.count() == dim ? 0 : item * dim, dim);
     }
 
     void require(Floats... matrices) {
@@ -47,46 +71,48 @@ public final class Norms {
    * @param r written: 1/rms of each row, [rows]
    */
   public static void forward(Layout l, Floats x, Floats f, Floats y, Floats r) {
-    l.require(x, y);
-    l.requireFactor(f);
-    Fused.requireFloat32(r, l.rows());
-    int dim = l.dim();
-    int stride = l.stride(f);
-    Window xs = Window.on(x, dim);
-    Window ys = Window.on(y, dim);
-    for (int row = 0; row < l.rows(); row++) {
-      int xAt = xs.read(row * dim, dim);
-      float s = 1 / squareRow(xs.memory, xAt, dim, l.eps());
-      r.bytes().putFloat(row * Float.BYTES, s);
-      int fAt = row / l.rowsPerItem() * stride;
-      scaleRow(
-          xs.memory, xAt, s, f.memory(), fAt, ys.memory, ys.open(row * dim), dim * Float.BYTES);
-      ys.write(row * dim, dim);
-    }
+    norm(l, x, f, y, r, true);
   }
 
   /** {@code y = f ⊙ r x} again, with the r that {@link #forward} left. */
   public static void again(Layout l, Floats x, Floats r, Floats f, Floats y) {
+    norm(l, x, f, y, r, false);
+  }
+
+  private static void norm(Layout l, Floats x, Floats f, Floats y, Floats r, boolean fresh) {
     l.require(x, y);
     l.requireFactor(f);
     Fused.requireFloat32(r, l.rows());
     int dim = l.dim();
-    int stride = l.stride(f);
-    Window xs = Window.on(x, dim);
-    Window ys = Window.on(y, dim);
-    for (int row = 0; row < l.rows(); row++) {
-      int xAt = xs.read(row * dim, dim);
-      float s = r.bytes().getFloat(row * Float.BYTES);
-      int fAt = row / l.rowsPerItem() * stride;
-      scaleRow(
-          xs.memory, xAt, s, f.memory(), fAt, ys.memory, ys.open(row * dim), dim * Float.BYTES);
-      ys.write(row * dim, dim);
+    Window xs = l.pieces(x);
+    Window ys = l.pieces(y);
+    Window fs = Window.on(f, dim);
+    Window rs = Window.on(r, l.rowsPerItem());
+    float[] lanes = Lanes.room();
+    for (int item = 0; item < l.items(); item++) {
+      l.read(fs, f, item);
+      rs.read(item * l.rowsPerItem(), l.rowsPerItem());
+      for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
+        int count = l.together(row);
+        xs.read(l.place(item, row), count * dim);
+        for (int i = 0; i < count; i++) {
+          if (fresh) {
+            rs.floats[row + i] = 1 / rmsRow(xs.floats, i * dim, dim, l.eps(), lanes);
+          }
+          scaleRow(xs.floats, i * dim, rs.floats[row + i], fs.floats, ys.floats, dim);
+        }
+        ys.write(l.place(item, row), count * dim);
+      }
+      if (fresh) {
+        rs.write(item * l.rowsPerItem(), l.rowsPerItem());
+      }
     }
   }
 
   /**
    * {@code y = x + g ⊙ r o}: a sub-layer's answer o, normed and gated, joins the stream.
    *
+   * @param y may be x itself
    * @param r written: 1/rms of each row of o, [rows]
    */
   public static void join(Layout l, Floats x, Floats o, Floats g, Floats y, Floats r) {
@@ -94,26 +120,26 @@ public final class Norms {
     l.requireFactor(g);
     Fused.requireFloat32(r, l.rows());
     int dim = l.dim();
-    int stride = l.stride(g);
-    Window xs = Window.on(x, dim);
-    Window os = Window.on(o, dim);
-    Window ys = Window.on(y, dim);
-    for (int row = 0; row < l.rows(); row++) {
-      int oAt = os.read(row * dim, dim);
-      float s = 1 / squareRow(os.memory, oAt, dim, l.eps());
-      r.bytes().putFloat(row * Float.BYTES, s);
-      joinRow(
-          xs.memory,
-          xs.read(row * dim, dim),
-          os.memory,
-          oAt,
-          s,
-          g.memory(),
-          row / l.rowsPerItem() * stride,
-          ys.memory,
-          ys.open(row * dim),
-          dim * Float.BYTES);
-      ys.write(row * dim, dim);
+    Window xs = l.pieces(x);
+    Window os = l.pieces(o);
+    Window ys = l.pieces(y);
+    Window gs = Window.on(g, dim);
+    Window rs = Window.on(r, l.rowsPerItem());
+    float[] lanes = Lanes.room();
+    for (int item = 0; item < l.items(); item++) {
+      l.read(gs, g, item);
+      for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
+        int count = l.together(row);
+        xs.read(l.place(item, row), count * dim);
+        os.read(l.place(item, row), count * dim);
+        for (int i = 0; i < count; i++) {
+          float s = 1 / rmsRow(os.floats, i * dim, dim, l.eps(), lanes);
+          rs.floats[row + i] = s;
+          joinRow(xs.floats, os.floats, i * dim, s, gs.floats, ys.floats, dim);
+        }
+        ys.write(l.place(item, row), count * dim);
+      }
+      rs.write(item * l.rowsPerItem(), l.rowsPerItem());
     }
   }
 
@@ -135,129 +161,101 @@ public final class Norms {
     Fused.requireFloat32(r, l.rows());
     Fused.requireFloat32(df, (long) l.items() * l.dim());
     int dim = l.dim();
-    int width = dim * Float.BYTES;
-    int stride = l.stride(f);
-    Window xs = Window.on(x, dim);
-    Window dys = Window.on(dy, dim);
-    Window dxs = Window.on(dx, dim);
-    for (int row = 0; row < l.rows(); row++) {
-      int item = row / l.rowsPerItem();
-      int fAt = item * stride;
-      int xAt = xs.read(row * dim, dim);
-      int dyAt = dys.read(row * dim, dim);
-      int dxAt = add ? dxs.read(row * dim, dim) : dxs.open(row * dim);
-      float s = r.bytes().getFloat(row * Float.BYTES);
-      float dot =
-          dotRow(
-              xs.memory,
-              xAt,
-              dys.memory,
-              dyAt,
-              s,
-              f.memory(),
-              fAt,
-              df.memory(),
-              item * width,
-              width);
-      float c = s * s * s * (dot / dim);
-      pullRow(
-          xs.memory, xAt, dys.memory, dyAt, s, c, f.memory(), fAt, dxs.memory, dxAt, add, width);
-      dxs.write(row * dim, dim);
+    Window xs = l.pieces(x);
+    Window dys = l.pieces(dy);
+    Window dxs = l.pieces(dx);
+    Window fs = Window.on(f, dim);
+    Window dfs = Window.on(df, dim);
+    Window rs = Window.on(r, l.rowsPerItem());
+    float[] lanes = Lanes.room();
+    for (int item = 0; item < l.items(); item++) {
+      l.read(fs, f, item);
+      dfs.read(item * dim, dim);
+      rs.read(item * l.rowsPerItem(), l.rowsPerItem());
+      for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
+        int count = l.together(row);
+        int place = l.place(item, row);
+        xs.read(place, count * dim);
+        dys.read(place, count * dim);
+        if (add) {
+          dxs.read(place, count * dim);
+        }
+        for (int i = 0; i < count; i++) {
+          float s = rs.floats[row + i];
+          float dot = dotRow(xs.floats, dys.floats, i * dim, s, fs.floats, dfs.floats, dim, lanes);
+          float c = s * s * s * (dot / dim);
+          if (add) {
+            addRow(xs.floats, dys.floats, i * dim, s, c, fs.floats, dxs.floats, dim);
+          } else {
+            pullRow(xs.floats, dys.floats, i * dim, s, c, fs.floats, dxs.floats, dim);
+          }
+        }
+        dxs.write(place, count * dim);
+      }
+      dfs.write(item * dim, dim);
     }
   }
 
-  static float squareRow(Object x, int at, int dim, float eps) {
+  /** √(mean(x²) + ε) of the numbers from {@code at} on. */
+  static float rmsRow(float[] x, int at, int dim, float eps, float[] lanes) {
     FloatVector a = Lanes.zero();
     FloatVector b = Lanes.zero();
-    int end = at + dim * Float.BYTES;
-    int i = at;
-    for (; i + Lanes.STEP < end; i += 2 * Lanes.STEP) {
-      FloatVector v = Lanes.load(x, i);
-      FloatVector w = Lanes.load(x, i + Lanes.STEP);
+    int pairs = dim / (2 * Lanes.WIDTH) * (2 * Lanes.WIDTH);
+    for (int i = 0; i < pairs; i += 2 * Lanes.WIDTH) {
+      FloatVector v = Lanes.load(x, at + i);
+      FloatVector w = Lanes.load(x, at + i + Lanes.WIDTH);
       a = v.fma(v, a);
       b = w.fma(w, b);
     }
-    if (i < end) {
-      FloatVector v = Lanes.load(x, i);
+    if (pairs < dim) {
+      FloatVector v = Lanes.load(x, at + pairs);
       a = v.fma(v, a);
     }
-    return (float) Math.sqrt(Lanes.sum(a.add(b)) / dim + eps);
+    return (float) Math.sqrt(Lanes.sum(a.add(b), lanes) / dim + eps);
   }
 
-  private static void scaleRow(
-      Object x, int at, float s, Object f, int fAt, Object y, int yAt, int width) {
-    int toF = fAt - at;
-    int toY = yAt - at;
-    for (int i = at; i < at + width; i += Lanes.STEP) {
-      Lanes.store(Lanes.load(x, i).mul(s).mul(Lanes.load(f, i + toF)), y, i + toY);
+  private static void scaleRow(float[] x, int at, float s, float[] f, float[] y, int dim) {
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      Lanes.store(Lanes.load(x, at + i).mul(s).mul(Lanes.load(f, i)), y, at + i);
     }
   }
 
   private static void joinRow(
-      Object x,
-      int xAt,
-      Object o,
-      int oAt,
-      float s,
-      Object g,
-      int gAt,
-      Object y,
-      int yAt,
-      int width) {
-    int toO = oAt - xAt;
-    int toG = gAt - xAt;
-    int toY = yAt - xAt;
-    for (int i = xAt; i < xAt + width; i += Lanes.STEP) {
-      FloatVector gated = Lanes.load(o, i + toO).mul(s);
-      Lanes.store(gated.fma(Lanes.load(g, i + toG), Lanes.load(x, i)), y, i + toY);
+      float[] x, float[] o, int at, float s, float[] g, float[] y, int dim) {
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      FloatVector normed = Lanes.load(o, at + i).mul(s);
+      Lanes.store(normed.fma(Lanes.load(g, i), Lanes.load(x, at + i)), y, at + i);
     }
   }
 
   /** Σ f ⊙ dy ⊙ x over a row; df += r x ⊙ dy on the way. */
   private static float dotRow(
-      Object x,
-      int xAt,
-      Object dy,
-      int dyAt,
-      float s,
-      Object f,
-      int fAt,
-      Object df,
-      int dfAt,
-      int width) {
+      float[] x, float[] dy, int at, float s, float[] f, float[] df, int dim, float[] lanes) {
     FloatVector sum = Lanes.zero();
-    int toDy = dyAt - xAt;
-    int toF = fAt - xAt;
-    int toDf = dfAt - xAt;
-    for (int i = xAt; i < xAt + width; i += Lanes.STEP) {
-      FloatVector product = Lanes.load(x, i).mul(Lanes.load(dy, i + toDy));
-      sum = product.fma(Lanes.load(f, i + toF), sum);
-      Lanes.store(product.mul(s).add(Lanes.load(df, i + toDf)), df, i + toDf);
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, at + i));
+      sum = product.fma(Lanes.load(f, i), sum);
+      Lanes.store(product.mul(s).add(Lanes.load(df, i)), df, i);
     }
-    return Lanes.sum(sum);
+    return Lanes.sum(sum, lanes);
   }
 
-  /** dx (+)= r f ⊙ dy − c x. */
+  /** dx = r f ⊙ dy − c x. */
   private static void pullRow(
-      Object x,
-      int xAt,
-      Object dy,
-      int dyAt,
-      float s,
-      float c,
-      Object f,
-      int fAt,
-      Object dx,
-      int dxAt,
-      boolean add,
-      int width) {
-    int toDy = dyAt - xAt;
-    int toF = fAt - xAt;
-    int toDx = dxAt - xAt;
-    for (int i = xAt; i < xAt + width; i += Lanes.STEP) {
-      FloatVector e = Lanes.load(dy, i + toDy).mul(Lanes.load(f, i + toF)).mul(s);
-      FloatVector v = e.sub(Lanes.load(x, i).mul(c));
-      Lanes.store(add ? v.add(Lanes.load(dx, i + toDx)) : v, dx, i + toDx);
+      float[] x, float[] dy, int at, float s, float c, float[] f, float[] dx, int dim) {
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, i)).mul(s);
+      Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
+    }
+  }
+
+  /** dx += r f ⊙ dy − c x. */
+  private static void addRow(
+      float[] x, float[] dy, int at, float s, float c, float[] f, float[] dx, int dim) {
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, i)).mul(s);
+      FloatVector v = e.sub(Lanes.load(x, at + i).mul(c));
+      Lanes.store(v.add(Lanes.load(dx, at + i)), dx, at + i);
     }
   }
 }

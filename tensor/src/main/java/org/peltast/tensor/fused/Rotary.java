@@ -9,6 +9,9 @@ import org.peltast.tensor.Floats;
  * heads, in one pass.
  */
 public final class Rotary {
+  /** Numbers of a head that are looked at together. */
+  private static final int PIECE = 1024;
+
   private Rotary() {}
 
   /**
@@ -25,25 +28,76 @@ public final class Rotary {
       return items * rowsPerItem * heads * headDim;
     }
 
+    int dim() {
+      return heads * headDim;
+    }
+
+    /** Rows a piece. */
+    int step() {
+      return Math.max(1, PIECE / headDim);
+    }
+
+    /** How many rows from this one on are a piece of their item. */
+    int together(int row) {
+      return Math.min(step(), rowsPerItem - row);
+    }
+
+    /** A piece of a matrix: rows of all heads, or the rows of each head. */
+    Window pieces(Floats matrix) {
+      return Window.on(matrix, step() * dim());
+    }
+
     /** The first number of a head's row in [items, H, S, D]. */
     int byHead(int item, int row, int head) {
-      return (((item * heads + head) * rowsPerItem) + row) * headDim;
+      return ((item * heads + head) * rowsPerItem + row) * headDim;
     }
 
     /** The first number of a row in [items · S, H · D]. */
     int byRow(int item, int row) {
-      return (item * rowsPerItem + row) * heads * headDim;
-    }
-
-    /** The first byte of a row's angles. */
-    int angles(Floats turns, int item, int row) {
-      boolean shared = turns.count() == rowsPerItem * headDim;
-      return ((shared ? 0 : item * rowsPerItem) + row) * headDim * Float.BYTES;
+      return (item * rowsPerItem + row) * dim();
     }
 
     void requireTurns(Floats turns) {
-      boolean shared = turns.count() == rowsPerItem * headDim;
-      Fused.requireFloat32(turns, (shared ? 1L : items) * rowsPerItem * headDim);
+      Fused.requireFloat32(turns, (isShared(turns) ? 1L : items) * rowsPerItem * headDim);
+    }
+
+    private boolean isShared(Floats turns) {
+      return turns.count() == rowsPerItem * headDim;
+    }
+  }
+
+  /**
+   * The angles of some rows: (cos, cos) and (−sin, sin) for each pair of channels, which all heads
+   * are turned by.
+   */
+  private static final class Angles {
+    final float[] cos;
+    final float[] sin;
+    private final Layout layout;
+    private final boolean shared;
+    private final Window turns;
+
+    Angles(Layout l, Floats turns) {
+      this.layout = l;
+      this.shared = l.isShared(turns);
+      this.turns = Window.on(turns, l.step() * l.headDim());
+      this.cos = new float[l.step() * l.headDim()];
+      this.sin = new float[cos.length];
+    }
+
+    void read(int item, int row) {
+      int before = shared ? 0 : item * layout.rowsPerItem();
+      int count = layout.together(row) * layout.headDim();
+      turns.read((before + row) * layout.headDim(), count);
+      spreadRow(turns.floats, cos, sin, count);
+    }
+
+    private static void spreadRow(float[] turns, float[] cos, float[] sin, int count) {
+      for (int i = 0; i < count; i += Lanes.WIDTH) {
+        FloatVector t = Lanes.load(turns, i);
+        Lanes.store(Lanes.firsts(t), cos, i);
+        Lanes.store(Lanes.signedSeconds(t), sin, i);
+      }
     }
   }
 
@@ -61,48 +115,50 @@ public final class Rotary {
     Fused.requireFloat32(f, l.headDim());
     l.requireTurns(turns);
     int dim = l.headDim();
-    int width = dim * Float.BYTES;
-    Window xs = Window.on(x, l.heads() * dim);
-    Window ys = Window.on(y, dim);
+    Window xs = l.pieces(x);
+    Window ys = l.pieces(y);
+    Angles angles = new Angles(l, turns);
+    Window fs = Window.on(f, dim);
+    fs.read(0, dim);
+    float[] lanes = Lanes.room();
     for (int item = 0; item < l.items(); item++) {
-      for (int row = 0; row < l.rowsPerItem(); row++) {
-        int angles = l.angles(turns, item, row);
-        int xAt = xs.read(l.byRow(item, row), l.heads() * dim);
-        for (int head = 0; head < l.heads(); head++, xAt += width) {
-          int place = l.byHead(item, row, head);
-          float r = 1 / Norms.squareRow(xs.memory, xAt, dim, l.eps());
-          turnRow(
-              xs.memory,
-              xAt,
-              r,
-              f.memory(),
-              turns.memory(),
-              angles,
-              ys.memory,
-              ys.open(place),
-              width);
-          ys.write(place, dim);
+      for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
+        int count = l.together(row);
+        xs.read(l.byRow(item, row), count * l.dim());
+        angles.read(item, row);
+        for (int head = 0; head < l.heads(); head++) {
+          for (int i = 0; i < count; i++) {
+            int at = i * l.dim() + head * dim;
+            float r = 1 / Norms.rmsRow(xs.floats, at, dim, l.eps(), lanes);
+            int to = (head * count + i) * dim;
+            normRow(xs.floats, at, r, fs.floats, ys.floats, to, dim);
+            turnRow(ys.floats, to, angles.cos, angles.sin, i * dim, dim);
+          }
+          ys.write(l.byHead(item, row, head), head * count * dim, count * dim);
         }
       }
     }
   }
 
+  private static void normRow(float[] x, int at, float r, float[] f, float[] y, int to, int dim) {
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      Lanes.store(Lanes.load(x, at + i).mul(r).mul(Lanes.load(f, i)), y, to + i);
+    }
+  }
+
   /** (a, b) → (a cos − b sin, a sin + b cos). */
-  private static void turnRow(
-      Object x, int at, float r, Object f, Object turns, int angles, Object y, int yAt, int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      FloatVector n = Lanes.load(x, at + i).mul(r).mul(Lanes.load(f, i));
-      FloatVector t = Lanes.load(turns, angles + i);
-      FloatVector cos = t.rearrange(Lanes.FIRST);
-      FloatVector sin = t.rearrange(Lanes.SECOND).mul(Lanes.SIGNS);
-      Lanes.store(n.mul(cos).add(n.rearrange(Lanes.OTHER).mul(sin)), y, yAt + i);
+  private static void turnRow(float[] y, int at, float[] cos, float[] sin, int turn, int dim) {
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      FloatVector v = Lanes.load(y, at + i);
+      FloatVector across = Lanes.swapped(v).mul(Lanes.load(sin, turn + i));
+      Lanes.store(v.mul(Lanes.load(cos, turn + i)).add(across), y, at + i);
     }
   }
 
   /**
    * The gradient of {@link #forward}: turns back, then as {@link Norms#backward}.
    *
-   * @param dy [items, H, S, D], in either dtype; used up
+   * @param dy [items, H, S, D], in either dtype
    * @param dx [items · S, H · D], in either dtype
    * @param df float32 [D], added to
    */
@@ -115,65 +171,73 @@ public final class Rotary {
     Fused.requireFloat32(df, l.headDim());
     l.requireTurns(turns);
     int dim = l.headDim();
-    int width = dim * Float.BYTES;
-    Window xs = Window.on(x, l.heads() * dim);
-    Window dys = Window.on(dy, dim);
-    Window dxs = Window.on(dx, l.heads() * dim);
+    Window xs = l.pieces(x);
+    Window dys = l.pieces(dy);
+    Window dxs = l.pieces(dx);
+    Angles angles = new Angles(l, turns);
+    Window fs = Window.on(f, dim);
+    Window dfs = Window.on(df, dim);
+    fs.read(0, dim);
+    dfs.read(0, dim);
+    float[] lanes = Lanes.room();
     for (int item = 0; item < l.items(); item++) {
-      for (int row = 0; row < l.rowsPerItem(); row++) {
-        int angles = l.angles(turns, item, row);
-        int place = l.byRow(item, row);
-        int xAt = xs.read(place, l.heads() * dim);
-        int dxAt = dxs.open(place);
-        for (int head = 0; head < l.heads(); head++, xAt += width, dxAt += width) {
-          int dyAt = dys.read(l.byHead(item, row, head), dim);
-          float r = 1 / Norms.squareRow(xs.memory, xAt, dim, l.eps());
-          turnBackRow(dys.memory, dyAt, turns.memory(), angles, width);
-          float mean =
-              dotRow(xs.memory, xAt, dys.memory, dyAt, r, f.memory(), df.memory(), width) / dim;
-          float c = r * r * r * mean;
-          pullRow(xs.memory, xAt, dxs.memory, dxAt, dys.memory, dyAt, r, c, f.memory(), width);
+      for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
+        int count = l.together(row);
+        xs.read(l.byRow(item, row), count * l.dim());
+        angles.read(item, row);
+        for (int head = 0; head < l.heads(); head++) {
+          dys.read(l.byHead(item, row, head), head * count * dim, count * dim);
         }
-        dxs.write(place, l.heads() * dim);
+        for (int i = 0; i < count; i++) {
+          for (int head = 0; head < l.heads(); head++) {
+            int at = i * l.dim() + head * dim;
+            int from = (head * count + i) * dim;
+            float r = 1 / Norms.rmsRow(xs.floats, at, dim, l.eps(), lanes);
+            turnBackRow(dys.floats, from, angles.cos, angles.sin, i * dim, dim);
+            float dot =
+                dotRow(xs.floats, at, dys.floats, from, r, fs.floats, dfs.floats, dim, lanes);
+            float c = r * r * r * (dot / dim);
+            pullRow(xs.floats, at, dys.floats, from, r, c, fs.floats, dxs.floats, dim);
+          }
+        }
+        dxs.write(l.byRow(item, row), count * l.dim());
       }
     }
+    dfs.write(0, dim);
   }
 
-  private static void turnBackRow(Object dy, int at, Object turns, int angles, int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
+  private static void turnBackRow(float[] dy, int at, float[] cos, float[] sin, int turn, int dim) {
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
       FloatVector g = Lanes.load(dy, at + i);
-      FloatVector t = Lanes.load(turns, angles + i);
-      FloatVector cos = t.rearrange(Lanes.FIRST);
-      FloatVector sin = t.rearrange(Lanes.SECOND).mul(Lanes.SIGNS);
-      Lanes.store(g.mul(cos).sub(g.rearrange(Lanes.OTHER).mul(sin)), dy, at + i);
+      FloatVector across = Lanes.swapped(g).mul(Lanes.load(sin, turn + i));
+      Lanes.store(g.mul(Lanes.load(cos, turn + i)).sub(across), dy, at + i);
     }
   }
 
   private static float dotRow(
-      Object x, int at, Object g, int gAt, float r, Object f, Object df, int width) {
+      float[] x,
+      int at,
+      float[] g,
+      int from,
+      float r,
+      float[] f,
+      float[] df,
+      int dim,
+      float[] lanes) {
     FloatVector sum = Lanes.zero();
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(g, gAt + i));
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(g, from + i));
       sum = product.fma(Lanes.load(f, i), sum);
       Lanes.store(product.mul(r).add(Lanes.load(df, i)), df, i);
     }
-    return Lanes.sum(sum);
+    return Lanes.sum(sum, lanes);
   }
 
   private static void pullRow(
-      Object x,
-      int at,
-      Object dx,
-      int dxAt,
-      Object g,
-      int gAt,
-      float r,
-      float c,
-      Object f,
-      int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      FloatVector e = Lanes.load(g, gAt + i).mul(Lanes.load(f, i)).mul(r);
-      Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, dxAt + i);
+      float[] x, int at, float[] g, int from, float r, float c, float[] f, float[] dx, int dim) {
+    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+      FloatVector e = Lanes.load(g, from + i).mul(Lanes.load(f, i)).mul(r);
+      Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
     }
   }
 }

@@ -6,6 +6,9 @@ import org.peltast.tensor.Floats;
 
 /** Softmax over the rows of attention's scores, in place. */
 public final class Softmax {
+  /** Numbers that are looked at together. */
+  private static final int PIECE = 1024;
+
   private Softmax() {}
 
   /**
@@ -18,22 +21,33 @@ public final class Softmax {
    *     nothing
    */
   public static void forward(Floats p, int items, int keys, @Nullable Floats mask) {
-    int rows = rows(p, keys);
+    int rows = rows(p, keys) / items; // of an item
     if (mask != null) {
       Fused.requireFloat32(mask, (long) items * keys);
     }
-    int width = keys * Float.BYTES;
-    int rowsPerItem = rows / items;
-    Window ps = Window.on(p, keys);
-    for (int row = 0; row < rows; row++) {
-      int at = ps.read(row * keys, keys);
-      if (mask != null) {
-        addRow(ps.memory, at, mask.memory(), row / rowsPerItem * width, width);
+    int step = step(keys);
+    Window ps = Window.on(p, step * keys);
+    @Nullable Window masks = mask == null ? null : Window.on(mask, keys);
+    float[] lanes = Lanes.room();
+    for (int item = 0; item < items; item++) {
+      if (masks != null) {
+        masks.read(item * keys, keys);
       }
-      float max = maxRow(ps.memory, at, width);
-      float sum = exponentialRow(ps.memory, at, max, width);
-      scaleRow(ps.memory, at, 1 / sum + 0 * max, width); // a maximum that is no number stays none
-      ps.write(row * keys, keys);
+      for (int row = 0; row < rows; row += step) {
+        int first = (item * rows + row) * keys;
+        int count = Math.min(step, rows - row) * keys;
+        ps.read(first, count);
+        for (int at = 0; at < count; at += keys) {
+          if (masks != null) {
+            addRow(ps.floats, at, masks.floats, keys);
+          }
+          float max = maxRow(ps.floats, at, keys, lanes);
+          float sum = exponentialRow(ps.floats, at, max, keys, lanes);
+          // A maximum that is no number stays none.
+          scaleRow(ps.floats, at, 1 / sum + 0 * max, keys);
+        }
+        ps.write(first, count);
+      }
     }
   }
 
@@ -47,15 +61,19 @@ public final class Softmax {
   public static void backward(Floats p, int keys, Floats dp) {
     int rows = rows(p, keys);
     Fused.require(dp, p.count());
-    int width = keys * Float.BYTES;
-    Window ps = Window.on(p, keys);
-    Window dps = Window.on(dp, keys);
-    for (int row = 0; row < rows; row++) {
-      int at = ps.read(row * keys, keys);
-      int dpAt = dps.read(row * keys, keys);
-      float dot = dotRow(ps.memory, at, dps.memory, dpAt, width);
-      pullRow(ps.memory, at, dps.memory, dpAt, dot, width);
-      dps.write(row * keys, keys);
+    int step = step(keys);
+    Window ps = Window.on(p, step * keys);
+    Window dps = Window.on(dp, step * keys);
+    float[] lanes = Lanes.room();
+    for (int row = 0; row < rows; row += step) {
+      int count = Math.min(step, rows - row) * keys;
+      ps.read(row * keys, count);
+      dps.read(row * keys, count);
+      for (int at = 0; at < count; at += keys) {
+        float dot = dotRow(ps.floats, dps.floats, at, keys, lanes);
+        pullRow(ps.floats, dps.floats, at, dot, keys);
+      }
+      dps.write(row * keys, count);
     }
   }
 
@@ -66,47 +84,53 @@ public final class Softmax {
     return p.count() / keys;
   }
 
-  private static void addRow(Object p, int at, Object mask, int maskAt, int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      Lanes.store(Lanes.load(p, at + i).add(Lanes.load(mask, maskAt + i)), p, at + i);
+  /** Rows a piece. */
+  private static int step(int keys) {
+    return Math.max(1, PIECE / keys);
+  }
+
+  private static void addRow(float[] p, int at, float[] mask, int keys) {
+    for (int i = 0; i < keys; i += Lanes.WIDTH) {
+      Lanes.store(Lanes.load(p, at + i).add(Lanes.load(mask, i)), p, at + i);
     }
   }
 
-  private static float maxRow(Object p, int at, int width) {
+  private static float maxRow(float[] p, int at, int keys, float[] lanes) {
     FloatVector max = Lanes.load(p, at);
-    for (int i = Lanes.STEP; i < width; i += Lanes.STEP) {
+    for (int i = Lanes.WIDTH; i < keys; i += Lanes.WIDTH) {
       max = Lanes.larger(max, Lanes.load(p, at + i));
     }
-    return Lanes.max(max);
+    return Lanes.max(max, lanes);
   }
 
-  private static float exponentialRow(Object p, int at, float max, int width) {
+  private static float exponentialRow(float[] p, int at, float max, int keys, float[] lanes) {
     FloatVector sum = Lanes.zero();
-    for (int i = 0; i < width; i += Lanes.STEP) {
+    for (int i = 0; i < keys; i += Lanes.WIDTH) {
       FloatVector e = Lanes.exp(Lanes.load(p, at + i).sub(max));
       Lanes.store(e, p, at + i);
       sum = sum.add(e);
     }
-    return Lanes.sum(sum);
+    return Lanes.sum(sum, lanes);
   }
 
-  private static void scaleRow(Object p, int at, float factor, int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
+  private static void scaleRow(float[] p, int at, float factor, int keys) {
+    for (int i = 0; i < keys; i += Lanes.WIDTH) {
       Lanes.store(Lanes.load(p, at + i).mul(factor), p, at + i);
     }
   }
 
-  private static float dotRow(Object p, int at, Object dp, int dpAt, int width) {
+  private static float dotRow(float[] p, float[] dp, int at, int keys, float[] lanes) {
     FloatVector sum = Lanes.zero();
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      sum = Lanes.load(p, at + i).fma(Lanes.load(dp, dpAt + i), sum);
+    for (int i = 0; i < keys; i += Lanes.WIDTH) {
+      sum = Lanes.load(p, at + i).fma(Lanes.load(dp, at + i), sum);
     }
-    return Lanes.sum(sum);
+    return Lanes.sum(sum, lanes);
   }
 
-  private static void pullRow(Object p, int at, Object dp, int dpAt, float dot, int width) {
-    for (int i = 0; i < width; i += Lanes.STEP) {
-      Lanes.store(Lanes.load(p, at + i).mul(Lanes.load(dp, dpAt + i).sub(dot)), dp, dpAt + i);
+  private static void pullRow(float[] p, float[] dp, int at, float dot, int keys) {
+    for (int i = 0; i < keys; i += Lanes.WIDTH) {
+      FloatVector pulled = Lanes.load(dp, at + i).sub(dot);
+      Lanes.store(Lanes.load(p, at + i).mul(pulled), dp, at + i);
     }
   }
 }

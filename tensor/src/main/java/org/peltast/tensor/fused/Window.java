@@ -1,29 +1,33 @@
 package org.peltast.tensor.fused;
 
-import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Floats;
 
 /**
- * Kept memory as the loops over rows see it: as float32, whatever it holds. Through a window on
- * float32 memory they see the memory itself. A window on bfloat16 shows a copy of one row, which
- * lies in the nearest cache and is rounded back when it is {@link #write written}; so what a kernel
- * computes between reading and writing is float32 either way, and each loop is written once.
+ * Kept memory as the loops over rows see it: a piece at a time, copied into an array of Java's in
+ * the nearest cache, and put back from there when it is {@link #write written}. Bfloat16 is widened
+ * and rounded on the way, so what a kernel computes in between is float32 whatever the memory
+ * holds, and each loop is written once.
+ *
+ * <p>Arrays, because the compilers know all about them: loops over memory outside of Java's own
+ * check each access and order it after all others, which takes longer than to copy it.
  *
  * <p>A kernel has at most {@link #SPARE} windows open, each from its call to its return.
  */
 final class Window {
   private static final int SPARE = 8;
-  private static final ThreadLocal<Spare> COPIES = ThreadLocal.withInitial(Spare::new);
+  private static final ThreadLocal<Spare> ARRAYS = ThreadLocal.withInitial(Spare::new);
 
   /** What the loops read and write. */
-  final Object memory;
+  final float[] floats;
 
-  private final @Nullable Object behind; // bfloat16; null where the memory itself is seen
+  private final Floats memory;
+  private final short[] rounded; // bfloat16 on its way; empty where there is none
 
-  private Window(Object memory, @Nullable Object behind) {
+  private Window(Floats memory, float[] floats, short[] rounded) {
     this.memory = memory;
-    this.behind = behind;
+    this.floats = floats;
+    this.rounded = rounded;
   }
 
   /**
@@ -31,64 +35,73 @@ final class Window {
    *
    * @param longest how many numbers at most are seen at a time
    */
-  static Window on(Floats all, int longest) {
-    return all.dtype() == DType.FLOAT32
-        ? new Window(all.memory(), null)
-        : new Window(COPIES.get().next(longest).memory(), all.memory());
+  static Window on(Floats memory, int longest) {
+    return ARRAYS.get().next(memory, longest);
+  }
+
+  /** Shows some numbers at the array's beginning. */
+  void read(int first, int count) {
+    read(first, 0, count);
   }
 
   /**
    * Shows some numbers.
    *
    * @param first the number of the first
-   * @param count a multiple of the vector's length
-   * @return the byte in {@link #memory} where they begin
+   * @param at the place in the array where they begin
+   * @param count a multiple of the vector's length if they are bfloat16
    */
-  int read(int first, int count) {
-    if (behind == null) {
-      return first * Float.BYTES;
+  void read(int first, int at, int count) {
+    if (memory.dtype() == DType.FLOAT32) {
+      memory.get(first, floats, at, count);
+    } else {
+      memory.get(first, rounded, at, count);
+      widenRow(rounded, floats, at, count);
     }
-    widenRow(behind, first * Short.BYTES, memory, count * Short.BYTES);
-    return 0;
   }
 
-  /** The byte where some numbers begin of which all will be overwritten. */
-  int open(int first) {
-    return behind == null ? first * Float.BYTES : 0;
-  }
-
-  /** Puts back what was read or opened and has changed since. */
+  /** Puts back what is at the array's beginning. */
   void write(int first, int count) {
-    if (behind != null) {
-      narrowRow(memory, behind, first * Short.BYTES, count * Short.BYTES);
+    write(first, 0, count);
+  }
+
+  /** The opposite of {@link #read(int, int, int)}. */
+  void write(int first, int at, int count) {
+    if (memory.dtype() == DType.FLOAT32) {
+      memory.put(first, floats, at, count);
+    } else {
+      narrowRow(floats, rounded, at, count);
+      memory.put(first, rounded, at, count);
     }
   }
 
-  private static void widenRow(Object from, int at, Object to, int width) {
-    for (int i = at; i < at + width; i += Lanes.STEP / 2) {
-      Lanes.store(Lanes.widen(from, i), to, 2 * (i - at));
+  private static void widenRow(short[] from, float[] to, int at, int count) {
+    for (int i = at; i < at + count; i += Lanes.WIDTH) {
+      Lanes.store(Lanes.widen(from, i), to, i);
     }
   }
 
-  private static void narrowRow(Object from, Object to, int at, int width) {
-    for (int i = at; i < at + width; i += Lanes.STEP / 2) {
-      Lanes.narrow(Lanes.load(from, 2 * (i - at)), to, i);
+  private static void narrowRow(float[] from, short[] to, int at, int count) {
+    for (int i = at; i < at + count; i += Lanes.WIDTH) {
+      Lanes.narrow(Lanes.load(from, i), to, i);
     }
   }
 
-  /** A thread's memory for copies, taken in turns. */
+  /** A thread's arrays, taken in turns. */
   private static final class Spare {
-    private final @Nullable Floats[] copies = new @Nullable Floats[SPARE];
+    private final float[][] floats = new float[SPARE][0];
+    private final short[][] rounded = new short[SPARE][0];
     private int turn;
 
-    Floats next(int longest) {
+    Window next(Floats memory, int longest) {
       turn = (turn + 1) % SPARE;
-      Floats known = copies[turn];
-      if (known == null || known.count() < longest) {
-        known = Floats.allocate(longest);
-        copies[turn] = known;
+      if (floats[turn].length < longest) {
+        floats[turn] = new float[longest];
       }
-      return known;
+      if (memory.dtype() != DType.FLOAT32 && rounded[turn].length < longest) {
+        rounded[turn] = new short[longest];
+      }
+      return new Window(memory, floats[turn], rounded[turn]);
     }
   }
 }

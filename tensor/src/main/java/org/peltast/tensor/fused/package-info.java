@@ -11,9 +11,9 @@
  * checked before anything is read. Results do not depend on what the JVM has compiled when.
  *
  * <p>Rows are float32 or bfloat16, each matrix as its memory says; factors, their gradients and
- * statistics are float32. Kernels compute in float32: {@code Window} shows their loops a row of
- * bfloat16 as float32 numbers in the nearest cache, and rounds back what they changed. So there is
- * one loop for both, for which float32 memory is seen directly and costs nothing more.
+ * statistics are float32. Kernels compute in float32: {@code Window} shows their loops a few rows
+ * as float32 numbers in an array in the nearest cache, and puts back what they changed. So there is
+ * one loop for both.
  *
  * <p>The loops over a row are methods called {@code …Row}, to be compiled one by one: the second
  * compiler gives up inlining after so many nodes and puts vectors in objects then. So nothing but
@@ -21,9 +21,7 @@
  * -XX:CompileCommand=dontinline,org.peltast.tensor.fused.*::*Row}; without it the kernels take up
  * to twice the time.
  *
- * <p>Vectors are loaded from byte buffers in Java 17 and 18 and from memory segments in later ones,
- * which took the first away ({@link org.peltast.tensor.Floats#memory}); {@code Lanes} alone knows
- * of it. Tried on Java 17 and 25, where results are the same bits.
+ * <p>Tried on Java 17 and 25, where results are the same bits.
  *
  * <p>They know nothing of gradients' bookkeeping: {@link org.peltast.tensor.CustomGradient} does.
  */
