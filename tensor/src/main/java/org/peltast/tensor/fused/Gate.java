@@ -21,12 +21,12 @@ public final class Gate {
       int count = Math.min(PIECE, u.count() - at);
       us.read(at, count);
       vs.read(at, count);
-      forwardRow(us.floats, vs.floats, ys.floats, count);
+      forwardRows(us.floats, vs.floats, ys.floats, count);
       ys.write(at, count);
     }
   }
 
-  private static void forwardRow(float[] u, float[] v, float[] y, int count) {
+  private static void forwardRows(float[] u, float[] v, float[] y, int count) {
     for (int i = 0; i < count; i += Lanes.WIDTH) {
       FloatVector a = Lanes.load(u, i);
       Lanes.store(a.mul(sigmoid(a)).mul(Lanes.load(v, i)), y, i);
@@ -52,8 +52,8 @@ public final class Gate {
       us.read(at, count);
       vs.read(at, count);
       dys.read(at, count);
-      siluRow(us.floats, silus, count);
-      pullRow(us.floats, vs.floats, dys.floats, silus, count);
+      siluRows(us.floats, silus, count);
+      pullRows(us.floats, vs.floats, dys.floats, silus, count);
       us.write(at, count);
       vs.write(at, count);
       dys.write(at, count);
@@ -61,7 +61,7 @@ public final class Gate {
   }
 
   /** silu(u), and its derivative in u's place. */
-  private static void siluRow(float[] u, float[] silus, int count) {
+  private static void siluRows(float[] u, float[] silus, int count) {
     for (int i = 0; i < count; i += Lanes.WIDTH) {
       FloatVector a = Lanes.load(u, i);
       FloatVector sigmoid = sigmoid(a);
@@ -72,7 +72,7 @@ public final class Gate {
   }
 
   /** dv and y in their places; du in that of the derivative. */
-  private static void pullRow(float[] slope, float[] v, float[] dy, float[] silus, int count) {
+  private static void pullRows(float[] slope, float[] v, float[] dy, float[] silus, int count) {
     for (int i = 0; i < count; i += Lanes.WIDTH) {
       FloatVector b = Lanes.load(v, i);
       FloatVector g = Lanes.load(dy, i);

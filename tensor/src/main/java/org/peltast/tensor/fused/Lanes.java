@@ -111,18 +111,23 @@ final class Lanes {
     return FloatVector.zero(SPECIES);
   }
 
-  /** What {@link #sum} and {@link #max} need room for: one for each user. */
-  static float[] room() {
-    return new float[WIDTH];
+  /** Room for a vector of each of so many rows. */
+  static float[] room(int rows) {
+    return new float[rows * WIDTH];
   }
 
   /**
-   * Σ over lanes, always in the same order: halves on halves, until one is left. Number by number,
-   * since the JDK checks a shuffle whenever it is used.
+   * Σ over the lanes of each row's vector, always in the same order: halves on halves, until one is
+   * left. Number by number, since the JDK checks a shuffle whenever it is used.
+   *
+   * @param room the vectors, on return the sums
    */
-  static float sum(FloatVector v, float[] room) {
-    v.intoArray(room, 0);
-    return (column(room, 0) + column(room, 2)) + (column(room, 1) + column(room, 3));
+  static void sumRows(float[] room, int rows) {
+    for (int i = 0; i < rows; i++) {
+      int at = i * WIDTH;
+      room[i] =
+          (column(room, at) + column(room, at + 2)) + (column(room, at + 1) + column(room, at + 3));
+    }
   }
 
   /** Every fourth lane from one on. */
@@ -130,14 +135,16 @@ final class Lanes {
     return WIDTH == 16 ? (l[i] + l[i + 8]) + (l[i + 4] + l[i + 12]) : l[i] + l[i + 4];
   }
 
-  /** The largest lane. */
-  static float max(FloatVector v, float[] room) {
-    v.intoArray(room, 0);
-    float max = room[0];
-    for (int i = 1; i < WIDTH; i++) {
-      max = room[i] > max ? room[i] : max;
+  /** The largest lane of each row's vector, as {@link #sumRows}. */
+  static void maxRows(float[] room, int rows) {
+    for (int i = 0; i < rows; i++) {
+      float max = room[i * WIDTH];
+      for (int k = 1; k < WIDTH; k++) {
+        float other = room[i * WIDTH + k];
+        max = other > max ? other : max;
+      }
+      room[i] = max;
     }
-    return max;
   }
 
   /** The larger, of numbers. */

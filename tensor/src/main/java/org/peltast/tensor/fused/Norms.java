@@ -88,19 +88,17 @@ public final class Norms {
     Window ys = l.pieces(y);
     Window fs = Window.on(f, dim);
     Window rs = Window.on(r, l.rowsPerItem());
-    float[] lanes = Lanes.room();
+    float[] sums = Lanes.room(l.step());
     for (int item = 0; item < l.items(); item++) {
       l.read(fs, f, item);
       rs.read(item * l.rowsPerItem(), l.rowsPerItem());
       for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
         int count = l.together(row);
         xs.read(l.place(item, row), count * dim);
-        for (int i = 0; i < count; i++) {
-          if (fresh) {
-            rs.floats[row + i] = 1 / rmsRow(xs.floats, i * dim, dim, l.eps(), lanes);
-          }
-          scaleRow(xs.floats, i * dim, rs.floats[row + i], fs.floats, ys.floats, dim);
+        if (fresh) {
+          inverseRms(xs.floats, count, dim, l.eps(), rs.floats, row, sums);
         }
+        scaleRows(xs.floats, count, dim, rs.floats, row, fs.floats, ys.floats);
         ys.write(l.place(item, row), count * dim);
       }
       if (fresh) {
@@ -125,18 +123,15 @@ public final class Norms {
     Window ys = l.pieces(y);
     Window gs = Window.on(g, dim);
     Window rs = Window.on(r, l.rowsPerItem());
-    float[] lanes = Lanes.room();
+    float[] sums = Lanes.room(l.step());
     for (int item = 0; item < l.items(); item++) {
       l.read(gs, g, item);
       for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
         int count = l.together(row);
         xs.read(l.place(item, row), count * dim);
         os.read(l.place(item, row), count * dim);
-        for (int i = 0; i < count; i++) {
-          float s = 1 / rmsRow(os.floats, i * dim, dim, l.eps(), lanes);
-          rs.floats[row + i] = s;
-          joinRow(xs.floats, os.floats, i * dim, s, gs.floats, ys.floats, dim);
-        }
+        inverseRms(os.floats, count, dim, l.eps(), rs.floats, row, sums);
+        joinRows(xs.floats, os.floats, count, dim, rs.floats, row, gs.floats, ys.floats);
         ys.write(l.place(item, row), count * dim);
       }
       rs.write(item * l.rowsPerItem(), l.rowsPerItem());
@@ -167,7 +162,7 @@ public final class Norms {
     Window fs = Window.on(f, dim);
     Window dfs = Window.on(df, dim);
     Window rs = Window.on(r, l.rowsPerItem());
-    float[] lanes = Lanes.room();
+    float[] sums = Lanes.room(l.step());
     for (int item = 0; item < l.items(); item++) {
       l.read(fs, f, item);
       dfs.read(item * dim, dim);
@@ -180,15 +175,12 @@ public final class Norms {
         if (add) {
           dxs.read(place, count * dim);
         }
-        for (int i = 0; i < count; i++) {
-          float s = rs.floats[row + i];
-          float dot = dotRow(xs.floats, dys.floats, i * dim, s, fs.floats, dfs.floats, dim, lanes);
-          float c = s * s * s * (dot / dim);
-          if (add) {
-            addRow(xs.floats, dys.floats, i * dim, s, c, fs.floats, dxs.floats, dim);
-          } else {
-            pullRow(xs.floats, dys.floats, i * dim, s, c, fs.floats, dxs.floats, dim);
-          }
+        dotRows(xs.floats, dys.floats, count, dim, rs.floats, row, fs.floats, dfs.floats, sums);
+        Lanes.sumRows(sums, count);
+        if (add) {
+          addRows(xs.floats, dys.floats, count, dim, rs.floats, row, fs.floats, dxs.floats, sums);
+        } else {
+          pullRows(xs.floats, dys.floats, count, dim, rs.floats, row, fs.floats, dxs.floats, sums);
         }
         dxs.write(place, count * dim);
       }
@@ -196,66 +188,129 @@ public final class Norms {
     }
   }
 
-  /** √(mean(x²) + ε) of the numbers from {@code at} on. */
-  static float rmsRow(float[] x, int at, int dim, float eps, float[] lanes) {
-    FloatVector a = Lanes.zero();
-    FloatVector b = Lanes.zero();
+  /**
+   * 1/√(mean(x²) + ε) of some rows.
+   *
+   * @param r written, from {@code at} on
+   * @param sums room for as many rows
+   */
+  static void inverseRms(float[] x, int rows, int dim, float eps, float[] r, int at, float[] sums) {
+    squareRows(x, rows, dim, sums);
+    Lanes.sumRows(sums, rows);
+    for (int i = 0; i < rows; i++) {
+      r[at + i] = 1 / (float) Math.sqrt(sums[i] / dim + eps);
+    }
+  }
+
+  private static void squareRows(float[] x, int rows, int dim, float[] sums) {
     int pairs = dim / (2 * Lanes.WIDTH) * (2 * Lanes.WIDTH);
-    for (int i = 0; i < pairs; i += 2 * Lanes.WIDTH) {
-      FloatVector v = Lanes.load(x, at + i);
-      FloatVector w = Lanes.load(x, at + i + Lanes.WIDTH);
-      a = v.fma(v, a);
-      b = w.fma(w, b);
-    }
-    if (pairs < dim) {
-      FloatVector v = Lanes.load(x, at + pairs);
-      a = v.fma(v, a);
-    }
-    return (float) Math.sqrt(Lanes.sum(a.add(b), lanes) / dim + eps);
-  }
-
-  private static void scaleRow(float[] x, int at, float s, float[] f, float[] y, int dim) {
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      Lanes.store(Lanes.load(x, at + i).mul(s).mul(Lanes.load(f, i)), y, at + i);
-    }
-  }
-
-  private static void joinRow(
-      float[] x, float[] o, int at, float s, float[] g, float[] y, int dim) {
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      FloatVector normed = Lanes.load(o, at + i).mul(s);
-      Lanes.store(normed.fma(Lanes.load(g, i), Lanes.load(x, at + i)), y, at + i);
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      FloatVector a = Lanes.zero();
+      FloatVector b = Lanes.zero();
+      for (int i = 0; i < pairs; i += 2 * Lanes.WIDTH) {
+        FloatVector v = Lanes.load(x, at + i);
+        FloatVector w = Lanes.load(x, at + i + Lanes.WIDTH);
+        a = v.fma(v, a);
+        b = w.fma(w, b);
+      }
+      if (pairs < dim) {
+        FloatVector v = Lanes.load(x, at + pairs);
+        a = v.fma(v, a);
+      }
+      Lanes.store(a.add(b), sums, row * Lanes.WIDTH);
     }
   }
 
-  /** Σ f ⊙ dy ⊙ x over a row; df += r x ⊙ dy on the way. */
-  private static float dotRow(
-      float[] x, float[] dy, int at, float s, float[] f, float[] df, int dim, float[] lanes) {
-    FloatVector sum = Lanes.zero();
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, at + i));
-      sum = product.fma(Lanes.load(f, i), sum);
-      Lanes.store(product.mul(s).add(Lanes.load(df, i)), df, i);
+  private static void scaleRows(
+      float[] x, int rows, int dim, float[] r, int first, float[] f, float[] y) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      float s = r[first + row];
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        Lanes.store(Lanes.load(x, at + i).mul(s).mul(Lanes.load(f, i)), y, at + i);
+      }
     }
-    return Lanes.sum(sum, lanes);
+  }
+
+  private static void joinRows(
+      float[] x, float[] o, int rows, int dim, float[] r, int first, float[] g, float[] y) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      float s = r[first + row];
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector normed = Lanes.load(o, at + i).mul(s);
+        Lanes.store(normed.fma(Lanes.load(g, i), Lanes.load(x, at + i)), y, at + i);
+      }
+    }
+  }
+
+  /** Σ f ⊙ dy ⊙ x of each row, by lane; df += r x ⊙ dy on the way. */
+  private static void dotRows(
+      float[] x,
+      float[] dy,
+      int rows,
+      int dim,
+      float[] r,
+      int first,
+      float[] f,
+      float[] df,
+      float[] sums) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      float s = r[first + row];
+      FloatVector sum = Lanes.zero();
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, at + i));
+        sum = product.fma(Lanes.load(f, i), sum);
+        Lanes.store(product.mul(s).add(Lanes.load(df, i)), df, i);
+      }
+      Lanes.store(sum, sums, row * Lanes.WIDTH);
+    }
   }
 
   /** dx = r f ⊙ dy − c x. */
-  private static void pullRow(
-      float[] x, float[] dy, int at, float s, float c, float[] f, float[] dx, int dim) {
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, i)).mul(s);
-      Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
+  private static void pullRows(
+      float[] x,
+      float[] dy,
+      int rows,
+      int dim,
+      float[] r,
+      int first,
+      float[] f,
+      float[] dx,
+      float[] dots) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      float s = r[first + row];
+      float c = s * s * s * (dots[row] / dim);
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, i)).mul(s);
+        Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
+      }
     }
   }
 
   /** dx += r f ⊙ dy − c x. */
-  private static void addRow(
-      float[] x, float[] dy, int at, float s, float c, float[] f, float[] dx, int dim) {
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, i)).mul(s);
-      FloatVector v = e.sub(Lanes.load(x, at + i).mul(c));
-      Lanes.store(v.add(Lanes.load(dx, at + i)), dx, at + i);
+  private static void addRows(
+      float[] x,
+      float[] dy,
+      int rows,
+      int dim,
+      float[] r,
+      int first,
+      float[] f,
+      float[] dx,
+      float[] dots) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      float s = r[first + row];
+      float c = s * s * s * (dots[row] / dim);
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, i)).mul(s);
+        FloatVector v = e.sub(Lanes.load(x, at + i).mul(c));
+        Lanes.store(v.add(Lanes.load(dx, at + i)), dx, at + i);
+      }
     }
   }
 }

@@ -89,10 +89,10 @@ public final class Rotary {
       int before = shared ? 0 : item * layout.rowsPerItem();
       int count = layout.together(row) * layout.headDim();
       turns.read((before + row) * layout.headDim(), count);
-      spreadRow(turns.floats, cos, sin, count);
+      spreadRows(turns.floats, cos, sin, count);
     }
 
-    private static void spreadRow(float[] turns, float[] cos, float[] sin, int count) {
+    private static void spreadRows(float[] turns, float[] cos, float[] sin, int count) {
       for (int i = 0; i < count; i += Lanes.WIDTH) {
         FloatVector t = Lanes.load(turns, i);
         Lanes.store(Lanes.firsts(t), cos, i);
@@ -120,38 +120,45 @@ public final class Rotary {
     Angles angles = new Angles(l, turns);
     Window fs = Window.on(f, dim);
     fs.read(0, dim);
-    float[] lanes = Lanes.room();
+    float[] r = new float[l.step() * l.heads()];
+    float[] sums = Lanes.room(r.length);
     for (int item = 0; item < l.items(); item++) {
       for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
         int count = l.together(row);
         xs.read(l.byRow(item, row), count * l.dim());
         angles.read(item, row);
+        Norms.inverseRms(xs.floats, count * l.heads(), dim, l.eps(), r, 0, sums);
         for (int head = 0; head < l.heads(); head++) {
-          for (int i = 0; i < count; i++) {
-            int at = i * l.dim() + head * dim;
-            float r = 1 / Norms.rmsRow(xs.floats, at, dim, l.eps(), lanes);
-            int to = (head * count + i) * dim;
-            normRow(xs.floats, at, r, fs.floats, ys.floats, to, dim);
-            turnRow(ys.floats, to, angles.cos, angles.sin, i * dim, dim);
-          }
+          turnRows(l, head, count, xs.floats, r, fs.floats, angles.cos, angles.sin, ys.floats);
           ys.write(l.byHead(item, row, head), head * count * dim, count * dim);
         }
       }
     }
   }
 
-  private static void normRow(float[] x, int at, float r, float[] f, float[] y, int to, int dim) {
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      Lanes.store(Lanes.load(x, at + i).mul(r).mul(Lanes.load(f, i)), y, to + i);
-    }
-  }
-
-  /** (a, b) → (a cos − b sin, a sin + b cos). */
-  private static void turnRow(float[] y, int at, float[] cos, float[] sin, int turn, int dim) {
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      FloatVector v = Lanes.load(y, at + i);
-      FloatVector across = Lanes.swapped(v).mul(Lanes.load(sin, turn + i));
-      Lanes.store(v.mul(Lanes.load(cos, turn + i)).add(across), y, at + i);
+  /** A head's rows: (a, b) → (a cos − b sin, a sin + b cos) of f ⊙ r x. */
+  private static void turnRows(
+      Layout l,
+      int head,
+      int rows,
+      float[] x,
+      float[] r,
+      float[] f,
+      float[] cos,
+      float[] sin,
+      float[] y) {
+    int dim = l.headDim();
+    int heads = l.heads();
+    for (int row = 0; row < rows; row++) {
+      int from = (row * heads + head) * dim;
+      int to = (head * rows + row) * dim;
+      int turn = row * dim;
+      float s = r[row * heads + head];
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector n = Lanes.load(x, from + i).mul(s).mul(Lanes.load(f, i));
+        FloatVector across = Lanes.swapped(n).mul(Lanes.load(sin, turn + i));
+        Lanes.store(n.mul(Lanes.load(cos, turn + i)).add(across), y, to + i);
+      }
     }
   }
 
@@ -179,7 +186,8 @@ public final class Rotary {
     Window dfs = Window.on(df, dim);
     fs.read(0, dim);
     dfs.read(0, dim);
-    float[] lanes = Lanes.room();
+    float[] r = new float[l.step() * l.heads()];
+    float[] sums = Lanes.room(r.length);
     for (int item = 0; item < l.items(); item++) {
       for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
         int count = l.together(row);
@@ -187,57 +195,59 @@ public final class Rotary {
         angles.read(item, row);
         for (int head = 0; head < l.heads(); head++) {
           dys.read(l.byHead(item, row, head), head * count * dim, count * dim);
+          turnBackRows(dys.floats, head * count * dim, angles.cos, angles.sin, count * dim);
         }
-        for (int i = 0; i < count; i++) {
-          for (int head = 0; head < l.heads(); head++) {
-            int at = i * l.dim() + head * dim;
-            int from = (head * count + i) * dim;
-            float r = 1 / Norms.rmsRow(xs.floats, at, dim, l.eps(), lanes);
-            turnBackRow(dys.floats, from, angles.cos, angles.sin, i * dim, dim);
-            float dot =
-                dotRow(xs.floats, at, dys.floats, from, r, fs.floats, dfs.floats, dim, lanes);
-            float c = r * r * r * (dot / dim);
-            pullRow(xs.floats, at, dys.floats, from, r, c, fs.floats, dxs.floats, dim);
-          }
-        }
+        Norms.inverseRms(xs.floats, count * l.heads(), dim, l.eps(), r, 0, sums);
+        dotRows(l, count, xs.floats, dys.floats, r, fs.floats, dfs.floats, sums);
+        Lanes.sumRows(sums, count * l.heads());
+        pullRows(l, count, xs.floats, dys.floats, r, fs.floats, dxs.floats, sums);
         dxs.write(l.byRow(item, row), count * l.dim());
       }
     }
     dfs.write(0, dim);
   }
 
-  private static void turnBackRow(float[] dy, int at, float[] cos, float[] sin, int turn, int dim) {
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
+  private static void turnBackRows(float[] dy, int at, float[] cos, float[] sin, int count) {
+    for (int i = 0; i < count; i += Lanes.WIDTH) {
       FloatVector g = Lanes.load(dy, at + i);
-      FloatVector across = Lanes.swapped(g).mul(Lanes.load(sin, turn + i));
-      Lanes.store(g.mul(Lanes.load(cos, turn + i)).sub(across), dy, at + i);
+      FloatVector across = Lanes.swapped(g).mul(Lanes.load(sin, i));
+      Lanes.store(g.mul(Lanes.load(cos, i)).sub(across), dy, at + i);
     }
   }
 
-  private static float dotRow(
-      float[] x,
-      int at,
-      float[] g,
-      int from,
-      float r,
-      float[] f,
-      float[] df,
-      int dim,
-      float[] lanes) {
-    FloatVector sum = Lanes.zero();
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(g, from + i));
-      sum = product.fma(Lanes.load(f, i), sum);
-      Lanes.store(product.mul(r).add(Lanes.load(df, i)), df, i);
+  /** Σ f ⊙ g ⊙ x of each head's row, by lane; df += r x ⊙ g on the way. */
+  private static void dotRows(
+      Layout l, int rows, float[] x, float[] g, float[] r, float[] f, float[] df, float[] sums) {
+    int dim = l.headDim();
+    int heads = l.heads();
+    for (int k = 0; k < rows * heads; k++) {
+      int from = (k % heads * rows + k / heads) * dim;
+      int at = k * dim;
+      float s = r[k];
+      FloatVector sum = Lanes.zero();
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(g, from + i));
+        sum = product.fma(Lanes.load(f, i), sum);
+        Lanes.store(product.mul(s).add(Lanes.load(df, i)), df, i);
+      }
+      Lanes.store(sum, sums, k * Lanes.WIDTH);
     }
-    return Lanes.sum(sum, lanes);
   }
 
-  private static void pullRow(
-      float[] x, int at, float[] g, int from, float r, float c, float[] f, float[] dx, int dim) {
-    for (int i = 0; i < dim; i += Lanes.WIDTH) {
-      FloatVector e = Lanes.load(g, from + i).mul(Lanes.load(f, i)).mul(r);
-      Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
+  /** dx = r f ⊙ g − c x. */
+  private static void pullRows(
+      Layout l, int rows, float[] x, float[] g, float[] r, float[] f, float[] dx, float[] dots) {
+    int dim = l.headDim();
+    int heads = l.heads();
+    for (int k = 0; k < rows * heads; k++) {
+      int from = (k % heads * rows + k / heads) * dim;
+      int at = k * dim;
+      float s = r[k];
+      float c = s * s * s * (dots[k] / dim);
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector e = Lanes.load(g, from + i).mul(Lanes.load(f, i)).mul(s);
+        Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
+      }
     }
   }
 }

@@ -28,25 +28,25 @@ public final class Softmax {
     int step = step(keys);
     Window ps = Window.on(p, step * keys);
     @Nullable Window masks = mask == null ? null : Window.on(mask, keys);
-    float[] lanes = Lanes.room();
+    float[] sums = Lanes.room(step);
+    float[] most = Lanes.room(step);
     for (int item = 0; item < items; item++) {
       if (masks != null) {
         masks.read(item * keys, keys);
       }
       for (int row = 0; row < rows; row += step) {
         int first = (item * rows + row) * keys;
-        int count = Math.min(step, rows - row) * keys;
-        ps.read(first, count);
-        for (int at = 0; at < count; at += keys) {
-          if (masks != null) {
-            addRow(ps.floats, at, masks.floats, keys);
-          }
-          float max = maxRow(ps.floats, at, keys, lanes);
-          float sum = exponentialRow(ps.floats, at, max, keys, lanes);
-          // A maximum that is no number stays none.
-          scaleRow(ps.floats, at, 1 / sum + 0 * max, keys);
+        int count = Math.min(step, rows - row);
+        ps.read(first, count * keys);
+        if (masks != null) {
+          addRows(ps.floats, count, keys, masks.floats);
         }
-        ps.write(first, count);
+        largestRows(ps.floats, count, keys, most);
+        Lanes.maxRows(most, count);
+        exponentialRows(ps.floats, count, keys, most, sums);
+        Lanes.sumRows(sums, count);
+        scaleRows(ps.floats, count, keys, most, sums);
+        ps.write(first, count * keys);
       }
     }
   }
@@ -64,16 +64,15 @@ public final class Softmax {
     int step = step(keys);
     Window ps = Window.on(p, step * keys);
     Window dps = Window.on(dp, step * keys);
-    float[] lanes = Lanes.room();
+    float[] dots = Lanes.room(step);
     for (int row = 0; row < rows; row += step) {
-      int count = Math.min(step, rows - row) * keys;
-      ps.read(row * keys, count);
-      dps.read(row * keys, count);
-      for (int at = 0; at < count; at += keys) {
-        float dot = dotRow(ps.floats, dps.floats, at, keys, lanes);
-        pullRow(ps.floats, dps.floats, at, dot, keys);
-      }
-      dps.write(row * keys, count);
+      int count = Math.min(step, rows - row);
+      ps.read(row * keys, count * keys);
+      dps.read(row * keys, count * keys);
+      dotRows(ps.floats, dps.floats, count, keys, dots);
+      Lanes.sumRows(dots, count);
+      pullRows(ps.floats, dps.floats, count, keys, dots);
+      dps.write(row * keys, count * keys);
     }
   }
 
@@ -89,48 +88,69 @@ public final class Softmax {
     return Math.max(1, PIECE / keys);
   }
 
-  private static void addRow(float[] p, int at, float[] mask, int keys) {
-    for (int i = 0; i < keys; i += Lanes.WIDTH) {
-      Lanes.store(Lanes.load(p, at + i).add(Lanes.load(mask, i)), p, at + i);
+  private static void addRows(float[] p, int rows, int keys, float[] mask) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * keys;
+      for (int i = 0; i < keys; i += Lanes.WIDTH) {
+        Lanes.store(Lanes.load(p, at + i).add(Lanes.load(mask, i)), p, at + i);
+      }
     }
   }
 
-  private static float maxRow(float[] p, int at, int keys, float[] lanes) {
-    FloatVector max = Lanes.load(p, at);
-    for (int i = Lanes.WIDTH; i < keys; i += Lanes.WIDTH) {
-      max = Lanes.larger(max, Lanes.load(p, at + i));
-    }
-    return Lanes.max(max, lanes);
-  }
-
-  private static float exponentialRow(float[] p, int at, float max, int keys, float[] lanes) {
-    FloatVector sum = Lanes.zero();
-    for (int i = 0; i < keys; i += Lanes.WIDTH) {
-      FloatVector e = Lanes.exp(Lanes.load(p, at + i).sub(max));
-      Lanes.store(e, p, at + i);
-      sum = sum.add(e);
-    }
-    return Lanes.sum(sum, lanes);
-  }
-
-  private static void scaleRow(float[] p, int at, float factor, int keys) {
-    for (int i = 0; i < keys; i += Lanes.WIDTH) {
-      Lanes.store(Lanes.load(p, at + i).mul(factor), p, at + i);
+  private static void largestRows(float[] p, int rows, int keys, float[] most) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * keys;
+      FloatVector max = Lanes.load(p, at);
+      for (int i = Lanes.WIDTH; i < keys; i += Lanes.WIDTH) {
+        max = Lanes.larger(max, Lanes.load(p, at + i));
+      }
+      Lanes.store(max, most, row * Lanes.WIDTH);
     }
   }
 
-  private static float dotRow(float[] p, float[] dp, int at, int keys, float[] lanes) {
-    FloatVector sum = Lanes.zero();
-    for (int i = 0; i < keys; i += Lanes.WIDTH) {
-      sum = Lanes.load(p, at + i).fma(Lanes.load(dp, at + i), sum);
+  private static void exponentialRows(float[] p, int rows, int keys, float[] most, float[] sums) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * keys;
+      float max = most[row];
+      FloatVector sum = Lanes.zero();
+      for (int i = 0; i < keys; i += Lanes.WIDTH) {
+        FloatVector e = Lanes.exp(Lanes.load(p, at + i).sub(max));
+        Lanes.store(e, p, at + i);
+        sum = sum.add(e);
+      }
+      Lanes.store(sum, sums, row * Lanes.WIDTH);
     }
-    return Lanes.sum(sum, lanes);
   }
 
-  private static void pullRow(float[] p, float[] dp, int at, float dot, int keys) {
-    for (int i = 0; i < keys; i += Lanes.WIDTH) {
-      FloatVector pulled = Lanes.load(dp, at + i).sub(dot);
-      Lanes.store(Lanes.load(p, at + i).mul(pulled), dp, at + i);
+  private static void scaleRows(float[] p, int rows, int keys, float[] most, float[] sums) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * keys;
+      float factor = 1 / sums[row] + 0 * most[row]; // a maximum that is no number stays none
+      for (int i = 0; i < keys; i += Lanes.WIDTH) {
+        Lanes.store(Lanes.load(p, at + i).mul(factor), p, at + i);
+      }
+    }
+  }
+
+  private static void dotRows(float[] p, float[] dp, int rows, int keys, float[] dots) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * keys;
+      FloatVector sum = Lanes.zero();
+      for (int i = 0; i < keys; i += Lanes.WIDTH) {
+        sum = Lanes.load(p, at + i).fma(Lanes.load(dp, at + i), sum);
+      }
+      Lanes.store(sum, dots, row * Lanes.WIDTH);
+    }
+  }
+
+  private static void pullRows(float[] p, float[] dp, int rows, int keys, float[] dots) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * keys;
+      float dot = dots[row];
+      for (int i = 0; i < keys; i += Lanes.WIDTH) {
+        FloatVector pulled = Lanes.load(dp, at + i).sub(dot);
+        Lanes.store(Lanes.load(p, at + i).mul(pulled), dp, at + i);
+      }
     }
   }
 }

@@ -56,7 +56,7 @@ final class Window {
       memory.get(first, floats, at, count);
     } else {
       memory.get(first, rounded, at, count);
-      widenRow(rounded, floats, at, count);
+      widenRows(rounded, floats, at, count);
     }
   }
 
@@ -70,18 +70,18 @@ final class Window {
     if (memory.dtype() == DType.FLOAT32) {
       memory.put(first, floats, at, count);
     } else {
-      narrowRow(floats, rounded, at, count);
+      narrowRows(floats, rounded, at, count);
       memory.put(first, rounded, at, count);
     }
   }
 
-  private static void widenRow(short[] from, float[] to, int at, int count) {
+  private static void widenRows(short[] from, float[] to, int at, int count) {
     for (int i = at; i < at + count; i += Lanes.WIDTH) {
       Lanes.store(Lanes.widen(from, i), to, i);
     }
   }
 
-  private static void narrowRow(float[] from, short[] to, int at, int count) {
+  private static void narrowRows(float[] from, short[] to, int at, int count) {
     for (int i = at; i < at + count; i += Lanes.WIDTH) {
       Lanes.narrow(Lanes.load(from, i), to, i);
     }
