@@ -60,7 +60,7 @@ final class DemoCommand implements Callable<Integer> {
         names = "--minutes",
         paramLabel = "M",
         description =
-            "how long to distil: as many updates as two cores do in that time, and never longer")
+            "how long to distil: as many updates as two fast cores do in that time, fewer if they do not fit it here")
     private @Nullable Double minutes;
   }
 

@@ -87,6 +87,21 @@ class DemoRunTest {
     Runs.requireSecondRefused(child, out, endless);
   }
 
+  @Test
+  void aDemonstrationOfSoManyMinutesIsDoneWhenTypedAgain() throws Exception {
+    Child child = new Child(folder);
+    TinyModel.write(folder.resolve("teacher"), 64);
+    Path out = folder.resolve("timed");
+    String[] timed = demo(out, "--minutes", "0.02"); // four updates at most, or what fits 1.2 s
+    assertThat(child.run(timed)).as(child.said()).isZero();
+    long updates = Runs.lines(out);
+    assertThat(updates).isBetween(1L, 4L);
+    assertThat(Files.readString(out.resolve("metrics.json")))
+        .contains("\"updates\" : " + updates + ",");
+    assertThat(child.run(timed)).as(child.said()).isZero();
+    assertThat(Runs.lines(out)).isEqualTo(updates);
+  }
+
   private String[] demo(Path out) {
     return demo(out, "--updates", Integer.toString(UPDATES));
   }

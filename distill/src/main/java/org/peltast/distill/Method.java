@@ -14,7 +14,7 @@ public interface Method extends AutoCloseable {
    * Where a run stands when an update begins.
    *
    * @param update counted from 0
-   * @param updates of the whole run
+   * @param updates of the whole run, as far as is known
    */
   record Progress(long update, long updates) {}
 

@@ -3,8 +3,9 @@ package org.peltast.distill;
 import java.util.List;
 
 /**
- * Looks at a run after each update: it may draw, note figures of its own before they are logged, or
- * ask for an end, or adjust a weight ({@link VarianceGuard}); it never reaches into an update.
+ * Looks at a run after each update: it may draw, note figures of its own before they are logged,
+ * ask for an end, shorten the run, or adjust a weight ({@link VarianceGuard}); it never reaches
+ * into an update.
  */
 @FunctionalInterface
 public interface Observer {
@@ -34,4 +35,17 @@ public interface Observer {
    * @param figures what the update noted, seconds included
    */
   Verdict after(long done, long updates, Figures figures);
+
+  /**
+   * How many updates the run is to have, asked before the first of this process and after each.
+   * What depends on a run's length, as learning rates that fall towards its end do, follows from
+   * the next update on.
+   *
+   * @param done the number of updates done
+   * @param updates how many it is to have otherwise
+   * @return that, or fewer, but not fewer than are done
+   */
+  default long updates(long done, long updates) {
+    return updates;
+  }
 }

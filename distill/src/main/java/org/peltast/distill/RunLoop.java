@@ -21,7 +21,7 @@ public final class RunLoop {
   /**
    * What may be set.
    *
-   * @param updates after which the run is finished
+   * @param updates after which the run is finished, unless an observer shortens it
    * @param checkpointEvery the longest time that a kill may cost
    * @param keepLast checkpoints kept
    */
@@ -41,9 +41,10 @@ public final class RunLoop {
      * One update, a function of what {@link #restore} restores and of its number.
      *
      * @param done the number of updates done before
+     * @param updates of the whole run, as far as is known
      * @throws DivergedException if a figure is not finite; the state is then of no further use
      */
-    Figures update(long done);
+    Figures update(long done, long updates);
 
     /** Writes everything that the next update depends on into an empty folder. */
     void save(Path into) throws IOException;
@@ -89,25 +90,28 @@ public final class RunLoop {
     long saved = done;
     long savedAt = System.nanoTime();
     long running = done;
+    long updates = settings.updates();
     try (MetricsLog log = MetricsLog.open(folder.metrics(), done == 0 ? -1 : done)) {
       boolean stop = false;
-      if (done < settings.updates()) {
+      if (done < updates) {
         List<Figures> past = past(folder.metrics());
         for (Observer observer : observers) {
           stop |= observer.begin(done, past) == Observer.Verdict.STOP;
         }
+        updates = asked(done);
       }
-      while (done < settings.updates() && !stop) {
+      while (done < updates && !stop) {
         running = done + 1;
-        Figures figures = work.update(done);
+        Figures figures = work.update(done, updates);
         done = running;
         for (Observer observer : observers) {
-          stop |= observer.after(done, settings.updates(), figures) == Observer.Verdict.STOP;
+          stop |= observer.after(done, updates, figures) == Observer.Verdict.STOP;
         }
+        updates = asked(done);
         log.append(done, figures.values());
         stop |= interrupted.getAsBoolean();
         boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
-        if (due || stop || done == settings.updates()) {
+        if (due || stop || done == updates) {
           log.sync();
           checkpoints.save(done, settings.keepLast(), work::save);
           saved = done;
@@ -125,7 +129,16 @@ public final class RunLoop {
                       : "the last good checkpoint is that of update " + saved),
           e);
     }
-    return done == settings.updates() ? Trainer.End.FINISHED : Trainer.End.STOPPED;
+    return done >= updates ? Trainer.End.FINISHED : Trainer.End.STOPPED;
+  }
+
+  /** How many updates the run is to have, as its observers see it. */
+  private long asked(long done) {
+    long updates = settings.updates();
+    for (Observer observer : observers) {
+      updates = observer.updates(done, updates);
+    }
+    return Math.max(done, updates);
   }
 
   /** What the log, cut back to the checkpoint, has: observers judge as if nothing had happened. */

@@ -26,7 +26,7 @@ public final class Trainer {
   /**
    * What may be set.
    *
-   * @param updates after which the run is finished
+   * @param updates after which the run is finished, unless an observer shortens it
    * @param checkpointEvery the longest time that a kill may cost
    * @param keepLast checkpoints kept
    * @param seed of everything random
@@ -48,7 +48,6 @@ public final class Trainer {
   private static final JsonMapper JSON = new JsonMapper();
   private static final String METHOD = "method.json";
 
-  private final Settings settings;
   private final Method method;
   private final BatchSource batches;
   private final RunLoop loop;
@@ -62,7 +61,6 @@ public final class Trainer {
       RunFolder folder,
       List<Observer> observers,
       BooleanSupplier interrupted) {
-    this.settings = settings;
     this.method = method;
     this.batches = batches;
     this.root = Rng.of(settings.seed()).fork("updates");
@@ -97,13 +95,12 @@ public final class Trainer {
   private final RunLoop.Work work =
       new RunLoop.Work() {
         @Override
-        public Figures update(long done) {
+        public Figures update(long done, long updates) {
           long begin = System.nanoTime();
           try (Scope scope = Scope.open()) {
             Batch batch = batches.at(done);
             Figures figures =
-                method.update(
-                    new Method.Progress(done, settings.updates()), batch, root.fork(done));
+                method.update(new Method.Progress(done, updates), batch, root.fork(done));
             return figures.put("seconds", (System.nanoTime() - begin) / 1e9);
           }
         }

@@ -120,6 +120,37 @@ class TrainerTest {
     return lines;
   }
 
+  /** Shortened while its rates are still on their plateau, a run is one that was asked to be so. */
+  @Test
+  void aRunShortenedInTimeIsBitForBitOneOfThatLength() {
+    Path straight = place.resolve("straight");
+    Path shortened = place.resolve("shortened");
+    Outcome whole = run(straight, 8, List.of(), NEVER);
+    Observer shortening =
+        new Observer() {
+          @Override
+          public Verdict after(long done, long updates, Figures figures) {
+            assertThat(updates).isEqualTo(done <= 3 ? 20 : 8);
+            return Verdict.GO_ON;
+          }
+
+          @Override
+          public long updates(long done, long updates) {
+            return done < 3 ? updates : 8;
+          }
+        };
+    AtomicInteger asked = new AtomicInteger();
+    Outcome first = run(shortened, 20, List.of(shortening), () -> asked.incrementAndGet() == 5);
+    assertThat(first.end()).isEqualTo(Trainer.End.STOPPED);
+    Outcome rest = run(shortened, 20, List.of(shortening), NEVER);
+    assertThat(rest.resumedAt()).isEqualTo(5);
+    assertThat(rest.end()).isEqualTo(Trainer.End.FINISHED);
+    assertSameRun(whole, straight, rest, shortened);
+    Outcome again = run(shortened, 20, List.of(shortening), NEVER);
+    assertThat(again.end()).isEqualTo(Trainer.End.FINISHED);
+    assertSameRun(whole, straight, again, shortened);
+  }
+
   /** Interrupted after three of six updates and taken up by new objects: the same run. */
   @Test
   void anInterruptedRunGoesOnBitForBit() {

@@ -46,7 +46,8 @@ public final class Demo {
    *
    * @param out the run folder
    * @param recipe of the distillation
-   * @param minutes a bound on the distilling, or null
+   * @param minutes to distil in, with fewer updates than the recipe has if need be; null for as
+   *     long as they take
    * @param weights the folder with the shipped teacher and judge
    * @param prompts held-out prompts to measure on
    * @param spear updates of the run without a shield; 0 leaves it out
@@ -108,8 +109,7 @@ public final class Demo {
       double earlier; // of it, in other processes
       try (Distillation distillation = new Distillation(recipe, teacher)) {
         Map<String, String> origin = Origin.of(folder);
-        Story watched =
-            story("shield", recipe.run().updates(), corpus, () -> distillation.student(origin));
+        Story watched = story("shield", corpus, () -> distillation.student(origin));
         watched.begin();
         long started = System.nanoTime();
         end = distil(distillation, corpus, folder, watched);
@@ -117,11 +117,11 @@ public final class Demo {
         distilled = Math.max(here, updating(folder));
         earlier = distilled - here;
         if (end == Trainer.End.STOPPED) {
-          if (interrupted.getAsBoolean()) {
-            return end;
-          }
+          return end;
+        }
+        if (updates(folder) < recipe.run().updates()) {
           notices.accept(
-              "The time was up after %d of %d updates; the same command with --updates %2$d goes on to the last."
+              "%d of %d updates fitted the time; --updates %2$d takes the time for all of them."
                   .formatted(updates(folder), recipe.run().updates()));
         }
         if (spear(teacher, corpus) == Trainer.End.STOPPED) {
@@ -168,13 +168,12 @@ public final class Demo {
     Origin.settle(folder, options.recipe().seed(), inputs);
   }
 
-  private Story story(
-      String name, long updates, Corpus corpus, java.util.function.Supplier<TextToImage> model) {
+  private Story story(String name, Corpus corpus, java.util.function.Supplier<TextToImage> model) {
     return new Story(
         Story.folder(options.out(), name),
         corpus.examples(STORY_PROMPTS).captions(),
         options.recipe().seed(),
-        Story.evenly(updates, STORY_MOMENTS),
+        STORY_MOMENTS,
         model);
   }
 
@@ -182,7 +181,7 @@ public final class Demo {
       Distillation distillation, Corpus corpus, RunFolder folder, Story story) {
     List<Observer> observers = new ArrayList<>();
     if (options.minutes() != null) {
-      observers.add(new TimeLimit(options.minutes()));
+      observers.add(new TimeLimit(options.minutes(), options.recipe().plateau()));
     }
     try (Progress shown = progress.apply("distilling");
         Events events = new Events(folder.events())) {
@@ -212,7 +211,7 @@ public final class Demo {
     try (Distillation alone = new Distillation(recipe, teacher);
         RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
         Progress shown = progress.apply("the spear alone")) {
-      Story story = story("spear", updates, corpus, () -> alone.student(Map.of()));
+      Story story = story("spear", corpus, () -> alone.student(Map.of()));
       story.begin();
       return alone.run(
           corpus.captions(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
@@ -337,7 +336,7 @@ public final class Demo {
         .sum();
   }
 
-  /** The updates really done: fewer than the recipe's if the time was up before. */
+  /** The updates really done: fewer than the recipe's where these had not fitted the time. */
   static long updates(RunFolder folder) {
     List<MetricsLog.Line> log = MetricsLog.read(folder.metrics());
     return log.isEmpty() ? 0 : log.get(log.size() - 1).update();

@@ -97,7 +97,7 @@ public record DistillRecipe(
         1,
         new RoleRecipe(4e-4, 10, 0.6, 0, 0.99, 0, 0.5, 0.95),
         GuardRecipe.defaults(),
-        new RunRecipe(720, 8, Duration.ofMinutes(2), 2, 100));
+        new RunRecipe(1080, 8, Duration.ofMinutes(2), 2, 100));
   }
 
   /**
@@ -115,6 +115,15 @@ public record DistillRecipe(
         regulariserWeight,
         freshRollouts,
         parts);
+  }
+
+  /** The share of a run, from its beginning, whose updates do not depend on how long it is. */
+  double plateau() {
+    double falling = student.decay();
+    if (regulariser instanceof RegulariserRecipe.DistributionMatching matching) {
+      falling = Math.max(falling, matching.fake().decay());
+    }
+    return 1 - falling;
   }
 
   /** The same with the spear alone. */

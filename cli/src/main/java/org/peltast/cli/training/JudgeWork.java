@@ -17,7 +17,7 @@ public record JudgeWork(JudgeRun run) implements RunLoop.Work {
   private static final String STEPS = "steps";
 
   @Override
-  public Figures update(long done) {
+  public Figures update(long done, long updates) {
     long begin = System.nanoTime();
     JudgeTraining.Losses losses = run.update(done);
     return new Figures()

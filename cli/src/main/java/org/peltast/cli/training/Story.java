@@ -7,12 +7,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.peltast.cli.report.ReportData;
 import org.peltast.distill.Figures;
@@ -29,30 +28,17 @@ final class Story implements Observer {
   private final Path folder;
   private final List<String> prompts;
   private final long seed;
-  private final SortedSet<Long> moments;
+  private final int moments;
   private final Supplier<TextToImage> generator;
 
-  /** A strip in a folder: pictures at update 0 and after each of the given moments. */
+  /** A strip in a folder: pictures at update 0 and at so many moments, evenly up to the last. */
   Story(
-      Path folder,
-      List<String> prompts,
-      long seed,
-      SortedSet<Long> moments,
-      Supplier<TextToImage> generator) {
+      Path folder, List<String> prompts, long seed, int moments, Supplier<TextToImage> generator) {
     this.folder = folder;
     this.prompts = prompts;
     this.seed = seed;
     this.moments = moments;
     this.generator = generator;
-  }
-
-  /** So many moments spread evenly up to the last update. */
-  static SortedSet<Long> evenly(long updates, int count) {
-    TreeSet<Long> moments = new TreeSet<>();
-    for (int i = 1; i <= count; i++) {
-      moments.add(Math.max(1, updates * i / count));
-    }
-    return moments;
   }
 
   /**
@@ -65,10 +51,16 @@ final class Story implements Observer {
 
   @Override
   public Verdict after(long done, long updates, Figures figures) {
-    if (moments.contains(done)) {
+    if (isMoment(done, updates)) {
       draw(done);
     }
     return Verdict.GO_ON;
+  }
+
+  private boolean isMoment(long done, long updates) {
+    return LongStream.rangeClosed(1, moments)
+        .map(i -> Math.max(1, updates * i / moments))
+        .anyMatch(moment -> moment == done);
   }
 
   private void draw(long update) {

@@ -73,11 +73,11 @@ class JudgeWorkTest {
       loop.run(
           new RunLoop.Work() {
             @Override
-            public org.peltast.distill.Figures update(long before) {
+            public org.peltast.distill.Figures update(long before, long updates) {
               if (before == dies) {
                 throw new Killed();
               }
-              return work.update(before);
+              return work.update(before, updates);
             }
 
             @Override
