@@ -119,6 +119,7 @@ public final class Demo {
         if (end == Trainer.End.STOPPED) {
           return end;
         }
+        watched.end(updates(folder));
         if (updates(folder) < recipe.run().updates()) {
           notices.accept(
               "%d of %d updates fitted the time; --updates %2$d takes the time for all of them."

@@ -49,6 +49,11 @@ final class Story implements Observer {
     draw(0);
   }
 
+  /** Draws the end of a run, which may have come before it was expected. */
+  void end(long done) {
+    draw(done);
+  }
+
   @Override
   public Verdict after(long done, long updates, Figures figures) {
     if (isMoment(done, updates)) {

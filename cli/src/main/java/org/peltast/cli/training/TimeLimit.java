@@ -19,7 +19,7 @@ final class TimeLimit implements Observer {
   private static final int RECENT = 3; // a third of those done
 
   /** What is left is not filled to the brim: the pace changes by so much. */
-  private static final double MARGIN = 0.97;
+  private static final double MARGIN = 0.95;
 
   /** The share of the time after which it decides at the soonest: a pace must be seen. */
   private static final double SOONEST = 0.1;
