@@ -97,35 +97,40 @@ public final class Floats {
    *
    * @param first the number of the first
    * @param at where in the array it goes
-   * @throws TensorException if the memory is not float32
-   * @throws IndexOutOfBoundsException if there are not so many, or no room for them
+   * @throws TensorException if the memory is not float32, there are not so many, or no room for
+   *     them
    */
   public void get(int first, float[] to, int at, int count) {
-    require(DType.FLOAT32);
+    require(DType.FLOAT32, first, to.length, at, count);
     floats.get(first, to, at, count);
   }
 
   /** The opposite of {@link #get(int, float[], int, int)}. */
   public void put(int first, float[] from, int at, int count) {
-    require(DType.FLOAT32);
+    require(DType.FLOAT32, first, from.length, at, count);
     floats.put(first, from, at, count);
   }
 
   /** As {@link #get(int, float[], int, int)}, the bits of bfloat16 numbers. */
   public void get(int first, short[] to, int at, int count) {
-    require(DType.BFLOAT16);
+    require(DType.BFLOAT16, first, to.length, at, count);
     shorts.get(first, to, at, count);
   }
 
   /** The opposite of {@link #get(int, short[], int, int)}. */
   public void put(int first, short[] from, int at, int count) {
-    require(DType.BFLOAT16);
+    require(DType.BFLOAT16, first, from.length, at, count);
     shorts.put(first, from, at, count);
   }
 
-  private void require(DType wanted) {
+  private void require(DType wanted, int first, int length, int at, int count) {
     if (dtype != wanted) {
       throw new TensorException(this + " was taken for " + wanted);
+    }
+    if (first < 0 || at < 0 || count < 0 || count > count() - first || count > length - at) {
+      throw new TensorException(
+          "%d numbers from number %d of %s and place %d of an array of %d are not there"
+              .formatted(count, first, this, at, length));
     }
   }
 

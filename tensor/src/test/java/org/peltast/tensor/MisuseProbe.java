@@ -284,6 +284,9 @@ final class MisuseProbe {
       if (raw == float[].class) {
         return new float[pick(0, 1, 6, 24)];
       }
+      if (raw == short[].class) {
+        return new short[pick(0, 1, 6, 24)];
+      }
       if (raw == double[].class) {
         return new double[pick(0, 1, 6, 24)];
       }
