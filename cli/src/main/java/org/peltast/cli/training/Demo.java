@@ -119,11 +119,12 @@ public final class Demo {
         if (end == Trainer.End.STOPPED) {
           return end;
         }
-        watched.end(updates(folder));
-        if (updates(folder) < recipe.run().updates()) {
+        long updates = updates(folder);
+        watched.end(updates);
+        if (updates < recipe.run().updates()) {
           notices.accept(
               "%d of %d updates fitted the time; --updates %2$d takes the time for all of them."
-                  .formatted(updates(folder), recipe.run().updates()));
+                  .formatted(updates, recipe.run().updates()));
         }
         if (spear(teacher, corpus) == Trainer.End.STOPPED) {
           return Trainer.End.STOPPED;
@@ -136,8 +137,7 @@ public final class Demo {
           Seconds seconds =
               new Seconds(prepared, distilled, since(measuring), earlier + since(begin));
           samples(results);
-          folder.write(
-              options.out().resolve("metrics.json"), json(results, updates(folder), seconds));
+          folder.write(options.out().resolve("metrics.json"), json(results, updates, seconds));
           DemoReport.write(folder);
         }
       }

@@ -246,7 +246,7 @@ public final class Norms {
   }
 
   /** Σ f ⊙ dy ⊙ x of each row, by lane; df += r x ⊙ dy on the way. */
-  private static void dotRows(
+  static void dotRows(
       float[] x,
       float[] dy,
       int rows,
@@ -270,7 +270,7 @@ public final class Norms {
   }
 
   /** dx = r f ⊙ dy − c x. */
-  private static void pullRows(
+  static void pullRows(
       float[] x,
       float[] dy,
       int rows,

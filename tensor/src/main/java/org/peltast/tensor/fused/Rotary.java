@@ -102,7 +102,7 @@ public final class Rotary {
   }
 
   /**
-   * {@code y = turnRow(f ⊙ r x)}.
+   * {@code y = turn(f ⊙ r x)}.
    *
    * @param x [items · S, H · D], in either dtype
    * @param f float32 [D]
@@ -179,13 +179,14 @@ public final class Rotary {
     l.requireTurns(turns);
     int dim = l.headDim();
     Window xs = l.pieces(x);
-    Window dys = l.pieces(dy);
+    Window dys = Window.on(dy, l.step() * dim);
     Window dxs = l.pieces(dx);
     Angles angles = new Angles(l, turns);
     Window fs = Window.on(f, dim);
     Window dfs = Window.on(df, dim);
     fs.read(0, dim);
     dfs.read(0, dim);
+    float[] g = new float[l.step() * l.dim()]; // by what was turned, in rows
     float[] r = new float[l.step() * l.heads()];
     float[] sums = Lanes.room(r.length);
     for (int item = 0; item < l.items(); item++) {
@@ -194,59 +195,31 @@ public final class Rotary {
         xs.read(l.byRow(item, row), count * l.dim());
         angles.read(item, row);
         for (int head = 0; head < l.heads(); head++) {
-          dys.read(l.byHead(item, row, head), head * count * dim, count * dim);
-          turnBackRows(dys.floats, head * count * dim, angles.cos, angles.sin, count * dim);
+          dys.read(l.byHead(item, row, head), count * dim);
+          turnBackRows(l, head, count, dys.floats, angles.cos, angles.sin, g);
         }
-        Norms.inverseRms(xs.floats, count * l.heads(), dim, l.eps(), r, 0, sums);
-        dotRows(l, count, xs.floats, dys.floats, r, fs.floats, dfs.floats, sums);
-        Lanes.sumRows(sums, count * l.heads());
-        pullRows(l, count, xs.floats, dys.floats, r, fs.floats, dxs.floats, sums);
+        int rows = count * l.heads();
+        Norms.inverseRms(xs.floats, rows, dim, l.eps(), r, 0, sums);
+        Norms.dotRows(xs.floats, g, rows, dim, r, 0, fs.floats, dfs.floats, sums);
+        Lanes.sumRows(sums, rows);
+        Norms.pullRows(xs.floats, g, rows, dim, r, 0, fs.floats, dxs.floats, sums);
         dxs.write(l.byRow(item, row), count * l.dim());
       }
     }
     dfs.write(0, dim);
   }
 
-  private static void turnBackRows(float[] dy, int at, float[] cos, float[] sin, int count) {
-    for (int i = 0; i < count; i += Lanes.WIDTH) {
-      FloatVector g = Lanes.load(dy, at + i);
-      FloatVector across = Lanes.swapped(g).mul(Lanes.load(sin, i));
-      Lanes.store(g.mul(Lanes.load(cos, i)).sub(across), dy, at + i);
-    }
-  }
-
-  /** Σ f ⊙ g ⊙ x of each head's row, by lane; df += r x ⊙ g on the way. */
-  private static void dotRows(
-      Layout l, int rows, float[] x, float[] g, float[] r, float[] f, float[] df, float[] sums) {
+  /** A head's rows, turned back and laid where the head is in rows of all heads. */
+  private static void turnBackRows(
+      Layout l, int head, int rows, float[] dy, float[] cos, float[] sin, float[] g) {
     int dim = l.headDim();
-    int heads = l.heads();
-    for (int k = 0; k < rows * heads; k++) {
-      int from = (k % heads * rows + k / heads) * dim;
-      int at = k * dim;
-      float s = r[k];
-      FloatVector sum = Lanes.zero();
+    for (int row = 0; row < rows; row++) {
+      int from = row * dim;
+      int to = (row * l.heads() + head) * dim;
       for (int i = 0; i < dim; i += Lanes.WIDTH) {
-        FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(g, from + i));
-        sum = product.fma(Lanes.load(f, i), sum);
-        Lanes.store(product.mul(s).add(Lanes.load(df, i)), df, i);
-      }
-      Lanes.store(sum, sums, k * Lanes.WIDTH);
-    }
-  }
-
-  /** dx = r f ⊙ g − c x. */
-  private static void pullRows(
-      Layout l, int rows, float[] x, float[] g, float[] r, float[] f, float[] dx, float[] dots) {
-    int dim = l.headDim();
-    int heads = l.heads();
-    for (int k = 0; k < rows * heads; k++) {
-      int from = (k % heads * rows + k / heads) * dim;
-      int at = k * dim;
-      float s = r[k];
-      float c = s * s * s * (dots[k] / dim);
-      for (int i = 0; i < dim; i += Lanes.WIDTH) {
-        FloatVector e = Lanes.load(g, from + i).mul(Lanes.load(f, i)).mul(s);
-        Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
+        FloatVector d = Lanes.load(dy, from + i);
+        FloatVector across = Lanes.swapped(d).mul(Lanes.load(sin, from + i));
+        Lanes.store(d.mul(Lanes.load(cos, from + i)).sub(across), g, to + i);
       }
     }
   }

@@ -15,9 +15,9 @@
  * as float32 numbers in an array in the nearest cache, and puts back what they changed. So there is
  * one loop for both.
  *
- * <p>The loops over a row are methods called {@code …Rows}, to be compiled one by one: the second
+ * <p>The loops over rows are methods called {@code …Rows}, to be compiled one by one: the second
  * compiler gives up inlining after so many nodes and puts vectors in objects then. So nothing but
- * plain numbers goes in and out of them, and launchers add {@code
+ * plain numbers and arrays goes in and out of them, and launchers add {@code
  * -XX:CompileCommand=dontinline,org.peltast.tensor.fused.*::*Rows}; without it the kernels take up
  * to twice the time.
  *
