@@ -4,11 +4,14 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
+import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Memory of floating-point numbers, float32 or bfloat16, on the CPU that is a tensor to libtorch
@@ -25,15 +28,18 @@ public final class Floats {
   private final ByteBuffer bytes;
   private final FloatBuffer floats; // the same, as float32
   private final ShortBuffer shorts; // the same, as bfloat16's bits
+  private final Pointer pointer;
+  private final long[] shape;
   private final Scope scope = Scope.detached();
-  private final Tensor tensor;
+  private @Nullable Tensor tensor; // once asked for
 
   private Floats(DType dtype, ByteBuffer bytes, long[] shape) {
     this.dtype = dtype;
     this.bytes = bytes;
     this.floats = bytes.asFloatBuffer();
     this.shorts = bytes.asShortBuffer();
-    this.tensor = viewed(shape);
+    this.pointer = new BytePointer(bytes);
+    this.shape = shape.clone();
   }
 
   /** New float32 memory, as {@link #allocate(DType, long...)}. */
@@ -49,20 +55,12 @@ public final class Floats {
    *     GiB
    */
   public static Floats allocate(DType dtype, long... shape) {
-    if (dtype != DType.FLOAT32 && dtype != DType.BFLOAT16) {
-      throw new TensorException("kept memory is of float32 or bfloat16, not of " + dtype);
-    }
-    long count = Shapes.requireValid("allocate", shape);
-    long size = count * dtype.bytes();
-    if (size > Integer.MAX_VALUE - 2 * ALIGNMENT) {
-      throw new TensorException(
-          "one piece of kept memory holds at most 2 GiB, " + size + " bytes were asked for");
-    }
+    int size = size("allocate", dtype, shape);
+    long count = size / dtype.bytes();
     Memory.require("allocate", count, dtype);
     try {
-      ByteBuffer all =
-          ByteBuffer.allocateDirect((int) size + 2 * ALIGNMENT).alignedSlice(ALIGNMENT);
-      return new Floats(dtype, all.limit((int) size).slice().order(ByteOrder.nativeOrder()), shape);
+      ByteBuffer all = ByteBuffer.allocateDirect(size + 2 * ALIGNMENT).alignedSlice(ALIGNMENT);
+      return new Floats(dtype, all.limit(size).slice().order(ByteOrder.nativeOrder()), shape);
     } catch (OutOfMemoryError e) {
       throw new TensorException(
           "the JVM may not have "
@@ -70,6 +68,36 @@ public final class Floats {
               + " more bytes of direct memory; raise -XX:MaxDirectMemorySize or make the batch smaller",
           e);
     }
+  }
+
+  private static int size(String operation, DType dtype, long... shape) {
+    if (dtype != DType.FLOAT32 && dtype != DType.BFLOAT16) {
+      throw new TensorException("kept memory is of float32 or bfloat16, not of " + dtype);
+    }
+    long size = Shapes.requireValid(operation, shape) * dtype.bytes();
+    if (size > Integer.MAX_VALUE - 2 * ALIGNMENT) {
+      throw new TensorException(
+          "one piece of kept memory holds at most 2 GiB, " + size + " bytes were asked for");
+    }
+    return (int) size;
+  }
+
+  /** Whether so many numbers would find room in this memory. */
+  public boolean holds(DType as, long... numbers) {
+    return size("holds", as, numbers) <= bytes.capacity();
+  }
+
+  /**
+   * The beginning of the same memory, for other numbers.
+   *
+   * @throws TensorException if it does not hold them
+   */
+  public Floats as(DType other, long... numbers) {
+    if (!holds(other, numbers)) {
+      throw new TensorException(this + " does not hold " + described(other, numbers));
+    }
+    ByteBuffer part = bytes.slice(0, size("as", other, numbers));
+    return new Floats(other, part.order(ByteOrder.nativeOrder()), numbers);
   }
 
   /** The number of elements. */
@@ -87,9 +115,9 @@ public final class Floats {
     return bytes;
   }
 
-  /** Float32 memory as native functions take it; to be closed. */
-  FloatPointer pointer() {
-    return new FloatPointer(bytes.asFloatBuffer());
+  /** Where it begins, for native functions; lives as long as this. */
+  Pointer pointer() {
+    return pointer;
   }
 
   /**
@@ -135,8 +163,13 @@ public final class Floats {
   }
 
   /** All of it, in the shape that it was allocated in. */
-  public Tensor tensor() {
-    return tensor;
+  public synchronized Tensor tensor() {
+    Tensor known = tensor;
+    if (known == null) {
+      known = viewed(shape);
+      tensor = known;
+    }
+    return known;
   }
 
   /**
@@ -148,7 +181,7 @@ public final class Floats {
   public Tensor view(UnaryOperator<Tensor> as) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
-      return scope.keep(as.apply(tensor).keeping(bytes));
+      return scope.keep(as.apply(tensor()).keeping(bytes));
     }
   }
 
@@ -163,6 +196,10 @@ public final class Floats {
 
   @Override
   public String toString() {
-    return tensor.toString();
+    return described(dtype, shape);
+  }
+
+  private static String described(DType dtype, long... shape) {
+    return dtype.name().toLowerCase(Locale.ROOT) + Arrays.toString(shape);
   }
 }

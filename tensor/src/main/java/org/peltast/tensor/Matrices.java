@@ -1,91 +1,188 @@
 package org.peltast.tensor;
 
-/**
- * A matrix for each item of a batch and each of its heads, somewhere in kept memory: many small
- * products at once, as attention needs them. Used by one thread at a time.
- */
-public abstract sealed class Matrices permits Float32Matrices, Bfloat16Matrices {
-  final Floats memory;
-  final int items;
-  final int heads;
-  final int rows; // of a matrix as it lies
-  final int columns;
-  final boolean isTransposed; // as products take them
+import org.jspecify.annotations.Nullable;
 
-  Matrices(Floats memory, int items, int heads, int rows, int columns, boolean isTransposed) {
-    if (items < 1 || heads < 1 || rows < 1 || columns < 1) {
-      throw new TensorException("matrices need items, heads, rows and columns");
-    }
-    if ((long) items * heads * rows * columns != memory.count()) {
-      throw new TensorException(
-          "%d × %d matrices [%d, %d] are not what lies in %s"
-              .formatted(items, heads, rows, columns, memory));
-    }
+/**
+ * Matrices somewhere in kept memory, and their products: one, or one for each item of a batch and
+ * each of its heads, as attention needs them. Float32 or bfloat16, as their memory is; a product is
+ * added up in float32 and may be written to float32 from either.
+ *
+ * <p>They are views and cost nothing; several threads may each multiply their own.
+ */
+public final class Matrices {
+  private static final int WHOLE = 32; // numbers: a cache line of bfloat16 ones, two of float32
+
+  private final Floats memory;
+  private final OneDnn.Layout layout;
+
+  private Matrices(Floats memory, OneDnn.Layout layout) {
     this.memory = memory;
-    this.items = items;
-    this.heads = heads;
-    this.rows = rows;
-    this.columns = columns;
-    this.isTransposed = isTransposed;
+    this.layout = layout;
+  }
+
+  /** Why there are no products of that dtype on this machine; null if there are. */
+  public static @Nullable String obstacle(DType dtype) {
+    return OneDnn.obstacle(dtype);
+  }
+
+  /** How many numbers apart rows of so many columns lie best: whole cache lines. */
+  public static int padded(int columns) {
+    if (columns < 1 || columns > Integer.MAX_VALUE - WHOLE) {
+      throw new TensorException("rows do not have " + columns + " columns");
+    }
+    return (columns + WHOLE - 1) / WHOLE * WHOLE;
+  }
+
+  /**
+   * One matrix.
+   *
+   * @param memory [rows, n], of which the first columns are the matrix. Products may read some of
+   *     what is between them, and multiply it by zeros: it must be numbers
+   */
+  public static Matrices one(Floats memory, int rows, int columns) {
+    requireSizes(1, 1, rows, columns);
+    int step = memory.count() / rows;
+    if (memory.count() % rows != 0 || step < columns) {
+      throw new TensorException(
+          "a matrix [%d, %d] is not what lies in %s".formatted(rows, columns, memory));
+    }
+    return new Matrices(
+        memory,
+        new OneDnn.Layout(
+            memory.dtype(), 1, 1, rows, columns, memory.count(), memory.count(), step, 1));
   }
 
   /** Each head's matrix [rows, columns] by itself: memory [items, heads, rows, columns]. */
   public static Matrices byHead(Floats memory, int items, int heads, int rows, int columns) {
-    return of(memory, items, heads, rows, columns, false);
+    requireAll(memory, items, heads, rows, columns);
+    int size = rows * columns;
+    return new Matrices(
+        memory,
+        new OneDnn.Layout(
+            memory.dtype(), items, heads, rows, columns, heads * size, size, columns, 1));
   }
 
   /** The heads' columns side by side in each row: memory [items, rows, heads · columns]. */
   public static Matrices byRow(Floats memory, int items, int heads, int rows, int columns) {
-    return of(memory, items, heads, rows, columns, true);
+    requireAll(memory, items, heads, rows, columns);
+    int step = heads * columns;
+    return new Matrices(
+        memory,
+        new OneDnn.Layout(
+            memory.dtype(), items, heads, rows, columns, rows * step, columns, step, 1));
   }
 
-  private static Matrices of(
-      Floats memory, int items, int heads, int rows, int columns, boolean isByRow) {
-    return memory.dtype() == DType.FLOAT32
-        ? new Float32Matrices(memory, items, heads, rows, columns, isByRow)
-        : new Bfloat16Matrices(memory, items, heads, rows, columns, isByRow);
+  private static void requireAll(Floats memory, int items, int heads, int rows, int columns) {
+    requireSizes(items, heads, rows, columns);
+    // Divided down: sizes that overflow a product are none that memory holds.
+    if (memory.count() % items != 0
+        || memory.count() / items % heads != 0
+        || memory.count() / items / heads % rows != 0
+        || memory.count() / items / heads / rows != columns) {
+      throw new TensorException(
+          "%d × %d matrices [%d, %d] are not what lies in %s"
+              .formatted(items, heads, rows, columns, memory));
+    }
+  }
+
+  private static void requireSizes(int items, int heads, int rows, int columns) {
+    if (items < 1 || heads < 1 || rows < 1 || columns < 1) {
+      throw new TensorException("matrices need items, heads, rows and columns");
+    }
   }
 
   /** The same matrices as products are to take them transposed. */
-  public abstract Matrices transposed();
+  public Matrices transposed() {
+    return new Matrices(memory, layout.transposed());
+  }
+
+  /** Their first rows alone. */
+  public Matrices first(int rows) {
+    if (rows < 1 || rows > layout.rows()) {
+      throw new TensorException("%s have no first %d rows".formatted(described(), rows));
+    }
+    return new Matrices(memory, layout.first(rows));
+  }
 
   /**
    * {@code this ← a b}, for each item and head.
    *
-   * @throws TensorException if shapes or dtypes do not fit, or this is transposed or lies where a
-   *     factor does
+   * @throws TensorException if shapes or dtypes do not fit, or this lies where a factor does
    */
-  public final void assignProduct(Matrices a, Matrices b) {
-    if (isTransposed
-        || a.getClass() != getClass()
-        || b.getClass() != getClass()
-        || a.items != items
-        || b.items != items
-        || a.heads != heads
-        || b.heads != heads
-        || a.height() != rows
-        || b.width() != columns
-        || a.width() != b.height()
-        || memory == a.memory
+  public void assignProduct(Matrices a, Matrices b) {
+    multiply(a, b, false);
+  }
+
+  /** {@code this ← this + a b}, as {@link #assignProduct}. */
+  public void addProduct(Matrices a, Matrices b) {
+    multiply(a, b, true);
+  }
+
+  private void multiply(Matrices a, Matrices b, boolean add) {
+    if (a.layout.items() != layout.items()
+        || b.layout.items() != layout.items()
+        || a.layout.heads() != layout.heads()
+        || b.layout.heads() != layout.heads()
+        || b.memory.dtype() != a.memory.dtype()
+        || b.layout.rows() != a.layout.columns()
+        || !holds(a, b.layout.columns())
         || memory == b.memory) {
       throw new TensorException(
           "the products of " + a.described() + " and " + b.described() + " are no " + described());
     }
-    multiply(a, b);
+    OneDnn.multiply(a.layout, a.memory, b.layout, b.memory, layout, memory, add);
   }
 
-  /** {@code this ← a b}, which fit and are of this class. */
-  abstract void multiply(Matrices a, Matrices b);
-
-  final int height() {
-    return isTransposed ? columns : rows;
+  /** {@code this ← x wᵀ}, what a linear layer of that weight makes of each row of one matrix x. */
+  public void assignLinear(Matrices x, Parameter w) {
+    multiply(x, w.packed(x.memory.dtype(), true), false);
   }
 
-  final int width() {
-    return isTransposed ? rows : columns;
+  /** {@code this ← dy w}, the gradient by a linear layer's rows from that by its answers. */
+  public void assignLinearBack(Matrices dy, Parameter w) {
+    multiply(dy, w.packed(dy.memory.dtype(), false), false);
   }
 
-  private String described() {
-    return "%d × %d matrices [%d, %d] in %s".formatted(items, heads, height(), width(), memory);
+  /** {@code this ← this + dy w}, as {@link #assignLinearBack}. */
+  public void addLinearBack(Matrices dy, Parameter w) {
+    multiply(dy, w.packed(dy.memory.dtype(), false), true);
+  }
+
+  private void multiply(Matrices a, Packed b, boolean add) {
+    if (!a.isOne() || !isOne() || a.layout.columns() != b.rows() || !holds(a, b.columns())) {
+      throw new TensorException(
+          "the product of %s and %s is no %s".formatted(a.described(), b, described()));
+    }
+    OneDnn.multiply(a.layout, a.memory, b.layout(), b.memory(), layout, memory, add);
+  }
+
+  /** Whether products of a's rows, of so many columns, may be written here. */
+  private boolean holds(Matrices a, int columns) {
+    return layout.columnStep() == 1
+        && a.layout.rows() == layout.rows()
+        && columns == layout.columns()
+        && (memory.dtype() == a.memory.dtype() || memory.dtype() == DType.FLOAT32)
+        && memory != a.memory;
+  }
+
+  private boolean isOne() {
+    return layout.items() == 1 && layout.heads() == 1;
+  }
+
+  DType dtype() {
+    return memory.dtype();
+  }
+
+  int rows() {
+    return layout.rows();
+  }
+
+  int columns() {
+    return layout.columns();
+  }
+
+  String described() {
+    return (isOne() ? "a matrix " : layout.items() + " × " + layout.heads() + " matrices ")
+        + "[%d, %d] in %s".formatted(layout.rows(), layout.columns(), memory);
   }
 }

@@ -17,11 +17,13 @@ public final class Parameter {
   private final List<Seat> seats = new ArrayList<>(); // the first is the value itself
   private @Nullable Tensor cast;
   private int castVersion = -1;
+  private @Nullable Packed forth; // [in, out], for answers
+  private @Nullable Packed back; // [out, in], for gradients
 
   /** The value as one seat of a crew sees it. */
   private static final class Seat {
     final Tensor value;
-    @Nullable Tensor gradient; // kept memory, in use or not
+    @Nullable Floats gradient; // kept memory, in use or not
 
     Seat(Tensor value) {
       this.value = value;
@@ -66,27 +68,38 @@ public final class Parameter {
   }
 
   /**
-   * Adds {@code a b} to the gradient, inside a crew to the share's own. The first product is
-   * written to kept memory: fresh memory costs more than what is written to it, and so would zeros.
+   * Adds {@code dyᵀ x} to the gradient, what a linear layer of this weight has from its answers'
+   * gradient dy and its rows x; inside a crew to the share's own. The first product is written to
+   * kept memory: fresh memory costs more than what is written to it, and so would zeros.
    *
-   * @param a [n, k], float32 or bfloat16
-   * @param b [k, m] of the same dtype, where the weight is [n, m]
+   * @param dy [rows, out], float32 or bfloat16
+   * @param x [rows, in] of the same dtype, where the weight is [out, in]
    */
-  public void addGradient(Tensor a, Tensor b) {
+  public void addGradient(Matrices dy, Matrices x) {
+    requireMatrix();
     Seat seat = seat();
-    Tensor present = seat.value.grad();
-    if (present != null) {
-      present.addProduct(a, b);
-      return;
-    }
-    Tensor memory = seat.gradient;
+    Floats memory = seat.gradient;
     if (memory == null) {
-      try (Scope s = Scope.open()) {
-        memory = owner.keep(Tensor.zeros(DType.FLOAT32, owner.device(), seat.value.shape()));
-      }
+      memory = Floats.allocate(seat.value.shape());
       seat.gradient = memory;
     }
-    seat.value.accumulateGrad(memory.assignProduct(a, b));
+    Matrices kept = Matrices.one(memory, (int) seat.value.size(0), (int) seat.value.size(1));
+    Tensor present = seat.value.grad();
+    if (present == null) {
+      kept.assignProduct(dy.transposed(), x);
+      seat.value.accumulateGrad(memory.tensor());
+    } else if (present.isAt(memory.tensor())) {
+      kept.addProduct(dy.transposed(), x);
+    } else { // an operation of libtorch's came first
+      kept.assignProduct(dy.transposed(), x);
+      present.copyFrom(present.add(memory.tensor()));
+    }
+  }
+
+  private void requireMatrix() {
+    if (whole().rank() != 2 || whole().device().kind() != Device.Kind.CPU) {
+      throw new TensorException(name + " is no matrix on the CPU, but " + whole());
+    }
   }
 
   /** Adds the gradients of all seats to the first's, in order. */
@@ -130,6 +143,34 @@ public final class Parameter {
       return value().to(wanted);
     }
     return cast(wanted);
+  }
+
+  /**
+   * The value as products of matrices read it fastest, made anew when the weights have changed.
+   *
+   * @param transposed as [in, out], where the weight is [out, in]
+   */
+  synchronized Packed packed(DType dtype, boolean transposed) {
+    requireMatrix();
+    Packed kept = transposed ? forth : back;
+    if (kept == null || kept.dtype() != dtype) {
+      kept = new Packed(whole(), dtype, transposed);
+      if (transposed) {
+        forth = kept;
+      } else {
+        back = kept;
+      }
+    }
+    return kept.of(whole(), owner.version());
+  }
+
+  /** Packs the value anew, in as many ways as it was packed before. */
+  synchronized void repack() {
+    for (Packed kept : new Packed[] {forth, back}) {
+      if (kept != null) {
+        kept.of(whole(), owner.version());
+      }
+    }
   }
 
   private synchronized Tensor cast(DType wanted) {

@@ -242,9 +242,14 @@ public final class Parameters implements AutoCloseable {
     return shared.device;
   }
 
-  /** Says that values were changed in place (by an optimiser, say), so that casts are made anew. */
+  /**
+   * Says that values were changed in place (by an optimiser, say), so that casts are made anew.
+   * What products have packed is packed anew at once, side by side: threads that need it would wait
+   * for each other.
+   */
   public void changed() {
     shared.version++;
+    Crew.each(shares(), share -> share.forEach(Parameter::repack));
   }
 
   int version() {

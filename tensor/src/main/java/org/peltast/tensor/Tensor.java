@@ -424,6 +424,34 @@ public final class Tensor {
     }
   }
 
+  /**
+   * Copies float32 elements, row-major, without a new array.
+   *
+   * @param at where in the array they go
+   * @throws TensorException if they are not float32 and contiguous on the CPU, or have no room
+   */
+  public void get(float[] to, int at) {
+    requireFloats("get", to, at);
+    buffer().asFloatBuffer().get(to, at, (int) count);
+  }
+
+  /** Overwrites the elements: the opposite of {@link #get}. */
+  public Tensor put(float[] from, int at) {
+    requireFloats("put", from, at);
+    return inPlace("put", () -> buffer().asFloatBuffer().put(from, at, (int) count));
+  }
+
+  private void requireFloats(String name, float[] array, int at) {
+    if (dtype != DType.FLOAT32) {
+      throw new TensorException(name + " copies float32, not " + this);
+    }
+    if (at < 0 || at > array.length || count > array.length - at) {
+      throw new TensorException(
+          "%s: from place %d on an array of %d has not as many as %s"
+              .formatted(name, at, array.length, this));
+    }
+  }
+
   /** The elements as doubles, row-major, whatever the dtype; waits for the device. */
   public double[] toDoubles() {
     requireReal("toDoubles");
@@ -1520,6 +1548,14 @@ public final class Tensor {
   }
 
   /** Whether this was not computed from other tensors, as far as gradients go. */
+  /** Whether the elements are those of that tensor, and not equal ones elsewhere. */
+  boolean isAt(Tensor other) {
+    try (Pointer own = raw().data_ptr();
+        Pointer its = other.raw().data_ptr()) {
+      return own.address() == its.address();
+    }
+  }
+
   boolean isLeaf() {
     return raw().is_leaf();
   }
@@ -1628,70 +1664,5 @@ public final class Tensor {
   /** {@code this ← 0}. */
   public Tensor zeroInPlace() {
     return inPlace("zeroInPlace", () -> raw().zero_());
-  }
-
-  /**
-   * {@code this ← a b}, without a gradient and into this tensor's memory.
-   *
-   * @param a [n, k] or [batch, n, k]
-   * @param b [k, m] or [batch, k, m], of a's dtype; on the CPU both may be bfloat16 where this is
-   *     float32, and the product is rounded to their dtype on the way
-   * @return this, [n, m] or [batch, n, m]
-   */
-  public Tensor assignProduct(Tensor a, Tensor b) {
-    requireProduct("assignProduct", a, b);
-    org.bytedeco.pytorch.Tensor x = a.raw();
-    org.bytedeco.pytorch.Tensor y = b.raw();
-    return inPlace(
-        "assignProduct",
-        () -> {
-          if (a.dtype != dtype) {
-            RoundedProducts.assign(this, a, b);
-          } else if (shape.length == 2) {
-            torch.mm_out(raw(), x, y);
-          } else {
-            torch.bmm_out(raw(), x, y);
-          }
-        });
-  }
-
-  /** {@code this ← this + a b}, as {@link #assignProduct}, of matrices. */
-  public Tensor addProduct(Tensor a, Tensor b) {
-    requireProduct("addProduct", a, b);
-    if (shape.length != 2) {
-      throw new TensorException("addProduct takes matrices, got " + a + " and " + b);
-    }
-    org.bytedeco.pytorch.Tensor x = a.raw();
-    org.bytedeco.pytorch.Tensor y = b.raw();
-    return inPlace(
-        "addProduct",
-        () -> {
-          if (a.dtype != dtype) {
-            RoundedProducts.add(this, a, b);
-          } else {
-            raw().addmm_(x, y);
-          }
-        });
-  }
-
-  private void requireProduct(String name, Tensor a, Tensor b) {
-    a.requireSameKind(name, b);
-    boolean rounds = a.dtype == DType.BFLOAT16 && dtype == DType.FLOAT32;
-    if (!rounds || device.kind() != Device.Kind.CPU || a.device.kind() != Device.Kind.CPU) {
-      requireSameKind(name, a);
-    }
-    requireFloating(name);
-    int n = shape.length;
-    if (n < 2
-        || n > 3
-        || a.shape.length != n
-        || b.shape.length != n
-        || (n == 3 && (a.shape[0] != shape[0] || b.shape[0] != shape[0]))
-        || a.shape[n - 2] != shape[n - 2]
-        || b.shape[n - 1] != shape[n - 1]
-        || a.shape[n - 1] != b.shape[n - 2]) {
-      throw new TensorException(
-          name + ": " + this + " cannot hold the product of " + a + " and " + b);
-    }
   }
 }

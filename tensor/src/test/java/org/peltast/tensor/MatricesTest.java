@@ -4,10 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.List;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+/** Products of matrices in kept memory, against libtorch's. */
 class MatricesTest {
   private static final int ITEMS = 2;
   private static final int HEADS = 3;
@@ -18,6 +21,10 @@ class MatricesTest {
     Floats f = Floats.allocate(dtype, shape);
     f.tensor().copyFrom(Rng.of(seed).normal(shape));
     return f;
+  }
+
+  private static void assumeProducts(DType dtype) {
+    Assumptions.assumeTrue(Matrices.obstacle(dtype) == null, () -> "" + Matrices.obstacle(dtype));
   }
 
   /** [items, S, heads · D] as libtorch sees each head's matrix: [items, heads, S, D]. */
@@ -41,7 +48,8 @@ class MatricesTest {
   @EnumSource(
       value = DType.class,
       names = {"FLOAT32", "BFLOAT16"})
-  void productsAreLibtorchs(DType dtype) {
+  void productsOfHeadsAreLibtorchs(DType dtype) {
+    assumeProducts(dtype);
     try (Scope scope = Scope.open()) {
       Floats q = filled(dtype, 1, ITEMS, HEADS, S, D);
       Floats v = filled(dtype, 2, ITEMS, S, HEADS * D);
@@ -61,23 +69,168 @@ class MatricesTest {
     }
   }
 
-  @Test
-  void bfloat16ProductsAreAddedToFloat32() {
+  /** As in a last block: the first rows of each item ask, all are attended to. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"FLOAT32", "BFLOAT16"})
+  void firstRowsAloneCanBeMultiplied(DType dtype) {
+    assumeProducts(dtype);
     try (Scope scope = Scope.open()) {
-      for (int size : new int[] {8, 40, 24}) { // the kept memory grows, and is larger than needed
-        Tensor a = Rng.of(1).normal(size, 64).to(DType.BFLOAT16);
-        Tensor b = Rng.of(2).normal(64, size).to(DType.BFLOAT16);
-        Tensor rounded = a.matmul(b).to(DType.FLOAT32);
-        Tensor sum = Tensor.ones(size, size);
-        sum.assignProduct(a, b);
-        assertThat(sum.toFloats()).isEqualTo(rounded.toFloats());
-        sum.addProduct(a, b);
-        assertThat(sum.toFloats()).isEqualTo(rounded.mul(2).toFloats());
-        assertThatThrownBy(() -> sum.addProduct(a, b.to(DType.FLOAT32)))
-            .isInstanceOf(TensorException.class);
-        assertThatThrownBy(() -> a.matmul(b).addProduct(sum, sum))
-            .isInstanceOf(TensorException.class);
+      int asked = 2;
+      Floats q = filled(dtype, 1, ITEMS, S, HEADS * D);
+      Floats k = filled(dtype, 2, ITEMS, S, HEADS * D);
+      Floats p = Floats.allocate(dtype, ITEMS, HEADS, asked, S);
+      Matrices queries = Matrices.byRow(q, ITEMS, HEADS, S, D).first(asked);
+      Matrices keys = Matrices.byRow(k, ITEMS, HEADS, S, D);
+      Matrices.byHead(p, ITEMS, HEADS, asked, S).assignProduct(queries, keys.transposed());
+      close(p.tensor(), heads(q).narrow(2, 0, asked).matmul(heads(k).transpose(2, 3)));
+
+      Floats dq = filled(dtype, 3, ITEMS, S, HEADS * D);
+      Tensor before = dq.tensor().copy();
+      Matrices.byRow(dq, ITEMS, HEADS, S, D)
+          .first(asked)
+          .assignProduct(Matrices.byHead(p, ITEMS, HEADS, asked, S), keys);
+      close(heads(dq).narrow(2, 0, asked), p.tensor().matmul(heads(k)));
+      assertThat(dq.tensor().narrow(1, asked, S - asked).to(DType.FLOAT32).toFloats())
+          .isEqualTo(before.narrow(1, asked, S - asked).to(DType.FLOAT32).toFloats());
+    }
+  }
+
+  /** A weight [out, in] of the given shape, with values. */
+  private static Parameter weight(Parameters parameters, int out, int in) {
+    Parameter w = parameters.declare("w" + out + "x" + in, new Parameters.Init.Normal(1), out, in);
+    parameters.initialise(Rng.of(3));
+    parameters.trainable(true);
+    return w;
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"FLOAT32", "BFLOAT16"})
+  void linearLayersAndTheirGradientsAreLibtorchs(DType dtype) {
+    assumeProducts(dtype);
+    for (int[] sizes : new int[][] {{7, 20, 12}, {40, 33, 65}, {96, 64, 170}, {1, 1, 1}}) {
+      int rows = sizes[0];
+      int in = sizes[1];
+      int out = sizes[2];
+      try (Scope scope = Scope.open();
+          Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
+        Parameter w = weight(parameters, out, in);
+        Tensor exact = w.value().detach().to(dtype);
+        Floats x = Floats.allocate(dtype, rows, Matrices.padded(in));
+        Floats dy = Floats.allocate(dtype, rows, Matrices.padded(out));
+        for (Floats f : List.of(x, dy)) {
+          f.tensor().copyFrom(Rng.of(f == x ? 1 : 2).normal(f.tensor().shape()));
+        }
+        Tensor xs = x.tensor().narrow(1, 0, in);
+        Tensor dys = dy.tensor().narrow(1, 0, out);
+        Matrices left = Matrices.one(x, rows, in);
+        Matrices above = Matrices.one(dy, rows, out);
+
+        Floats y = Floats.allocate(dtype, rows, Matrices.padded(out));
+        Matrices.one(y, rows, out).assignLinear(left, w);
+        close(y.tensor().narrow(1, 0, out), xs.matmul(exact.transpose(0, 1)));
+        assertThat(y.tensor().narrow(1, out, Matrices.padded(out) - out).abs().sum().item())
+            .isZero();
+
+        Floats dx = Floats.allocate(dtype, rows, Matrices.padded(in));
+        Matrices below = Matrices.one(dx, rows, in);
+        below.assignLinearBack(above, w);
+        Tensor back = dys.to(DType.FLOAT32).matmul(exact.to(DType.FLOAT32));
+        Tensor dxs = dx.tensor().narrow(1, 0, in);
+        assertNear(dxs, back, dtype);
+        below.addLinearBack(above, w);
+        assertNear(dxs, back.mul(2), dtype);
+
+        w.addGradient(above, left);
+        Tensor once = dys.to(DType.FLOAT32).transpose(0, 1).matmul(xs.to(DType.FLOAT32));
+        assertNear(w.value().grad(), once, DType.FLOAT32);
+        w.addGradient(above, left);
+        assertNear(w.value().grad(), once.mul(2), DType.FLOAT32);
+        parameters.clearGradients();
+        w.addGradient(above, left);
+        assertNear(w.value().grad(), once, DType.FLOAT32);
       }
+    }
+  }
+
+  private static void assertNear(Tensor actual, Tensor wanted, DType rounding) {
+    double size = wanted.square().mean().sqrt().item();
+    double error = actual.to(DType.FLOAT32).sub(wanted).square().mean().sqrt().item();
+    assertThat(error).isLessThanOrEqualTo((rounding == DType.FLOAT32 ? 2e-6 : 0.006) * size);
+  }
+
+  /** What libtorch has written into a gradient before is added to, not overwritten. */
+  @Test
+  void gradientsOfLibtorchsComeFirstOrLast() {
+    assumeProducts(DType.FLOAT32);
+    try (Scope scope = Scope.open();
+        Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
+      Parameter w = weight(parameters, 6, 8);
+      Matrices x = Matrices.one(filled(DType.FLOAT32, 1, 5, 8), 5, 8);
+      Matrices dy = Matrices.one(filled(DType.FLOAT32, 2, 5, 6), 5, 6);
+      w.addGradient(dy, x);
+      Tensor ours = w.value().grad().copy();
+      w.value().sum().backward();
+      assertNear(w.value().grad(), ours.add(1), DType.FLOAT32);
+      parameters.clearGradients();
+      w.value().sum().backward();
+      w.addGradient(dy, x);
+      assertNear(w.value().grad(), ours.add(1), DType.FLOAT32);
+      w.addGradient(dy, x);
+      assertNear(w.value().grad(), ours.mul(2).add(1), DType.FLOAT32);
+    }
+  }
+
+  @Test
+  void aChangedWeightIsPackedAnew() {
+    assumeProducts(DType.BFLOAT16);
+    try (Scope scope = Scope.open();
+        Parameters parameters = Parameters.on(Device.CPU, Precision.BF16)) {
+      Parameter w = weight(parameters, 24, 40);
+      Matrices x = Matrices.one(filled(DType.BFLOAT16, 1, 8, 64), 8, 40);
+      Floats y = Floats.allocate(DType.BFLOAT16, 8, 32);
+      Matrices answer = Matrices.one(y, 8, 24);
+      answer.assignLinear(x, w);
+      float[] first = y.tensor().to(DType.FLOAT32).toFloats();
+      try (Autograd off = Autograd.off()) {
+        w.value().scaleInPlace(2);
+      }
+      parameters.changed();
+      answer.assignLinear(x, w);
+      float[] second = y.tensor().to(DType.FLOAT32).toFloats();
+      for (int i = 0; i < first.length; i++) {
+        assertThat(second[i]).isEqualTo(2 * first[i]);
+      }
+    }
+  }
+
+  /** Products are prepared for a thread's own number of threads, which may change. */
+  @Test
+  void threadsAndTheirNumbersChangeNothing() throws Exception {
+    assumeProducts(DType.FLOAT32);
+    int before = Engine.threads();
+    try (Scope scope = Scope.open()) {
+      Floats a = filled(DType.FLOAT32, 1, 64, 64);
+      Floats b = filled(DType.FLOAT32, 2, 64, 64);
+      Floats c = Floats.allocate(64, 64);
+      Floats d = Floats.allocate(64, 64);
+      Matrices.one(c, 64, 64).assignProduct(Matrices.one(a, 64, 64), Matrices.one(b, 64, 64));
+      Engine.threads(before == 1 ? 2 : 1);
+      Matrices.one(d, 64, 64).assignProduct(Matrices.one(a, 64, 64), Matrices.one(b, 64, 64));
+      close(d.tensor(), c.tensor());
+      Thread other =
+          new Thread(
+              () ->
+                  Matrices.one(d, 64, 64)
+                      .assignProduct(Matrices.one(b, 64, 64), Matrices.one(a, 64, 64)));
+      other.start();
+      other.join();
+      close(d.tensor(), b.tensor().matmul(a.tensor()));
+    } finally {
+      Engine.threads(before);
     }
   }
 
@@ -91,14 +244,34 @@ class MatricesTest {
     Floats narrow = Floats.allocate(DType.BFLOAT16, ITEMS, HEADS, S, S);
     Matrices a = Matrices.byHead(wide, ITEMS, HEADS, S, S);
     Matrices b = Matrices.byHead(narrow, ITEMS, HEADS, S, S);
-    assertThatThrownBy(() -> a.assignProduct(b, b))
+    assertThatThrownBy(() -> b.assignProduct(a, a))
         .isInstanceOf(TensorException.class)
         .hasMessageContaining("bfloat16");
+    assertThatThrownBy(() -> a.assignProduct(a.transposed(), b))
+        .isInstanceOf(TensorException.class);
+  }
+
+  @Test
+  void memoryIsUsedForOtherNumbersWhereItHoldsThem() {
+    Floats memory = Floats.allocate(6, 4);
+    Floats narrow = memory.as(DType.BFLOAT16, 3, 16);
+    assertThat(narrow.count()).isEqualTo(48);
+    assertThat(narrow.bytes().capacity()).isEqualTo(96);
+    assertThat(memory.holds(DType.FLOAT32, 5, 5)).isFalse();
+    assertThatThrownBy(() -> memory.as(DType.FLOAT32, 5, 5))
+        .isInstanceOf(TensorException.class)
+        .hasMessageContaining("does not hold");
+    try (Scope scope = Scope.open()) {
+      memory.tensor().copyFrom(Rng.of(1).normal(6, 4));
+      assertThat(memory.as(DType.FLOAT32, 2, 4).tensor().toFloats())
+          .isEqualTo(memory.tensor().narrow(0, 0, 2).toFloats());
+    }
   }
 
   @Test
   void whatDoesNotFitIsRefusedBeforeMemoryIsTouched() {
-    try (Scope scope = Scope.open()) {
+    try (Scope scope = Scope.open();
+        Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
       Floats small = Floats.allocate(ITEMS, HEADS, S, D);
       Floats square = Floats.allocate(ITEMS, HEADS, S, S);
       Matrices a = Matrices.byHead(small, ITEMS, HEADS, S, D);
@@ -108,12 +281,30 @@ class MatricesTest {
           .hasMessageContaining("are not what lies in");
       assertThatThrownBy(() -> Matrices.byRow(small, 0, HEADS, S, D))
           .isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> Matrices.byRow(small, 1 << 16, 1 << 16, 1, 1))
+          .isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> Matrices.one(small, 7, 3)).isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> Matrices.one(small, 30, 5)).isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> a.first(S + 1)).isInstanceOf(TensorException.class);
       assertThatThrownBy(() -> b.assignProduct(a, a))
           .isInstanceOf(TensorException.class)
           .hasMessageContaining("2 × 3 matrices [5, 4]");
       assertThatThrownBy(() -> b.transposed().assignProduct(a, a.transposed()))
           .isInstanceOf(TensorException.class);
       assertThatThrownBy(() -> a.assignProduct(b, a)).isInstanceOf(TensorException.class);
+
+      Parameter w = weight(parameters, 3, 4);
+      Matrices rows = Matrices.one(small, ITEMS * HEADS * S, D);
+      Matrices answer = Matrices.one(Floats.allocate(30, 3), 30, 3);
+      assertThatThrownBy(() -> answer.assignLinearBack(rows, w))
+          .isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> rows.assignLinear(rows, w)).isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> a.assignLinear(a, w)).isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> w.addGradient(rows, rows)).isInstanceOf(TensorException.class);
+      Parameter vector = parameters.declare("v", Parameters.Init.zeros(), 4);
+      assertThatThrownBy(() -> answer.assignLinear(rows, vector))
+          .isInstanceOf(TensorException.class)
+          .hasMessageContaining("no matrix");
     }
   }
 }

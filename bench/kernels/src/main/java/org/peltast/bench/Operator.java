@@ -15,11 +15,13 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.fused.Factor;
 import org.peltast.tensor.fused.Fused;
 import org.peltast.tensor.fused.Gate;
 import org.peltast.tensor.fused.Norms;
 import org.peltast.tensor.fused.Rotary;
 import org.peltast.tensor.fused.Softmax;
+import org.peltast.tensor.fused.Turns;
 
 /**
  * What is measured. A constant says which weights it declares and how it answers; its input is
@@ -44,20 +46,21 @@ public enum Operator {
   /** {@link #NORM} by the kernel. */
   FUSED_NORM(
       s -> {
-        Norms.Layout l = new Norms.Layout(s.batch(), s.tokens(), s.dim(), 1e-5f);
-        Floats x = s.stream();
-        Floats y = s.operand();
-        Floats dy = s.operand();
-        Floats dx = s.stream();
-        Floats r = Floats.allocate(s.batch(), s.tokens());
-        Floats factor = Floats.allocate(s.batch(), s.dim());
-        Floats df = Floats.allocate(s.batch(), s.dim());
+        Norms.Layout l = new Norms.Layout(s.batch(), s.tokens(), s.tokens(), s.dim(), 1e-5f);
+        float[] x = new float[s.batch() * s.tokens() * s.dim()];
+        float[] dx = new float[x.length];
+        Floats kept = s.stream();
+        Floats n = s.operand();
+        Floats dn = s.operand();
+        float[] r = new float[s.batch() * s.tokens()];
+        Factor f = Factor.each(new float[s.batch() * s.dim()], s.dim());
+        Factor df = Factor.each(new float[s.batch() * s.dim()], s.dim());
         return List.of(
-            () -> Norms.forward(l, x, factor, y, r),
-            () -> Norms.backward(l, x, r, factor, dy, dx, false, df));
+            () -> l.pass(Norms.norm(l, x, f, n, r)),
+            () -> l.pass(Norms.normBack(l, dx, kept, r, f, dn, df)));
       }),
 
-  /** Heads normalised, turned, and laid out by heads. */
+  /** Heads normalised and turned. */
   ROPE(
       (p, s) -> {
         RmsNorm norm = new RmsNorm(p.at("norm_q"), s.headDim(), 1e-5);
@@ -65,7 +68,7 @@ public enum Operator {
         return x -> {
           Tensor heads = norm.normalise(s.heads(x), norm.weight());
           Tensor turns = heads.detach().narrow(0, 0, 1).asComplex();
-          return heads.asComplex().mul(turns).asReal().transpose(1, 2).contiguous();
+          return heads.asComplex().mul(turns).asReal();
         };
       }),
 
@@ -73,17 +76,18 @@ public enum Operator {
   FUSED_ROPE(
       s -> {
         Rotary.Layout l =
-            new Rotary.Layout(s.batch(), s.tokens(), s.headCount(), s.headDim(), 1e-5f);
+            new Rotary.Layout(
+                s.batch(), s.tokens(), s.tokens(), s.headCount(), s.headDim(), 1e-5f);
         Floats x = s.operand();
         Floats y = s.operand();
         Floats dy = s.operand();
-        Floats dx = s.operand();
-        Floats factor = Floats.allocate(s.headDim());
-        Floats df = Floats.allocate(s.headDim());
-        Floats turns = Floats.allocate(s.tokens(), s.headDim());
+        float[] f = new float[s.headDim()];
+        float[] df = new float[s.headDim()];
+        Turns turns =
+            Turns.of(new float[s.tokens() * s.headDim()], s.tokens(), s.headDim());
         return List.of(
-            () -> Rotary.forward(l, x, factor, turns, y),
-            () -> Rotary.backward(l, x, factor, turns, dy, dx, df));
+            () -> Rotary.forward(l, x, f, turns, y),
+            () -> Rotary.backward(l, x, f, turns, dy, dy, df));
       }),
 
   /** Rows as long as an item, as those of attention's scores are. */
@@ -113,7 +117,8 @@ public enum Operator {
         Floats u = s.operand();
         Floats v = s.operand();
         Floats y = s.operand();
-        return List.of(() -> Gate.forward(u, v, y), () -> Gate.backward(u, v, y));
+        Gate.Layout l = new Gate.Layout(s.batch() * s.tokens(), s.dim(), s.dim());
+        return List.of(() -> Gate.forward(l, u, v, y), () -> Gate.backward(l, u, v, y));
       }),
 
   /** Softmax attention as two batched products, as the network computes it. */

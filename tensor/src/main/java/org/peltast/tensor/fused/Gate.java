@@ -1,5 +1,6 @@
 package org.peltast.tensor.fused;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import org.peltast.tensor.Floats;
 
@@ -10,19 +11,43 @@ public final class Gate {
 
   private Gate() {}
 
-  /** {@code y = silu(u) ⊙ v}; all of one size, a multiple of the vector's, in either dtype. */
-  public static void forward(Floats u, Floats v, Floats y) {
-    Fused.require(v, u.count());
-    Fused.require(y, u.count());
-    Window us = Window.on(u, PIECE);
-    Window vs = Window.on(v, PIECE);
-    Window ys = Window.on(y, PIECE);
-    for (int at = 0; at < u.count(); at += PIECE) {
-      int count = Math.min(PIECE, u.count() - at);
-      us.read(at, count);
-      vs.read(at, count);
-      forwardRows(us.floats, vs.floats, ys.floats, count);
-      ys.write(at, count);
+  /**
+   * How rows lie in each matrix. What fills them up is written as zeros: products read it.
+   *
+   * @param rows of each matrix
+   * @param width numbers of a row
+   * @param step numbers from one row to the next, a multiple of the vector's length
+   */
+  public record Layout(int rows, int width, int step) {
+    private int together() {
+      return Math.max(1, PIECE / step);
+    }
+
+    private Window pieces(Floats matrix) {
+      Fused.require(matrix, (long) rows * step);
+      return Window.on(matrix, together() * step);
+    }
+
+    /** Rows that are filled up by zeros. */
+    private void write(Window window, int row, int count) {
+      for (int i = 0; width < step && i < count; i++) {
+        Arrays.fill(window.floats, i * step + width, (i + 1) * step, 0);
+      }
+      window.write(row * step, count * step);
+    }
+  }
+
+  /** {@code y = silu(u) ⊙ v}, in either dtype; y may be u. */
+  public static void forward(Layout l, Floats u, Floats v, Floats y) {
+    Window us = l.pieces(u);
+    Window vs = l.pieces(v);
+    Window ys = l.pieces(y);
+    for (int row = 0; row < l.rows(); row += l.together()) {
+      int count = Math.min(l.together(), l.rows() - row);
+      us.read(row * l.step(), count * l.step());
+      vs.read(row * l.step(), count * l.step());
+      forwardRows(us.floats, vs.floats, ys.floats, count * l.step());
+      l.write(ys, row, count);
     }
   }
 
@@ -38,48 +63,31 @@ public final class Gate {
    *
    * @param u overwritten with du
    * @param v overwritten with dv
-   * @param dy overwritten with y, which the gradient of the next layer's weight needs
    */
-  public static void backward(Floats u, Floats v, Floats dy) {
-    Fused.require(v, u.count());
-    Fused.require(dy, u.count());
-    float[] silus = new float[PIECE];
-    Window us = Window.on(u, PIECE);
-    Window vs = Window.on(v, PIECE);
-    Window dys = Window.on(dy, PIECE);
-    for (int at = 0; at < u.count(); at += PIECE) {
-      int count = Math.min(PIECE, u.count() - at);
-      us.read(at, count);
-      vs.read(at, count);
-      dys.read(at, count);
-      siluRows(us.floats, silus, count);
-      pullRows(us.floats, vs.floats, dys.floats, silus, count);
-      us.write(at, count);
-      vs.write(at, count);
-      dys.write(at, count);
+  public static void backward(Layout l, Floats u, Floats v, Floats dy) {
+    Window us = l.pieces(u);
+    Window vs = l.pieces(v);
+    Window dys = l.pieces(dy);
+    for (int row = 0; row < l.rows(); row += l.together()) {
+      int count = Math.min(l.together(), l.rows() - row);
+      us.read(row * l.step(), count * l.step());
+      vs.read(row * l.step(), count * l.step());
+      dys.read(row * l.step(), count * l.step());
+      pullRows(us.floats, vs.floats, dys.floats, count * l.step());
+      l.write(us, row, count);
+      l.write(vs, row, count);
     }
   }
 
-  /** silu(u), and its derivative in u's place. */
-  private static void siluRows(float[] u, float[] silus, int count) {
+  private static void pullRows(float[] u, float[] v, float[] dy, int count) {
     for (int i = 0; i < count; i += Lanes.WIDTH) {
       FloatVector a = Lanes.load(u, i);
+      FloatVector g = Lanes.load(dy, i);
       FloatVector sigmoid = sigmoid(a);
       FloatVector silu = a.mul(sigmoid);
-      Lanes.store(silu, silus, i);
-      Lanes.store(silu.sub(silu.mul(sigmoid)).add(sigmoid), u, i);
-    }
-  }
-
-  /** dv and y in their places; du in that of the derivative. */
-  private static void pullRows(float[] slope, float[] v, float[] dy, float[] silus, int count) {
-    for (int i = 0; i < count; i += Lanes.WIDTH) {
-      FloatVector b = Lanes.load(v, i);
-      FloatVector g = Lanes.load(dy, i);
-      FloatVector silu = Lanes.load(silus, i);
+      FloatVector slope = silu.sub(silu.mul(sigmoid)).add(sigmoid);
+      Lanes.store(g.mul(Lanes.load(v, i)).mul(slope), u, i);
       Lanes.store(g.mul(silu), v, i);
-      Lanes.store(silu.mul(b), dy, i);
-      Lanes.store(g.mul(b).mul(Lanes.load(slope, i)), slope, i);
     }
   }
 

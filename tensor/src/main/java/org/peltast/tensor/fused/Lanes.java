@@ -37,18 +37,14 @@ final class Lanes {
 
   private static final FloatVector MINUS_FIRST = alternating(-1, 0);
 
-  private static final FloatVector LOG2_E = all(1.442695f);
-  // −ln 2 in two parts, the first of so few bits that its multiples are exact (Cody and Waite).
-  private static final FloatVector LN2_HIGH = all(-0.6933594f);
-  private static final FloatVector LN2_LOW = all(2.1219444e-4f);
-  private static final FloatVector ROUND = all(12582912f); // 1.5 · 2²³: adding it rounds
-  private static final FloatVector ONE = all(1f);
-  private static final FloatVector C2 = all(0.5f);
-  private static final FloatVector C3 = all(0.16666666f);
-  private static final FloatVector C4 = all(0.041665796f);
-  private static final FloatVector C5 = all(0.008333452f);
-  private static final FloatVector C6 = all(0.0013981999f);
-  private static final FloatVector C7 = all(1.9875691e-4f);
+  private static final float LOG2_E = 1.442695f;
+  private static final float ROUND = 12582912f; // 1.5 · 2²³: adding it rounds
+  // 2ᶠ for f in [−½, ½], to 1.7 · 10⁻⁷: the least largest relative error with a constant of 1.
+  private static final float C1 = 0.693147f;
+  private static final float C2 = 0.24022242f;
+  private static final float C3 = 0.055507336f;
+  private static final float C4 = 0.009671513f;
+  private static final float C5 = 0.0013264725f;
   private static final int SIGN = 0x80000000;
   private static final int LIMIT = Float.floatToRawIntBits(88); // 2ⁿ of −88 is a plain 0
   private static final int INFINITY = 0x7f800000; // beyond it, of either sign, are no numbers
@@ -135,16 +131,17 @@ final class Lanes {
     return WIDTH == 16 ? (l[i] + l[i + 8]) + (l[i + 4] + l[i + 12]) : l[i] + l[i + 4];
   }
 
-  /** The largest lane of each row's vector, as {@link #sumRows}. */
-  static void maxRows(float[] room, int rows) {
-    for (int i = 0; i < rows; i++) {
-      float max = room[i * WIDTH];
-      for (int k = 1; k < WIDTH; k++) {
-        float other = room[i * WIDTH + k];
-        max = other > max ? other : max;
-      }
-      room[i] = max;
-    }
+  /** The largest lane; one that is no number and positive counts as larger than all. */
+  static float largest(FloatVector v) {
+    // In whole numbers, where floats' order is theirs once negative ones are turned round: the
+    // JDK's own maximum of floats takes many instructions.
+    IntVector bits = v.reinterpretAsInts();
+    int most = inOrder(bits).reduceLanes(VectorOperators.MAX);
+    return Float.intBitsToFloat(most ^ (most >> 31 & ~SIGN));
+  }
+
+  private static IntVector inOrder(IntVector bits) {
+    return bits.lanewise(VectorOperators.ASHR, 31).and(~SIGN).lanewise(VectorOperators.XOR, bits);
   }
 
   /** The larger, of numbers. */
@@ -152,17 +149,18 @@ final class Lanes {
     return a.blend(b, b.compare(VectorOperators.GT, a));
   }
 
-  /** eˣ to two units in the last place for |x| below 88; 0 or e⁸⁸ beyond. */
+  /** eˣ to 3 · 10⁻⁷ for |x| below 87; beyond 88, and for what is no number, 0 or e⁸⁸. */
   static FloatVector exp(FloatVector x) {
     // Clamped as whole numbers: the JDK's own minimum of floats takes many instructions.
     IntVector bits = x.reinterpretAsInts();
     IntVector size = bits.and(~SIGN).min(LIMIT);
     FloatVector in = size.or(bits.and(SIGN)).reinterpretAsFloats();
-    FloatVector shifted = in.fma(LOG2_E, ROUND);
+    FloatVector log2e = all(LOG2_E);
+    FloatVector shifted = in.fma(log2e, all(ROUND));
     FloatVector n = shifted.sub(ROUND); // the nearest whole number to x / ln 2
-    FloatVector r = n.fma(LN2_LOW, n.fma(LN2_HIGH, in)); // in [−ln 2 / 2, ln 2 / 2]
-    FloatVector p = C7.fma(r, C6).fma(r, C5).fma(r, C4).fma(r, C3).fma(r, C2);
-    p = p.mul(r).fma(r, r).add(ONE);
+    FloatVector f = in.fma(log2e, n.neg());
+    FloatVector p = all(C5).fma(f, all(C4)).fma(f, all(C3)).fma(f, all(C2)).fma(f, all(C1));
+    p = p.fma(f, all(1));
     // 2ⁿ from the low bits of n + 1.5 · 2²³, put where the exponent is.
     IntVector exponent =
         shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(127 << 23);

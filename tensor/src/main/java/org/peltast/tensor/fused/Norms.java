@@ -4,12 +4,19 @@ import jdk.incubator.vector.FloatVector;
 import org.peltast.tensor.Floats;
 
 /**
- * Root-mean-square norms with a factor, {@code y = f ⊙ r x} with {@code r = 1/√(mean(x²) + ε)}, and
- * what stands around them in a transformer block, a few rows at a time while they are in the
- * nearest cache.
+ * What stands between the sub-layers of a transformer block: a sub-layer's answer o, normed and
+ * gated, joins the stream x, and the stream, normed and scaled, is what the next sub-layer reads,
  *
- * <p>Rows are those of a matrix [items · rowsPerItem, dim] in either dtype; a factor is float32
- * [items, dim], one row for all rows of an item, or [1, dim], one for all.
+ * <pre>
+ *   x ← x + g ⊙ r o        n = f ⊙ r x        r = 1/√(mean(·²) + ε) of each row
+ * </pre>
+ *
+ * <p>Each of the two, and of their gradients, is a {@link Kernel}: it does its part of some rows,
+ * and {@link Layout#pass} leads several over the rows together, so that a row is worked on from
+ * first to last while it is in the nearest cache.
+ *
+ * <p>The stream and its gradient are arrays of Java's, as no product reads them; answers and normed
+ * rows are matrices in kept memory, float32 or bfloat16.
  */
 public final class Norms {
   /** Numbers of a matrix that are looked at together. */
@@ -17,267 +24,363 @@ public final class Norms {
 
   private Norms() {}
 
+  /** Something that is done to some rows of an item. */
+  public interface Kernel {
+    /** Does it to the rows from one on, a piece of the layout at most. */
+    void work(int item, int row, int count);
+
+    /** This and then another. */
+    default Kernel then(Kernel next) {
+      return (item, row, count) -> {
+        work(item, row, count);
+        next.work(item, row, count);
+      };
+    }
+  }
+
   /**
-   * How rows and factors lie.
+   * How rows lie: those of the stream in an array [items, rowsOfItem, dim], of which the first of
+   * each item are looked at; those of the matrices beside it one after another, [items · rows,
+   * dim].
    *
-   * @param items in the matrices
-   * @param rowsPerItem of each
+   * @param items in both
+   * @param rows of each item that are looked at
+   * @param rowsOfItem in the stream
    * @param dim a row's length, a multiple of the vector's
    * @param eps ε
    */
-  public record Layout(int items, int rowsPerItem, int dim, float eps) {
-    int rows() {
-      return items * rowsPerItem;
+  public record Layout(int items, int rows, int rowsOfItem, int dim, float eps) {
+    /** Leads kernels over all rows, a few rows at a time. */
+    public void pass(Kernel... kernels) {
+      for (int item = 0; item < items; item++) {
+        for (int row = 0; row < rows; row += step()) {
+          int count = Math.min(step(), rows - row);
+          for (Kernel kernel : kernels) {
+            kernel.work(item, row, count);
+          }
+        }
+      }
     }
 
     /** Rows a piece. */
-    int step() {
+    private int step() {
       return Math.max(1, PIECE / dim);
     }
 
-    /** How many rows from this one on are a piece of their item. */
-    int together(int row) {
-      return Math.min(step(), rowsPerItem - row);
+    /** The number of a row among those of the matrices. */
+    private int number(int item, int row) {
+      return item * rows + row;
     }
 
-    /** The first number of an item's row. */
-    int place(int item, int row) {
-      return (item * rowsPerItem + row) * dim;
+    /** The first number of a row in a matrix. */
+    private int place(int item, int row) {
+      return number(item, row) * dim;
     }
 
-    Window pieces(Floats matrix) {
+    /** The first number of a row in the stream. */
+    private int inStream(int item, int row) {
+      return (item * rowsOfItem + row) * dim;
+    }
+
+    private Window pieces(Floats matrix) {
+      Fused.require(matrix, (long) items * rows * dim);
       return Window.on(matrix, step() * dim);
     }
 
-    /** Shows an item's factor. */
-    void read(Window factor, Floats of, int item) {
-      factor.read(of.count() == dim ? 0 : item * dim, dim);
-    }
-
-    void require(Floats... matrices) {
-      for (Floats m : matrices) {
-        Fused.require(m, (long) rows() * dim);
+    private void requireStream(float[] stream) {
+      if (rows > rowsOfItem || stream.length < (long) items * rowsOfItem * dim) {
+        throw new IllegalArgumentException(
+            "a kernel was given a stream of " + stream.length + " numbers for " + this);
       }
     }
 
-    void requireFactor(Floats factor) {
-      Fused.requireFloat32(factor, factor.count() == dim ? dim : (long) items * dim);
-    }
-  }
-
-  /**
-   * {@code y = f ⊙ r x}.
-   *
-   * @param r written: 1/rms of each row, [rows]
-   */
-  public static void forward(Layout l, Floats x, Floats f, Floats y, Floats r) {
-    norm(l, x, f, y, r, true);
-  }
-
-  /** {@code y = f ⊙ r x} again, with the r that {@link #forward} left. */
-  public static void again(Layout l, Floats x, Floats r, Floats f, Floats y) {
-    norm(l, x, f, y, r, false);
-  }
-
-  private static void norm(Layout l, Floats x, Floats f, Floats y, Floats r, boolean fresh) {
-    l.require(x, y);
-    l.requireFactor(f);
-    Fused.requireFloat32(r, l.rows());
-    int dim = l.dim();
-    Window xs = l.pieces(x);
-    Window ys = l.pieces(y);
-    Window fs = Window.on(f, dim);
-    Window rs = Window.on(r, l.rowsPerItem());
-    float[] sums = Lanes.room(l.step());
-    for (int item = 0; item < l.items(); item++) {
-      l.read(fs, f, item);
-      rs.read(item * l.rowsPerItem(), l.rowsPerItem());
-      for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
-        int count = l.together(row);
-        xs.read(l.place(item, row), count * dim);
-        if (fresh) {
-          inverseRms(xs.floats, count, dim, l.eps(), rs.floats, row, sums);
-        }
-        scaleRows(xs.floats, count, dim, rs.floats, row, fs.floats, ys.floats);
-        ys.write(l.place(item, row), count * dim);
-      }
-      if (fresh) {
-        rs.write(item * l.rowsPerItem(), l.rowsPerItem());
+    private void require(Factor factor, float[] r) {
+      factor.require(items, dim);
+      if (r.length < items * rows) {
+        throw new IllegalArgumentException(
+            "a kernel was given room for " + r.length + " norms for " + this);
       }
     }
   }
 
   /**
-   * {@code y = x + g ⊙ r o}: a sub-layer's answer o, normed and gated, joins the stream.
+   * {@code x ← x + g ⊙ r o}.
    *
-   * @param y may be x itself
-   * @param r written: 1/rms of each row of o, [rows]
+   * @param x the stream
+   * @param r written: 1/rms of each row of o, [items · rows]
    */
-  public static void join(Layout l, Floats x, Floats o, Floats g, Floats y, Floats r) {
-    l.require(x, o, y);
-    l.requireFactor(g);
-    Fused.requireFloat32(r, l.rows());
-    int dim = l.dim();
-    Window xs = l.pieces(x);
+  public static Kernel join(Layout l, float[] x, Floats o, Factor g, float[] r) {
+    l.requireStream(x);
+    l.require(g, r);
     Window os = l.pieces(o);
-    Window ys = l.pieces(y);
-    Window gs = Window.on(g, dim);
-    Window rs = Window.on(r, l.rowsPerItem());
     float[] sums = Lanes.room(l.step());
-    for (int item = 0; item < l.items(); item++) {
-      l.read(gs, g, item);
-      for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
-        int count = l.together(row);
-        xs.read(l.place(item, row), count * dim);
-        os.read(l.place(item, row), count * dim);
-        inverseRms(os.floats, count, dim, l.eps(), rs.floats, row, sums);
-        joinRows(xs.floats, os.floats, count, dim, rs.floats, row, gs.floats, ys.floats);
-        ys.write(l.place(item, row), count * dim);
-      }
-      rs.write(item * l.rowsPerItem(), l.rowsPerItem());
-    }
+    return (item, row, count) -> {
+      os.read(l.place(item, row), count * l.dim());
+      int number = l.number(item, row);
+      inverseRms(os.floats, 0, count, l.dim(), l.eps(), r, number, sums);
+      joinRows(
+          x, l.inStream(item, row), os.floats, count, l.dim(), r, number, g.values, g.at(item));
+    };
+  }
+
+  /** Writes the stream's rows to kept memory. */
+  public static Kernel keep(Layout l, float[] x, Floats to) {
+    l.requireStream(x);
+    Fused.requireFloat32(to, (long) l.items() * l.rows() * l.dim());
+    return (item, row, count) ->
+        to.put(l.place(item, row), x, l.inStream(item, row), count * l.dim());
   }
 
   /**
-   * The gradient of {@code y = f ⊙ r x}: with {@code e = f ⊙ dy},
+   * {@code n = f ⊙ r x}.
+   *
+   * @param x the stream
+   * @param n written
+   * @param r written: 1/rms of each row of x, [items · rows]
+   */
+  public static Kernel norm(Layout l, float[] x, Factor f, Floats n, float[] r) {
+    l.requireStream(x);
+    l.require(f, r);
+    Window ns = l.pieces(n);
+    float[] sums = Lanes.room(l.step());
+    return (item, row, count) -> {
+      int at = l.inStream(item, row);
+      int number = l.number(item, row);
+      inverseRms(x, at, count, l.dim(), l.eps(), r, number, sums);
+      scaleRows(x, at, count, l.dim(), r, number, f.values, f.at(item), ns.floats);
+      ns.write(l.place(item, row), count * l.dim());
+    };
+  }
+
+  /**
+   * The gradient of {@link #norm}: with {@code e = f ⊙ dn},
    *
    * <pre>
-   *   dx = r (e − r² x mean(e ⊙ x)),   df = Σ over an item's rows of r x ⊙ dy
+   *   dx ← dx + r (e − r² x mean(e ⊙ x)),   df ← df + Σ over an item's rows of r x ⊙ dn
    * </pre>
    *
-   * @param r as {@link #forward} or {@link #join} left it
-   * @param add whether dx is added to what is there
-   * @param df [items, dim], added to
+   * @param dx the gradient by the stream, to which it is added
+   * @param x the stream as it was then, float32, kept by {@link #keep}
+   * @param r as {@link #norm} left it
    */
-  public static void backward(
-      Layout l, Floats x, Floats r, Floats f, Floats dy, Floats dx, boolean add, Floats df) {
-    l.require(x, dy, dx);
-    l.requireFactor(f);
-    Fused.requireFloat32(r, l.rows());
-    Fused.requireFloat32(df, (long) l.items() * l.dim());
-    int dim = l.dim();
+  public static Kernel normBack(
+      Layout l, float[] dx, Floats x, float[] r, Factor f, Floats dn, Factor df) {
+    l.requireStream(dx);
+    l.require(f, r);
+    df.require(l.items(), l.dim());
     Window xs = l.pieces(x);
-    Window dys = l.pieces(dy);
-    Window dxs = l.pieces(dx);
-    Window fs = Window.on(f, dim);
-    Window dfs = Window.on(df, dim);
-    Window rs = Window.on(r, l.rowsPerItem());
-    float[] sums = Lanes.room(l.step());
-    for (int item = 0; item < l.items(); item++) {
-      l.read(fs, f, item);
-      dfs.read(item * dim, dim);
-      rs.read(item * l.rowsPerItem(), l.rowsPerItem());
-      for (int row = 0; row < l.rowsPerItem(); row += l.step()) {
-        int count = l.together(row);
-        int place = l.place(item, row);
-        xs.read(place, count * dim);
-        dys.read(place, count * dim);
-        if (add) {
-          dxs.read(place, count * dim);
-        }
-        dotRows(xs.floats, dys.floats, count, dim, rs.floats, row, fs.floats, dfs.floats, sums);
-        Lanes.sumRows(sums, count);
-        if (add) {
-          addRows(xs.floats, dys.floats, count, dim, rs.floats, row, fs.floats, dxs.floats, sums);
-        } else {
-          pullRows(xs.floats, dys.floats, count, dim, rs.floats, row, fs.floats, dxs.floats, sums);
-        }
-        dxs.write(place, count * dim);
-      }
-      dfs.write(item * dim, dim);
-    }
+    Window dns = l.pieces(dn);
+    float[] dots = Lanes.room(l.step());
+    return (item, row, count) -> {
+      int dim = l.dim();
+      int number = l.number(item, row);
+      xs.read(l.place(item, row), count * dim);
+      dns.read(l.place(item, row), count * dim);
+      dotRows(
+          xs.floats,
+          dns.floats,
+          0,
+          count,
+          dim,
+          r,
+          number,
+          f.values,
+          f.at(item),
+          df.values,
+          df.at(item),
+          dots);
+      Lanes.sumRows(dots, count);
+      addRows(
+          xs.floats,
+          dns.floats,
+          count,
+          dim,
+          r,
+          number,
+          f.values,
+          f.at(item),
+          dx,
+          l.inStream(item, row),
+          dots);
+    };
   }
+
+  /**
+   * The gradient of {@link #join}, by the answer: with {@code e = g ⊙ dx},
+   *
+   * <pre>
+   *   do = r (e − r² o mean(e ⊙ o)),   dg ← dg + Σ over an item's rows of r o ⊙ dx
+   * </pre>
+   *
+   * <p>By the stream before it is dx itself.
+   *
+   * @param r as {@link #join} left it
+   * @param answers written: do
+   */
+  public static Kernel joinBack(
+      Layout l, float[] dx, Floats o, float[] r, Factor g, Floats answers, Factor dg) {
+    l.requireStream(dx);
+    l.require(g, r);
+    dg.require(l.items(), l.dim());
+    Window os = l.pieces(o);
+    Window dos = l.pieces(answers);
+    float[] dots = Lanes.room(l.step());
+    return (item, row, count) -> {
+      int dim = l.dim();
+      int number = l.number(item, row);
+      int at = l.inStream(item, row);
+      os.read(l.place(item, row), count * dim);
+      dotRows(
+          os.floats,
+          dx,
+          at,
+          count,
+          dim,
+          r,
+          number,
+          g.values,
+          g.at(item),
+          dg.values,
+          dg.at(item),
+          dots);
+      Lanes.sumRows(dots, count);
+      pullRows(os.floats, dx, at, count, dim, r, number, g.values, g.at(item), dos.floats, dots);
+      dos.write(l.place(item, row), count * dim);
+    };
+  }
+
+  // ------------------------------------------------------------------ loops
 
   /**
    * 1/√(mean(x²) + ε) of some rows.
    *
-   * @param r written, from {@code at} on
+   * @param r written, from {@code first} on
    * @param sums room for as many rows
    */
-  static void inverseRms(float[] x, int rows, int dim, float eps, float[] r, int at, float[] sums) {
-    squareRows(x, rows, dim, sums);
+  static void inverseRms(
+      float[] x, int from, int rows, int dim, float eps, float[] r, int first, float[] sums) {
+    squareRows(x, from, rows, dim, sums);
     Lanes.sumRows(sums, rows);
     for (int i = 0; i < rows; i++) {
-      r[at + i] = 1 / (float) Math.sqrt(sums[i] / dim + eps);
+      r[first + i] = 1 / (float) Math.sqrt(sums[i] / dim + eps);
     }
   }
 
-  private static void squareRows(float[] x, int rows, int dim, float[] sums) {
-    int pairs = dim / (2 * Lanes.WIDTH) * (2 * Lanes.WIDTH);
+  private static void squareRows(float[] x, int from, int rows, int dim, float[] sums) {
+    int fours = dim / (4 * Lanes.WIDTH) * (4 * Lanes.WIDTH);
     for (int row = 0; row < rows; row++) {
-      int at = row * dim;
-      FloatVector a = Lanes.zero();
+      int at = from + row * dim;
+      FloatVector a = Lanes.zero(); // four sums, as one would wait for itself
       FloatVector b = Lanes.zero();
-      for (int i = 0; i < pairs; i += 2 * Lanes.WIDTH) {
-        FloatVector v = Lanes.load(x, at + i);
-        FloatVector w = Lanes.load(x, at + i + Lanes.WIDTH);
+      FloatVector c = Lanes.zero();
+      FloatVector d = Lanes.zero();
+      for (int i = at; i < at + fours; i += 4 * Lanes.WIDTH) {
+        FloatVector v = Lanes.load(x, i);
+        FloatVector w = Lanes.load(x, i + Lanes.WIDTH);
         a = v.fma(v, a);
         b = w.fma(w, b);
+        v = Lanes.load(x, i + 2 * Lanes.WIDTH);
+        w = Lanes.load(x, i + 3 * Lanes.WIDTH);
+        c = v.fma(v, c);
+        d = w.fma(w, d);
       }
-      if (pairs < dim) {
-        FloatVector v = Lanes.load(x, at + pairs);
+      for (int i = at + fours; i < at + dim; i += Lanes.WIDTH) {
+        FloatVector v = Lanes.load(x, i);
         a = v.fma(v, a);
       }
-      Lanes.store(a.add(b), sums, row * Lanes.WIDTH);
+      Lanes.store(a.add(b).add(c.add(d)), sums, row * Lanes.WIDTH);
     }
   }
 
+  /** y = r f ⊙ x. */
   private static void scaleRows(
-      float[] x, int rows, int dim, float[] r, int first, float[] f, float[] y) {
-    for (int row = 0; row < rows; row++) {
-      int at = row * dim;
-      float s = r[first + row];
-      for (int i = 0; i < dim; i += Lanes.WIDTH) {
-        Lanes.store(Lanes.load(x, at + i).mul(s).mul(Lanes.load(f, i)), y, at + i);
-      }
-    }
-  }
-
-  private static void joinRows(
-      float[] x, float[] o, int rows, int dim, float[] r, int first, float[] g, float[] y) {
-    for (int row = 0; row < rows; row++) {
-      int at = row * dim;
-      float s = r[first + row];
-      for (int i = 0; i < dim; i += Lanes.WIDTH) {
-        FloatVector normed = Lanes.load(o, at + i).mul(s);
-        Lanes.store(normed.fma(Lanes.load(g, i), Lanes.load(x, at + i)), y, at + i);
-      }
-    }
-  }
-
-  /** Σ f ⊙ dy ⊙ x of each row, by lane; df += r x ⊙ dy on the way. */
-  static void dotRows(
       float[] x,
-      float[] dy,
+      int from,
       int rows,
       int dim,
       float[] r,
       int first,
       float[] f,
+      int factor,
+      float[] y) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      float s = r[first + row];
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector normed = Lanes.load(x, from + at + i).mul(s);
+        Lanes.store(normed.mul(Lanes.load(f, factor + i)), y, at + i);
+      }
+    }
+  }
+
+  /** x ← x + r g ⊙ o. */
+  private static void joinRows(
+      float[] x,
+      int to,
+      float[] o,
+      int rows,
+      int dim,
+      float[] r,
+      int first,
+      float[] g,
+      int factor) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      float s = r[first + row];
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector normed = Lanes.load(o, at + i).mul(s);
+        FloatVector sum = normed.fma(Lanes.load(g, factor + i), Lanes.load(x, to + at + i));
+        Lanes.store(sum, x, to + at + i);
+      }
+    }
+  }
+
+  /**
+   * Σ f ⊙ dy ⊙ x of each row, by lane; df += r x ⊙ dy on the way.
+   *
+   * @param from where dy's rows begin
+   */
+  static void dotRows(
+      float[] x,
+      float[] dy,
+      int from,
+      int rows,
+      int dim,
+      float[] r,
+      int first,
+      float[] f,
+      int factor,
       float[] df,
+      int gradient,
       float[] sums) {
     for (int row = 0; row < rows; row++) {
       int at = row * dim;
       float s = r[first + row];
       FloatVector sum = Lanes.zero();
       for (int i = 0; i < dim; i += Lanes.WIDTH) {
-        FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, at + i));
-        sum = product.fma(Lanes.load(f, i), sum);
-        Lanes.store(product.mul(s).add(Lanes.load(df, i)), df, i);
+        FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, from + at + i));
+        sum = product.fma(Lanes.load(f, factor + i), sum);
+        Lanes.store(product.mul(s).add(Lanes.load(df, gradient + i)), df, gradient + i);
       }
       Lanes.store(sum, sums, row * Lanes.WIDTH);
     }
   }
 
-  /** dx = r f ⊙ dy − c x. */
+  /**
+   * dx = r f ⊙ dy − c x.
+   *
+   * @param from where dy's rows begin
+   */
   static void pullRows(
       float[] x,
       float[] dy,
+      int from,
       int rows,
       int dim,
       float[] r,
       int first,
       float[] f,
+      int factor,
       float[] dx,
       float[] dots) {
     for (int row = 0; row < rows; row++) {
@@ -285,13 +388,17 @@ public final class Norms {
       float s = r[first + row];
       float c = s * s * s * (dots[row] / dim);
       for (int i = 0; i < dim; i += Lanes.WIDTH) {
-        FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, i)).mul(s);
+        FloatVector e = Lanes.load(dy, from + at + i).mul(Lanes.load(f, factor + i)).mul(s);
         Lanes.store(e.sub(Lanes.load(x, at + i).mul(c)), dx, at + i);
       }
     }
   }
 
-  /** dx += r f ⊙ dy − c x. */
+  /**
+   * dx += r f ⊙ dy − c x.
+   *
+   * @param to where dx's rows begin
+   */
   private static void addRows(
       float[] x,
       float[] dy,
@@ -300,16 +407,18 @@ public final class Norms {
       float[] r,
       int first,
       float[] f,
+      int factor,
       float[] dx,
+      int to,
       float[] dots) {
     for (int row = 0; row < rows; row++) {
       int at = row * dim;
       float s = r[first + row];
       float c = s * s * s * (dots[row] / dim);
       for (int i = 0; i < dim; i += Lanes.WIDTH) {
-        FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, i)).mul(s);
+        FloatVector e = Lanes.load(dy, at + i).mul(Lanes.load(f, factor + i)).mul(s);
         FloatVector v = e.sub(Lanes.load(x, at + i).mul(c));
-        Lanes.store(v.add(Lanes.load(dx, at + i)), dx, at + i);
+        Lanes.store(v.add(Lanes.load(dx, to + at + i)), dx, to + at + i);
       }
     }
   }

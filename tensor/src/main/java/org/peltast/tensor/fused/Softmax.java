@@ -17,32 +17,27 @@ public final class Softmax {
    * @param p [items, heads, S, keys], keys a multiple of the vector's length, in either dtype
    * @param items in the batch
    * @param keys a row's length
-   * @param mask what is added, float32 [items, keys]: 0, or −∞ where a key does not count; null for
-   *     nothing
+   * @param mask what is added to each item's rows, of length keys: 0, or −∞ where a key does not
+   *     count; null for nothing
    */
-  public static void forward(Floats p, int items, int keys, @Nullable Floats mask) {
+  public static void forward(Floats p, int items, int keys, @Nullable Factor mask) {
     int rows = rows(p, keys) / items; // of an item
     if (mask != null) {
-      Fused.requireFloat32(mask, (long) items * keys);
+      mask.require(items, keys);
     }
     int step = step(keys);
     Window ps = Window.on(p, step * keys);
-    @Nullable Window masks = mask == null ? null : Window.on(mask, keys);
     float[] sums = Lanes.room(step);
-    float[] most = Lanes.room(step);
+    float[] most = new float[step];
     for (int item = 0; item < items; item++) {
-      if (masks != null) {
-        masks.read(item * keys, keys);
-      }
       for (int row = 0; row < rows; row += step) {
         int first = (item * rows + row) * keys;
         int count = Math.min(step, rows - row);
         ps.read(first, count * keys);
-        if (masks != null) {
-          addRows(ps.floats, count, keys, masks.floats);
+        if (mask != null) {
+          addRows(ps.floats, count, keys, mask.values, mask.at(item));
         }
         largestRows(ps.floats, count, keys, most);
-        Lanes.maxRows(most, count);
         exponentialRows(ps.floats, count, keys, most, sums);
         Lanes.sumRows(sums, count);
         scaleRows(ps.floats, count, keys, most, sums);
@@ -88,11 +83,11 @@ public final class Softmax {
     return Math.max(1, PIECE / keys);
   }
 
-  private static void addRows(float[] p, int rows, int keys, float[] mask) {
+  private static void addRows(float[] p, int rows, int keys, float[] mask, int from) {
     for (int row = 0; row < rows; row++) {
       int at = row * keys;
       for (int i = 0; i < keys; i += Lanes.WIDTH) {
-        Lanes.store(Lanes.load(p, at + i).add(Lanes.load(mask, i)), p, at + i);
+        Lanes.store(Lanes.load(p, at + i).add(Lanes.load(mask, from + i)), p, at + i);
       }
     }
   }
@@ -104,7 +99,7 @@ public final class Softmax {
       for (int i = Lanes.WIDTH; i < keys; i += Lanes.WIDTH) {
         max = Lanes.larger(max, Lanes.load(p, at + i));
       }
-      Lanes.store(max, most, row * Lanes.WIDTH);
+      most[row] = Lanes.largest(max);
     }
   }
 

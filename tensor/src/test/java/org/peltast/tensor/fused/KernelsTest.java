@@ -3,6 +3,7 @@ package org.peltast.tensor.fused;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +11,7 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Floats;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -40,53 +42,109 @@ class KernelsTest {
     assertThat(error / size).isLessThan(3e-6);
   }
 
+  private static void close(float[] actual, Tensor wanted) {
+    close(Tensor.of(actual, actual.length), wanted);
+  }
+
   private static Tensor norm(Tensor x, double eps) {
     return x.mul(x.square().mean(true, -1).add(eps).rsqrt());
+  }
+
+  private static Norms.Layout layout(int dim, double eps) {
+    return new Norms.Layout(ITEMS, TOKENS, TOKENS, dim, (float) eps);
   }
 
   @Test
   void normAndItsGradient() {
     for (boolean shared : new boolean[] {true, false}) {
-      for (int vectors : new int[] {1, 2, 3}) {
+      for (int vectors : new int[] {1, 2, 3, 4, 9}) {
         try (Scope scope = Scope.open()) {
           int dim = vectors * Fused.width();
-          Norms.Layout l = new Norms.Layout(ITEMS, TOKENS, dim, 1e-5f);
+          Norms.Layout l = layout(dim, 1e-5);
           Tensor x = rng.normal(ITEMS, TOKENS, dim).requireGrad(true);
           Tensor f = rng.fork("f").normal(shared ? 1 : ITEMS, 1, dim).requireGrad(true);
-          Tensor dy = rng.fork("dy").normal(ITEMS, TOKENS, dim);
+          Tensor dn = rng.fork("dn").normal(ITEMS, TOKENS, dim);
           Tensor wanted = norm(x, 1e-5).mul(f);
-          wanted.backward(dy);
+          wanted.backward(dn);
 
-          Floats y = Floats.allocate(ITEMS, TOKENS, dim);
-          Floats r = Floats.allocate(ITEMS * TOKENS);
-          Norms.forward(l, kept(x), kept(f), y, r);
-          close(y.tensor(), wanted);
-          Floats again = Floats.allocate(ITEMS, TOKENS, dim);
-          Norms.again(l, kept(x), r, kept(f), again);
-          assertThat(again.tensor().toFloats()).isEqualTo(y.tensor().toFloats());
+          float[] stream = x.toFloats();
+          Floats keptX = Floats.allocate(ITEMS, TOKENS, dim);
+          Floats n = Floats.allocate(ITEMS, TOKENS, dim);
+          float[] r = new float[ITEMS * TOKENS];
+          Factor factor = factor(f, shared, dim);
+          l.pass(Norms.keep(l, stream, keptX).then(Norms.norm(l, stream, factor, n, r)));
+          close(n.tensor(), wanted);
+          assertThat(keptX.tensor().toFloats()).isEqualTo(x.toFloats()).isEqualTo(stream);
 
-          Floats dx = kept(Tensor.ones(ITEMS, TOKENS, dim));
-          Floats df = Floats.allocate(ITEMS, 1, dim);
-          Norms.backward(l, kept(x), r, kept(f), kept(dy), dx, true, df);
-          close(dx.tensor().sub(1), x.grad());
-          close(shared ? df.tensor().sum(true, 0) : df.tensor(), f.grad());
+          float[] dx = new float[stream.length];
+          Arrays.fill(dx, 1);
+          float[] df = new float[(int) f.count()];
+          l.pass(Norms.normBack(l, dx, keptX, r, factor, kept(dn), factor(df, shared, dim)));
+          close(Tensor.of(dx, dx.length).sub(1), x.grad());
+          close(df, f.grad());
         }
       }
     }
   }
 
+  private static Factor factor(Tensor f, boolean shared, int dim) {
+    return factor(f.toFloats(), shared, dim);
+  }
+
+  private static Factor factor(float[] f, boolean shared, int dim) {
+    return shared ? Factor.shared(f) : Factor.each(f, dim);
+  }
+
   @Test
-  void residualJoinsNormedAndGated() {
+  void answersJoinNormedAndGatedAndItsGradient() {
     try (Scope scope = Scope.open()) {
       int dim = 2 * Fused.width();
-      Norms.Layout l = new Norms.Layout(ITEMS, TOKENS, dim, 1e-6f);
+      Norms.Layout l = layout(dim, 1e-6);
       Tensor x = rng.normal(ITEMS, TOKENS, dim);
-      Tensor o = rng.fork("o").normal(ITEMS, TOKENS, dim);
+      Tensor o = rng.fork("o").normal(ITEMS, TOKENS, dim).requireGrad(true);
+      Tensor g = rng.fork("g").normal(ITEMS, 1, dim).requireGrad(true);
+      Tensor dy = rng.fork("dy").normal(ITEMS, TOKENS, dim);
+      Tensor wanted = x.add(norm(o, 1e-6).mul(g));
+      wanted.backward(dy);
+
+      float[] stream = x.toFloats();
+      float[] r = new float[ITEMS * TOKENS];
+      Factor gate = Factor.each(g.toFloats(), dim);
+      l.pass(Norms.join(l, stream, kept(o), gate, r));
+      close(stream, wanted);
+
+      float[] d = dy.toFloats();
+      Floats answer = Floats.allocate(ITEMS, TOKENS, dim);
+      float[] dg = new float[ITEMS * dim];
+      l.pass(Norms.joinBack(l, d, kept(o), r, gate, answer, Factor.each(dg, dim)));
+      close(answer.tensor(), o.grad());
+      close(dg, g.grad());
+      assertThat(d).isEqualTo(dy.toFloats());
+    }
+  }
+
+  /** As in a last block, whose answer has fewer rows than the stream. */
+  @Test
+  void onlyTheFirstRowsOfEachItemAreTouched() {
+    try (Scope scope = Scope.open()) {
+      int dim = 2 * Fused.width();
+      int asked = 3;
+      Norms.Layout l = new Norms.Layout(ITEMS, asked, TOKENS, dim, 1e-5f);
+      Tensor x = rng.normal(ITEMS, TOKENS, dim);
+      Tensor o = rng.fork("o").normal(ITEMS, asked, dim);
       Tensor g = rng.fork("g").normal(ITEMS, 1, dim);
-      Floats y = Floats.allocate(ITEMS, TOKENS, dim);
-      Floats r = Floats.allocate(ITEMS * TOKENS);
-      Norms.join(l, kept(x), kept(o), kept(g), y, r);
-      close(y.tensor(), x.add(norm(o, 1e-6).mul(g)));
+      float[] stream = x.toFloats();
+      Floats n = Floats.allocate(ITEMS, asked, dim);
+      float[] r = new float[ITEMS * asked];
+      l.pass(
+          Norms.join(l, stream, kept(o), Factor.each(g.toFloats(), dim), r),
+          Norms.norm(l, stream, Factor.each(g.toFloats(), dim), n, r));
+      Tensor joined = x.narrow(1, 0, asked).add(norm(o, 1e-5).mul(g));
+      Tensor after = Tensor.of(stream, ITEMS, TOKENS, dim);
+      close(after.narrow(1, 0, asked), joined);
+      assertThat(after.narrow(1, asked, TOKENS - asked).toFloats())
+          .isEqualTo(x.narrow(1, asked, TOKENS - asked).toFloats());
+      close(n.tensor(), norm(joined, 1e-5).mul(g));
     }
   }
 
@@ -96,32 +154,54 @@ class KernelsTest {
       try (Scope scope = Scope.open()) {
         int heads = 2;
         int headDim = 2 * Fused.width();
-        Rotary.Layout l = new Rotary.Layout(ITEMS, TOKENS, heads, headDim, 1e-5f);
+        Rotary.Layout l = new Rotary.Layout(ITEMS, TOKENS, TOKENS, heads, headDim, 1e-5f);
         Tensor x = rng.normal(ITEMS, TOKENS, heads, headDim).requireGrad(true);
         Tensor f = rng.fork("f").normal(headDim).requireGrad(true);
         Tensor angles = rng.fork("angles").normal(shared ? 1 : ITEMS, TOKENS, headDim / 2, 1);
         Tensor turns =
             Tensor.cat(List.of(angles.cos(), angles.sin()), 3)
                 .reshape(shared ? 1 : ITEMS, TOKENS, headDim);
-        Tensor dy = rng.fork("dy").normal(ITEMS, heads, TOKENS, headDim);
+        Tensor dy = rng.fork("dy").normal(ITEMS, TOKENS, heads, headDim);
         Tensor wanted =
-            norm(x, 1e-5)
-                .mul(f)
-                .asComplex()
-                .mul(turns.asComplex().unsqueeze(2))
-                .asReal()
-                .transpose(1, 2);
+            norm(x, 1e-5).mul(f).asComplex().mul(turns.asComplex().unsqueeze(2)).asReal();
         wanted.backward(dy);
 
-        Floats y = Floats.allocate(ITEMS, heads, TOKENS, headDim);
-        Rotary.forward(l, kept(x), kept(f), kept(turns), y);
-        close(y.tensor(), wanted.contiguous());
-        Floats dx = Floats.allocate(ITEMS, TOKENS, heads, headDim);
-        Floats df = Floats.allocate(headDim);
-        Rotary.backward(l, kept(x), kept(f), kept(turns), kept(dy), dx, df);
-        close(dx.tensor(), x.grad());
-        close(df.tensor(), f.grad());
+        Turns places = Turns.of(turns.toFloats(), TOKENS, headDim);
+        Floats y = Floats.allocate(ITEMS, TOKENS, heads, headDim);
+        Rotary.forward(l, kept(x), f.toFloats(), places, y);
+        close(y.tensor(), wanted);
+        Floats inPlace = kept(x);
+        Rotary.forward(l, inPlace, f.toFloats(), places, inPlace);
+        assertThat(inPlace.tensor().toFloats()).isEqualTo(y.tensor().toFloats());
+
+        Floats d = kept(dy);
+        float[] df = new float[headDim];
+        Rotary.backward(l, kept(x), f.toFloats(), places, d, d, df);
+        close(d.tensor(), x.grad());
+        close(df, f.grad());
       }
+    }
+  }
+
+  @Test
+  void rowsThatAreNotTurnedHaveNoGradient() {
+    try (Scope scope = Scope.open()) {
+      int headDim = Fused.width();
+      int asked = 2;
+      Rotary.Layout some = new Rotary.Layout(ITEMS, asked, TOKENS, 2, headDim, 1e-5f);
+      Rotary.Layout all = new Rotary.Layout(ITEMS, TOKENS, TOKENS, 2, headDim, 1e-5f);
+      Tensor x = rng.normal(ITEMS, TOKENS, 2 * headDim);
+      Turns places =
+          Turns.of(rng.fork("turns").normal(TOKENS, headDim).toFloats(), TOKENS, headDim);
+      float[] f = rng.fork("f").normal(headDim).toFloats();
+      Floats dy = kept(rng.fork("dy").normal(ITEMS, TOKENS, 2 * headDim));
+      Floats whole = Floats.allocate(ITEMS, TOKENS, 2 * headDim);
+      Rotary.backward(all, kept(x), f, places, dy, whole, new float[headDim]);
+      Floats dx = kept(Tensor.ones(ITEMS, TOKENS, 2 * headDim));
+      Rotary.backward(some, kept(x), f, places, dy, dx, new float[headDim]);
+      assertThat(dx.tensor().narrow(1, 0, asked).toFloats())
+          .isEqualTo(whole.tensor().narrow(1, 0, asked).toFloats());
+      assertThat(dx.tensor().narrow(1, asked, TOKENS - asked).toFloats()).containsOnly(0);
     }
   }
 
@@ -139,7 +219,7 @@ class KernelsTest {
       wanted.backward(dp);
 
       Floats p = kept(scores);
-      Softmax.forward(p, ITEMS, keys, kept(mask));
+      Softmax.forward(p, ITEMS, keys, Factor.each(absent, keys));
       close(p.tensor(), wanted);
       assertThat(p.tensor().toFloats()[3]).isZero();
       Floats ds = kept(dp);
@@ -149,12 +229,28 @@ class KernelsTest {
   }
 
   @Test
+  void theLargestScoreIsFoundWhateverItsSignAndPlace() {
+    try (Scope scope = Scope.open()) {
+      int keys = 3 * Fused.width();
+      for (double shift : new double[] {-1000, 0, 1000}) {
+        for (int place = 0; place < keys; place += 5) {
+          float[] scores = rng.normal(keys).toFloats();
+          for (int i = 0; i < keys; i++) {
+            scores[i] += (float) (i == place ? shift + 200 : shift);
+          }
+          Floats p = kept(Tensor.of(scores, 1, 1, 1, keys));
+          Softmax.forward(p, 1, keys, null);
+          assertThat(p.tensor().toFloats()[place]).isEqualTo(1);
+        }
+      }
+    }
+  }
+
+  @Test
   void scoresThatAreNoNumbersStayNone() {
     try (Scope scope = Scope.open()) {
       int keys = Fused.width();
-      Floats p =
-          kept(
-              Tensor.full(Double.NaN, DType.FLOAT32, org.peltast.tensor.Device.CPU, 1, 1, 1, keys));
+      Floats p = kept(Tensor.full(Double.NaN, DType.FLOAT32, Device.CPU, 1, 1, 1, keys));
       Softmax.forward(p, 1, keys, null);
       assertThat(p.tensor().toFloats()[0]).isNaN();
     }
@@ -170,31 +266,96 @@ class KernelsTest {
       Tensor wanted = u.silu().mul(v);
       wanted.backward(dy);
 
+      Gate.Layout l = new Gate.Layout(1, n, n);
       Floats y = Floats.allocate(n);
-      Gate.forward(kept(u), kept(v), y);
+      Gate.forward(l, kept(u), kept(v), y);
       close(y.tensor(), wanted);
+      Floats inPlace = kept(u);
+      Gate.forward(l, inPlace, kept(v), inPlace);
+      assertThat(inPlace.tensor().toFloats()).isEqualTo(y.tensor().toFloats());
       Floats du = kept(u);
       Floats dv = kept(v);
-      Floats out = kept(dy);
-      Gate.backward(du, dv, out);
+      Gate.backward(l, du, dv, kept(dy));
       close(du.tensor(), u.grad());
       close(dv.tensor(), v.grad());
-      assertThat(out.tensor().toFloats()).isEqualTo(y.tensor().toFloats());
     }
   }
 
-  /** The same numbers in another dtype, by a kernel that adds −0 to them. */
+  /** Products read what fills rows up, and no number times zero is none. */
+  @Test
+  void whatFillsRowsUpIsWrittenAsZeros() {
+    for (DType dtype : new DType[] {DType.FLOAT32, DType.BFLOAT16}) {
+      try (Scope scope = Scope.open()) {
+        int step = 2 * Fused.width();
+        int width = step - 3;
+        int rows = 100; // more than a piece
+        Gate.Layout l = new Gate.Layout(rows, width, step);
+        Floats u = numbers(dtype, "u", rows, step);
+        Floats v = numbers(dtype, "v", rows, step);
+        Floats dy = numbers(dtype, "dy", rows, step);
+        for (Floats f : List.of(u, v, dy)) {
+          Tensor none = Tensor.full(Double.NaN, DType.FLOAT32, Device.CPU, rows, step - width);
+          f.tensor().narrow(1, width, step - width).copyFrom(none);
+        }
+        Floats y = Floats.allocate(dtype, rows, step);
+        Gate.forward(l, u, v, y);
+        Gate.backward(l, u, v, dy);
+        for (Floats f : List.of(y, u, v)) {
+          Tensor all = f.tensor().to(DType.FLOAT32);
+          assertThat(all.narrow(1, width, step - width).toFloats()).containsOnly(0);
+          assertThat(all.narrow(1, 0, width).toFloats()).doesNotContain(0).isNotEmpty();
+          assertThat(all.allFinite()).isTrue();
+        }
+      }
+    }
+  }
+
+  /** The exponential, number by number, over all that it is asked for. */
+  @Test
+  void sigmoidsAreThoseOfDoublePrecision() {
+    try (Scope scope = Scope.open()) {
+      int n = 256 * Fused.width();
+      float[] u = new float[n];
+      float[] ones = new float[n];
+      for (int i = 0; i < n; i++) {
+        u[i] = -85 + 170f * i / n;
+        ones[i] = 1;
+      }
+      Floats y = Floats.allocate(n);
+      Gate.forward(new Gate.Layout(1, n, n), kept(Tensor.of(u, n)), kept(Tensor.of(ones, n)), y);
+      float[] actual = y.tensor().toFloats();
+      for (int i = 0; i < n; i++) {
+        double wanted = u[i] / (1 + Math.exp(-u[i]));
+        assertThat(Math.abs(actual[i] - wanted)).isLessThanOrEqualTo(4e-6 * Math.abs(wanted));
+      }
+    }
+  }
+
+  /** The same numbers in another dtype, by a kernel that multiplies them by 1. */
   private static Floats converted(Floats from, DType dtype) {
     int n = from.count();
     Floats to = Floats.allocate(dtype, n);
-    Norms.join(
-        new Norms.Layout(1, 1, n, 1),
-        from,
-        kept(Tensor.zeros(n).neg()),
-        kept(Tensor.ones(n)),
-        to,
-        Floats.allocate(1));
+    // Rows of one vector each, turned by no angle; r is 1 as the norm of no row is taken.
+    float[] all = from.tensor().to(DType.FLOAT32).toFloats();
+    int width = Fused.width();
+    for (int at = 0; at < n; at += width) {
+      Window window = Window.on(to, width);
+      System.arraycopy(all, at, window.floats, 0, width);
+      window.write(at, width);
+    }
     return to;
+  }
+
+  /** What a window shows of memory. */
+  private static float[] shown(Floats from) {
+    float[] all = new float[from.count()];
+    int width = Fused.width();
+    for (int at = 0; at < all.length; at += width) {
+      Window window = Window.on(from, width);
+      window.read(at, width);
+      System.arraycopy(window.floats, 0, all, at, width);
+    }
+    return all;
   }
 
   @Test
@@ -229,8 +390,7 @@ class KernelsTest {
       Tensor wanted = exact.to(DType.BFLOAT16);
       Floats rounded = converted(kept(exact), DType.BFLOAT16);
       assertThat(rounded.bytes().slice()).isEqualTo(wanted.bytes());
-      Floats back = converted(rounded, DType.FLOAT32);
-      assertThat(back.bytes().slice()).isEqualTo(wanted.to(DType.FLOAT32).bytes());
+      assertThat(shown(rounded)).isEqualTo(wanted.to(DType.FLOAT32).toFloats());
     }
   }
 
@@ -243,7 +403,7 @@ class KernelsTest {
         values[i] = Float.intBitsToFloat(bits[i % bits.length]);
       }
       Floats rounded = converted(kept(Tensor.of(values, values.length)), DType.BFLOAT16);
-      for (float v : rounded.tensor().to(DType.FLOAT32).toFloats()) {
+      for (float v : shown(rounded)) {
         assertThat(v).isNaN();
       }
     }
@@ -254,6 +414,14 @@ class KernelsTest {
     Floats f = Floats.allocate(dtype, shape);
     f.tensor().copyFrom(rng.fork(name).normal(shape).to(DType.BFLOAT16));
     return f;
+  }
+
+  private float[] array(String name, long... shape) {
+    return numbers(DType.FLOAT32, name, shape).tensor().toFloats();
+  }
+
+  private static Floats floats(float[] values) {
+    return kept(Tensor.of(values, values.length));
   }
 
   /**
@@ -267,48 +435,46 @@ class KernelsTest {
     int headDim = 2 * Fused.width();
     int dim = heads * headDim;
     int rows = ITEMS * TOKENS;
-    Norms.Layout l = new Norms.Layout(ITEMS, TOKENS, dim, 1e-5f);
-    Floats x = numbers(DType.FLOAT32, "x", rows, dim);
-    Floats f = numbers(DType.FLOAT32, "f", ITEMS, dim);
-    Floats r = Floats.allocate(rows);
+    Norms.Layout l = layout(dim, 1e-5);
+    float[] x = array("x", rows, dim);
+    Floats keptX = floats(x);
+    Factor f = Factor.each(array("f", ITEMS, dim), dim);
+    float[] r = new float[rows];
     Floats n = Floats.allocate(dtype, rows, dim);
-    Norms.forward(l, x, f, n, r);
+    l.pass(Norms.norm(l, x, f, n, r));
     all.put("norm", n);
-    Floats again = Floats.allocate(dtype, rows, dim);
-    Norms.again(l, x, r, f, again);
-    all.put("norm again", again);
-    Floats d = numbers(DType.FLOAT32, "d", rows, dim);
-    Floats df = Floats.allocate(ITEMS, dim);
-    Norms.backward(l, x, r, f, numbers(dtype, "dn", rows, dim), d, true, df);
-    all.put("gradient by the stream", d);
-    all.put("gradient by the factor", df);
+    all.put("1/rms", floats(r));
+    float[] d = array("d", rows, dim);
+    float[] df = new float[ITEMS * dim];
+    l.pass(
+        Norms.normBack(l, d, keptX, r, f, numbers(dtype, "dn", rows, dim), Factor.each(df, dim)));
+    all.put("gradient by the stream", floats(d));
+    all.put("gradient by the factor", floats(df));
 
     Floats o = numbers(dtype, "o", rows, dim);
-    Floats y = Floats.allocate(rows, dim);
-    Norms.join(l, x, o, f, y, r);
-    all.put("joined", y);
-    all.put("1/rms", r);
+    l.pass(Norms.join(l, x, o, f, r));
+    all.put("joined", floats(x));
+    all.put("1/rms of the answer", floats(r));
     Floats dOut = Floats.allocate(dtype, rows, dim);
-    Floats dGate = Floats.allocate(ITEMS, dim);
-    Norms.backward(l, o, r, f, numbers(DType.FLOAT32, "dy", rows, dim), dOut, false, dGate);
+    float[] dGate = new float[ITEMS * dim];
+    l.pass(Norms.joinBack(l, array("dy", rows, dim), o, r, f, dOut, Factor.each(dGate, dim)));
     all.put("gradient by the answer", dOut);
-    all.put("gradient by the gate", dGate);
+    all.put("gradient by the gate", floats(dGate));
 
-    Rotary.Layout turning = new Rotary.Layout(ITEMS, TOKENS, heads, headDim, 1e-5f);
-    Floats factor = numbers(DType.FLOAT32, "factor", headDim);
-    Floats turns = numbers(DType.FLOAT32, "turns", TOKENS, headDim);
-    Floats turned = Floats.allocate(dtype, ITEMS, heads, TOKENS, headDim);
+    Rotary.Layout turning = new Rotary.Layout(ITEMS, TOKENS, TOKENS, heads, headDim, 1e-5f);
+    float[] factor = array("factor", headDim);
+    Turns turns = Turns.of(array("turns", TOKENS, headDim), TOKENS, headDim);
+    Floats turned = Floats.allocate(dtype, rows, dim);
     Rotary.forward(turning, o, factor, turns, turned);
     all.put("turned", turned);
-    Floats dTurned = numbers(dtype, "dTurned", ITEMS, heads, TOKENS, headDim);
-    Floats dq = Floats.allocate(dtype, rows, dim);
-    Floats dFactor = Floats.allocate(headDim);
-    Rotary.backward(turning, o, factor, turns, dTurned, dq, dFactor);
+    Floats dq = numbers(dtype, "dTurned", rows, dim);
+    float[] dFactor = new float[headDim];
+    Rotary.backward(turning, o, factor, turns, dq, dq, dFactor);
     all.put("gradient by queries", dq);
-    all.put("gradient by their factor", dFactor);
+    all.put("gradient by their factor", floats(dFactor));
 
     Floats p = numbers(dtype, "scores", ITEMS, heads, TOKENS, headDim);
-    Softmax.forward(p, ITEMS, headDim, numbers(DType.FLOAT32, "mask", ITEMS, headDim));
+    Softmax.forward(p, ITEMS, headDim, Factor.each(array("mask", ITEMS, headDim), headDim));
     all.put("softmax", p);
     Floats dp = numbers(dtype, "dp", ITEMS, heads, TOKENS, headDim);
     Softmax.backward(numbers(dtype, "p", ITEMS, heads, TOKENS, headDim), headDim, dp);
@@ -316,14 +482,13 @@ class KernelsTest {
 
     // Longer than a piece, and not by a whole one.
     int count = 1024 + 8 * Fused.width();
+    Gate.Layout flat = new Gate.Layout(count / Fused.width(), Fused.width(), Fused.width());
     Floats u = numbers(dtype, "u", count);
     Floats v = numbers(dtype, "v", count);
     Floats gated = Floats.allocate(dtype, count);
-    Gate.forward(u, v, gated);
+    Gate.forward(flat, u, v, gated);
     all.put("gated", gated);
-    Floats dGated = numbers(dtype, "dGated", count);
-    Gate.backward(u, v, dGated);
-    all.put("gated once more", dGated);
+    Gate.backward(flat, u, v, numbers(dtype, "dGated", count));
     all.put("gradient by u", u);
     all.put("gradient by v", v);
     return all;
@@ -352,10 +517,9 @@ class KernelsTest {
   @Test
   void whatMustBeFloat32IsRefusedInBfloat16() {
     int w = Fused.width();
-    Norms.Layout l = new Norms.Layout(2, 2, w, 1e-5f);
-    Floats x = Floats.allocate(4, w);
-    Floats narrow = Floats.allocate(DType.BFLOAT16, w);
-    assertThatThrownBy(() -> Norms.forward(l, x, narrow, x, Floats.allocate(4)))
+    Norms.Layout l = new Norms.Layout(2, 2, 2, w, 1e-5f);
+    Floats narrow = Floats.allocate(DType.BFLOAT16, 4, w);
+    assertThatThrownBy(() -> Norms.keep(l, new float[4 * w], narrow))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("float32");
   }
@@ -363,21 +527,41 @@ class KernelsTest {
   @Test
   void memoryOfAnotherSizeIsRefusedBeforeAnythingIsRead() {
     int w = Fused.width();
-    Norms.Layout l = new Norms.Layout(2, 2, w, 1e-5f);
+    Norms.Layout l = new Norms.Layout(2, 2, 2, w, 1e-5f);
     Floats right = Floats.allocate(4, w);
     Floats wrong = Floats.allocate(3, w);
-    Floats r = Floats.allocate(4);
-    Floats f = Floats.allocate(w);
-    assertThatThrownBy(() -> Norms.forward(l, wrong, f, right, r))
+    float[] x = new float[4 * w];
+    float[] r = new float[4];
+    Factor f = Factor.shared(new float[w]);
+    assertThatThrownBy(() -> Norms.norm(l, x, f, wrong, r))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("numbers are needed");
-    assertThatThrownBy(() -> Norms.forward(l, right, wrong, right, r))
+    assertThatThrownBy(() -> Norms.norm(l, new float[3 * w], f, right, r))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("stream");
+    assertThatThrownBy(() -> Norms.norm(l, x, Factor.shared(new float[w + 1]), right, r))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("factors");
+    assertThatThrownBy(() -> Norms.norm(l, x, Factor.each(new float[w], w), right, r))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> Norms.forward(l, right, f, right, f))
+    assertThatThrownBy(() -> Norms.join(l, x, right, f, new float[3]))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("norms");
+    assertThatThrownBy(
+            () -> Norms.norm(new Norms.Layout(2, 3, 2, w, 1e-5f), x, f, right, new float[6]))
         .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> Factor.each(new float[2 * w], w).from(2))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> Turns.of(new float[w + 1], 1, w))
+        .isInstanceOf(IllegalArgumentException.class);
+    Rotary.Layout turning = new Rotary.Layout(2, 2, 2, 1, w, 1e-5f);
+    assertThatThrownBy(
+            () -> Rotary.forward(turning, right, new float[w], Turns.of(new float[w], 1, w), right))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("turns");
     assertThatThrownBy(() -> Softmax.forward(right, 1, 2 * w + 1, null))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> Gate.forward(right, wrong, right))
+    assertThatThrownBy(() -> Gate.forward(new Gate.Layout(4, w, w), right, wrong, right))
         .isInstanceOf(IllegalArgumentException.class);
   }
 }

@@ -1,7 +1,6 @@
 package org.peltast.models.zimage.fused;
 
 import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Tensor;
 
 /**
  * A block's matrices; the rest of its weights are in its {@link Factors}.
@@ -21,9 +20,4 @@ public record BlockWeights(
     Parameter toOut,
     Parameter w1,
     Parameter w2,
-    Parameter w3) {
-  /** [in, out], in the products' dtype and the same memory. */
-  static Tensor transposed(Parameter weight) {
-    return weight.inProducts().transpose(0, 1);
-  }
-}
+    Parameter w3) {}

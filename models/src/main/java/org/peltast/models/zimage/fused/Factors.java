@@ -1,8 +1,8 @@
 package org.peltast.models.zimage.fused;
 
 import java.util.List;
-import org.peltast.tensor.Floats;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.fused.Factor;
 
 /**
  * The factors after a block's norms: a norm's weight, times the modulation where there is one. They
@@ -25,53 +25,57 @@ public record Factors(
   /** How many there are. */
   static final int COUNT = 6;
 
-  /** In the order of {@link Kept#all}. */
   List<Tensor> all() {
     return List.of(attentionIn, attentionOut, feedForwardIn, feedForwardOut, query, key);
   }
 
-  /** Factors, or their gradients, of some items in memory that kernels read and write. */
-  static final class Kept {
-    final Floats attentionIn;
-    final Floats attentionOut;
-    final Floats feedForwardIn;
-    final Floats feedForwardOut;
-    final Floats query;
-    final Floats key;
+  /** The same numbers, or their gradients, as kernels read and write them. */
+  static final class Arrays {
+    final Factor attentionIn;
+    final Factor attentionOut;
+    final Factor feedForwardIn;
+    final Factor feedForwardOut;
+    final float[] query;
+    final float[] key;
+
+    private Arrays(
+        Factor attentionIn,
+        Factor attentionOut,
+        Factor feedForwardIn,
+        Factor feedForwardOut,
+        float[] query,
+        float[] key) {
+      this.attentionIn = attentionIn;
+      this.attentionOut = attentionOut;
+      this.feedForwardIn = feedForwardIn;
+      this.feedForwardOut = feedForwardOut;
+      this.query = query;
+      this.key = key;
+    }
 
     /**
-     * Room for the factors of a number of items.
+     * Lays numbers out.
      *
-     * @param items 1 where all share them
+     * @param six in the order of {@link Factors#all}
+     * @param modulated whether each item has its own, [B, dim], or all share [dim]
      */
-    Kept(int items, int dim, int headDim) {
-      attentionIn = Floats.allocate(items, dim);
-      attentionOut = Floats.allocate(items, dim);
-      feedForwardIn = Floats.allocate(items, dim);
-      feedForwardOut = Floats.allocate(items, dim);
-      query = Floats.allocate(1, headDim);
-      key = Floats.allocate(1, headDim);
-    }
-
-    List<Floats> all() {
-      return List.of(attentionIn, attentionOut, feedForwardIn, feedForwardOut, query, key);
-    }
-
-    /** Copies those of the items that begin at {@code from}. */
-    void load(Factors factors, int from) {
-      List<Tensor> given = factors.all();
-      for (int i = 0; i < COUNT; i++) {
-        Tensor own = all().get(i).tensor(); // [n, width]
-        Tensor g = given.get(i).detach();
-        own.copyFrom(
-            g.rank() == 1 ? g.unsqueeze(0) : g.narrow(0, from, own.size(0)).reshape(own.shape()));
+    static Arrays of(List<float[]> six, boolean modulated, int dim) {
+      Factor[] four = new Factor[4];
+      for (int i = 0; i < four.length; i++) {
+        four[i] = modulated ? Factor.each(six.get(i), dim) : Factor.shared(six.get(i));
       }
+      return new Arrays(four[0], four[1], four[2], four[3], six.get(4), six.get(5));
     }
 
-    void zero() {
-      for (Floats f : all()) {
-        f.tensor().zeroInPlace();
-      }
+    /** Those of the items from one on. */
+    Arrays from(int item) {
+      return new Arrays(
+          attentionIn.from(item),
+          attentionOut.from(item),
+          feedForwardIn.from(item),
+          feedForwardOut.from(item),
+          query,
+          key);
     }
   }
 }

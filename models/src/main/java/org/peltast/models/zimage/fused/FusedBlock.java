@@ -1,146 +1,139 @@
 package org.peltast.models.zimage.fused;
 
-import static org.peltast.models.zimage.fused.BlockWeights.transposed;
-
-import org.peltast.tensor.fused.Gate;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Floats;
+import org.peltast.tensor.fused.Factor;
 import org.peltast.tensor.fused.Norms;
-import org.peltast.tensor.fused.Rotary;
-import org.peltast.tensor.fused.Softmax;
 
 /**
- * The function of the plain block and its gradient by hand, in kept memory: products by libtorch,
- * all between them by kernels. With {@code norm(x) = x/rms(x)} and the factors f₁ … f₄ (a norm's
- * weight times the modulation after it):
+ * The function of the plain block and its gradient by hand, in kept memory: products by oneDNN, all
+ * between them by kernels. With {@code norm(x) = x/rms(x)} and the factors f₁ … f₄ (a norm's weight
+ * times the modulation after it):
  *
  * <pre>
- *   n = f₁ norm(x)         q, k, v = n Wq ᵀ, n Wk ᵀ, n Wv ᵀ     q̂, k̂ = turn(fq norm(q)), turn(fk norm(k))
- *   p = softmax(q̂ k̂ᵀ)      o = (p v) Woᵀ                        h = x + f₂ norm(o)
- *   n′ = f₃ norm(h)        u, w = n′ W₁ᵀ, n′ W₃ᵀ                f = (silu(u) ⊙ w) W₂ᵀ
- *   y = h + f₄ norm(f)
+ *   n = f₁ norm(x)        o = attention(n)         h = x + f₂ norm(o)
+ *   n′ = f₃ norm(h)       o′ = feedForward(n′)     y = h + f₄ norm(o′)
  * </pre>
  *
- * <p>x, h, y, the factors and 1/rms are float32; all else, and its gradient, is in the products'
- * dtype.
+ * <p>x, h and y are one stream, an array that each answer joins in place.
  *
- * <p>A block may be asked for some tokens' rows alone, as the last one is; keys and values are all
- * tokens' then, and all else is theirs. For some items of a batch at a time. Its users on several
- * threads each bring activations, scratch and gradients of their own.
+ * <p>The stream, the factors and 1/rms are float32; all else, and its gradient, is in the products'
+ * dtype. A block may be asked for some tokens' rows alone, as the last one is.
  */
 final class FusedBlock {
-  private final BlockWeights w;
+  private final FusedAttention attention;
+  private final FusedFeedForward feedForward;
 
   FusedBlock(BlockWeights weights) {
-    this.w = weights;
+    attention = new FusedAttention(weights);
+    feedForward = new FusedFeedForward(weights);
+  }
+
+  /** What a block's forward half makes of some items. */
+  static final class Activations {
+    final Shape shape;
+    private final @Nullable Floats x; // kept where a backward half follows
+    private final @Nullable Floats h;
+    private final Rows n;
+    private final Rows fed; // n′
+    private final float[] r1; // 1/rms of x, o, h, o′
+    private final float[] r2;
+    private final float[] r3;
+    private final float[] r4;
+    private final FusedAttention.Kept attention;
+    private final FusedFeedForward.Kept feedForward;
+
+    Activations(Shape s, Memory.Space space) {
+      shape = s;
+      n = Rows.ofStream(space, s, s.rows());
+      fed = Rows.ofStream(space, s, s.askedRows());
+      r1 = new float[s.rows()];
+      r2 = new float[s.askedRows()];
+      r3 = new float[s.askedRows()];
+      r4 = new float[s.askedRows()];
+      attention = new FusedAttention.Kept(s, space);
+      feedForward = new FusedFeedForward.Kept(s, space);
+      x = s.learning() ? space.floats(DType.FLOAT32, s.rows(), s.dim()) : null;
+      h = s.learning() ? space.floats(DType.FLOAT32, s.askedRows(), s.dim()) : null;
+    }
+  }
+
+  /** What the backward half needs while it runs, and nobody after. */
+  static final class Scratch {
+    private final Rows dAnswer; // of the sub-layer that is at work
+    private final Rows dn;
+    private final Rows dFed;
+    private final Rows dGated;
+    private final FusedAttention.Scratch attention;
+
+    Scratch(Shape s, Memory.Space space) {
+      dAnswer = Rows.ofStream(space, s, s.askedRows());
+      dn = Rows.ofStream(space, s, s.rows());
+      dFed = Rows.ofStream(space, s, s.askedRows());
+      dGated = Rows.ofHidden(space, s);
+      attention = new FusedAttention.Scratch(s, space);
+    }
   }
 
   /**
    * The forward half.
    *
-   * @param in x and the factors; what the backward half needs of the rest, written
-   * @param y [n·A, dim], written; may be x's own memory if no backward half follows and all tokens
-   *     are asked for
+   * @param x the stream, of whose asked rows the block's answer is added
    */
-  void forward(Shape s, Activations in, Positions places, Rows y, Scratch t) {
-    Factors.Kept f = in.factors;
-    Shape asked = s.askedAlone();
-    Norms.forward(s.norms(), in.x.memory, f.attentionIn, t.allN.memory, in.r1);
-    t.pickNormed();
-    in.q.rows.assignProduct(t.n.rows, transposed(w.toQ()));
-    in.k.rows.assignProduct(t.allN.rows, transposed(w.toK()));
-    in.values.rows.assignProduct(t.allN.rows, transposed(w.toV()));
-    Rotary.forward(asked.rotary(), in.q.memory, f.query, places.turnsOfAsked(s), in.qh.memory);
-    Rotary.forward(s.rotary(), in.k.memory, f.key, places.turns(), in.kh.memory);
-    in.p.each.assignProduct(in.qh.each, in.kh.transposed);
-    Softmax.forward(in.p.memory, s.items(), s.tokens(), places.mask());
-    in.a.each.assignProduct(in.p.each, in.values.each);
-    in.o.rows.assignProduct(in.a.rows, transposed(w.toOut()));
-    Rows x = askedOf(in.x, s, t);
-    Norms.join(asked.norms(), x.memory, in.o.memory, f.attentionOut, in.h.memory, in.r2);
-
-    Norms.forward(asked.norms(), in.h.memory, f.feedForwardIn, t.n.memory, in.r3);
-    in.u.rows.assignProduct(t.n.rows, transposed(w.w1()));
-    in.v.rows.assignProduct(t.n.rows, transposed(w.w3()));
-    Gate.forward(in.u.memory, in.v.memory, t.gated.memory);
-    in.f.rows.assignProduct(t.gated.rows, transposed(w.w2()));
-    Norms.join(asked.norms(), in.h.memory, in.f.memory, f.feedForwardOut, y.memory, in.r4);
+  void forward(Activations in, float[] x, Factors.Arrays f, Positions places) {
+    Norms.Layout all = in.shape.stream();
+    Norms.Layout asked = in.shape.askedStream();
+    all.pass(norm(all, x, in.x, f.attentionIn, in.n, in.r1));
+    attention.forward(in.shape, in.attention, in.n, f, places);
+    asked.pass(
+        Norms.join(asked, x, in.attention.o.memory, f.attentionOut, in.r2),
+        norm(asked, x, in.h, f.feedForwardIn, in.fed, in.r3));
+    feedForward.forward(in.feedForward, in.fed);
+    asked.pass(Norms.join(asked, x, in.feedForward.o.memory, f.feedForwardOut, in.r4));
   }
 
-  /** The asked rows of the stream; a copy of some of them lies where its gradient will. */
-  private static Rows askedOf(Rows x, Shape s, Scratch t) {
-    if (s.isWhole()) {
-      return x;
-    }
-    t.d.items.copyFrom(x.items.narrow(1, 0, s.asked()));
-    return t.d;
+  private static Norms.Kernel norm(
+      Norms.Layout l, float[] x, @Nullable Floats kept, Factor f, Rows n, float[] r) {
+    Norms.Kernel norm = Norms.norm(l, x, f, n.memory, r);
+    return kept == null ? norm : Norms.keep(l, x, kept).then(norm);
   }
 
   /**
    * The backward half; adds to the gradients of the weights and uses up the activations.
    *
-   * @param t its {@code d} is the gradient by y on entry, its {@code allD} that by x on return; the
-   *     factors' gradients are added to its {@code factors}
+   * @param d the gradient by y on entry, by x on return
+   * @param df to which the gradients by the factors are added
    */
-  void backward(Shape s, Activations in, Positions places, Scratch t) {
-    Factors.Kept f = in.factors;
-    Factors.Kept df = t.factors;
-    Rows d = t.d;
-    Norms.Layout asked = s.askedAlone().norms();
-    Norms.backward(
-        asked,
-        in.f.memory,
-        in.r4,
-        f.feedForwardOut,
-        d.memory,
-        t.dn.memory,
-        false,
-        df.feedForwardOut);
-    t.gated.rows.assignProduct(t.dn.rows, w.w2().inProducts());
-    Gate.backward(in.u.memory, in.v.memory, t.gated.memory);
-    w.w2().addGradient(t.dn.columns, t.gated.rows);
-    Norms.again(asked, in.h.memory, in.r3, f.feedForwardIn, t.n.memory);
-    w.w1().addGradient(in.u.columns, t.n.rows);
-    w.w3().addGradient(in.v.columns, t.n.rows);
-    t.dn.rows.assignProduct(in.u.rows, w.w1().inProducts());
-    t.dn.rows.addProduct(in.v.rows, w.w3().inProducts());
-    Norms.backward(
-        asked, in.h.memory, in.r3, f.feedForwardIn, t.dn.memory, d.memory, true, df.feedForwardIn);
+  void backward(
+      Activations in, float[] d, Factors.Arrays f, Factors.Arrays df, Positions places, Scratch t) {
+    Norms.Layout all = in.shape.stream();
+    Norms.Layout asked = in.shape.askedStream();
+    Floats x = kept(in.x);
+    Floats h = kept(in.h);
+    Floats dAnswer = t.dAnswer.memory;
+    asked.pass(
+        Norms.joinBack(
+            asked,
+            d,
+            in.feedForward.o.memory,
+            in.r4,
+            f.feedForwardOut,
+            dAnswer,
+            df.feedForwardOut));
+    feedForward.backward(in.feedForward, t.dAnswer, in.fed, t.dFed, t.dGated);
+    asked.pass(
+        Norms.normBack(asked, d, h, in.r3, f.feedForwardIn, t.dFed.memory, df.feedForwardIn),
+        Norms.joinBack(
+            asked, d, in.attention.o.memory, in.r2, f.attentionOut, dAnswer, df.attentionOut));
+    attention.backward(in.shape, in.attention, t.dAnswer, in.n, t.dn, f, df, places, t.attention);
+    all.pass(Norms.normBack(all, d, x, in.r1, f.attentionIn, t.dn.memory, df.attentionIn));
+  }
 
-    Norms.backward(
-        asked, in.o.memory, in.r2, f.attentionOut, d.memory, t.dn.memory, false, df.attentionOut);
-    w.toOut().addGradient(t.dn.columns, in.a.rows);
-    t.da.rows.assignProduct(t.dn.rows, w.toOut().inProducts());
-    t.dp.each.assignProduct(t.da.each, in.values.transposed);
-    t.dv.each.assignProduct(in.p.transposed, t.da.each);
-    Softmax.backward(in.p.memory, s.tokens(), t.dp.memory);
-    t.dq.each.assignProduct(t.dp.each, in.kh.each);
-    t.dk.each.assignProduct(t.dp.transposed, in.qh.each);
-    Rotary.backward(
-        s.askedAlone().rotary(),
-        in.q.memory,
-        f.query,
-        places.turnsOfAsked(s),
-        t.dq.memory,
-        t.dqRows.memory,
-        df.query);
-    Rotary.backward(
-        s.rotary(), in.k.memory, f.key, places.turns(), t.dk.memory, t.dkRows.memory, df.key);
-    Norms.again(s.norms(), in.x.memory, in.r1, f.attentionIn, t.allN.memory);
-    t.pickNormed();
-    w.toQ().addGradient(t.dqRows.columns, t.n.rows);
-    w.toK().addGradient(t.dkRows.columns, t.allN.rows);
-    w.toV().addGradient(t.dv.columns, t.allN.rows);
-    t.allDn.rows.assignProduct(t.dkRows.rows, w.toK().inProducts());
-    t.allDn.rows.addProduct(t.dv.rows, w.toV().inProducts());
-    t.addNormed(w.toQ().inProducts());
-    t.spread();
-    Norms.backward(
-        s.norms(),
-        in.x.memory,
-        in.r1,
-        f.attentionIn,
-        t.allDn.memory,
-        t.allD.memory,
-        true,
-        df.attentionIn);
+  private static Floats kept(@Nullable Floats stream) {
+    if (stream == null) {
+      throw new IllegalStateException("a backward half after a forward half that kept nothing");
+    }
+    return stream;
   }
 }

@@ -1,6 +1,7 @@
 package org.peltast.models.zimage.fused;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
@@ -8,25 +9,28 @@ import org.peltast.tensor.Crew;
 import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.Matrices;
 import org.peltast.tensor.Range;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.fused.Fused;
 
 /**
- * Blocks one after another, forward and backward, as one function in the graph. The batch is taken
- * a few items at a time through all blocks, so that their numbers stay in the cache from one kernel
- * to the next; without gradients by a {@link Crew}, whose threads meet only at the end. What is to
- * be differentiated stays on the caller's thread: whoever trains deals a batch to a crew before it
+ * Blocks one after another, forward and backward, as one function in the graph. Without gradients a
+ * batch is dealt to a {@link Crew}, whose threads meet only at the end. What is to be
+ * differentiated stays on the caller's thread: whoever trains deals a batch to a crew before it
  * comes here, and the weights' gradients are those of the crew's seats.
  */
 public final class FusedBlocks {
-  /** Items a thread takes at a time. */
-  private static final int ITEMS = 8;
+  /** Items that go through a block together: so many that their numbers stay in a core's cache. */
+  private static final int ITEMS = 4;
+
+  /** Where gradients follow all is kept, so nothing stays there, and weights' are added up less. */
+  private static final int LEARNING_ITEMS = 12;
 
   private final List<FusedBlock> blocks;
-  private final Shape shape;
+  private final Shape shape; // but for items and tokens
+  private final boolean modulated;
 
   /**
    * Blocks of one kind.
@@ -48,7 +52,8 @@ public final class FusedBlocks {
       boolean modulated,
       DType products) {
     this.blocks = weights.stream().map(FusedBlock::new).toList();
-    this.shape = new Shape(1, 1, 1, dim, heads, hidden, eps, headEps, modulated, products);
+    this.shape = new Shape(1, 1, 1, dim, heads, hidden, eps, headEps, products, false);
+    this.modulated = modulated;
   }
 
   /** Why the kernels cannot compute such blocks here; null if they can. */
@@ -59,7 +64,7 @@ public final class FusedBlocks {
     if (products != DType.FLOAT32 && products != DType.BFLOAT16) {
       return "the kernels are for float32 and bfloat16, the network multiplies in " + products;
     }
-    String here = Fused.obstacle();
+    String here = Fused.obstacle() != null ? Fused.obstacle() : Matrices.obstacle(products);
     if (here != null) {
       return here;
     }
@@ -91,172 +96,234 @@ public final class FusedBlocks {
    */
   public Tensor forward(
       Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask, int asked) {
-    // Whole vectors of the feed-forward's numbers, whatever its width.
-    int rows = (asked + Fused.width() - 1) / Fused.width() * Fused.width();
-    Tensor y = compute(x, factors, turns, mask, rows);
-    return rows == asked ? y : y.narrow(1, 0, asked);
-  }
-
-  private Tensor compute(
-      Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask, int asked) {
     List<Tensor> inputs = new ArrayList<>();
     inputs.add(x);
     factors.forEach(f -> inputs.addAll(f.all()));
-    Given given = new Given(x, factors, turns, mask);
-    Tensor y = Tensor.zeros(x.size(0), asked, shape.dim());
-    List<Part> all = parts(x, asked);
-    if (!CustomGradient.wanted(inputs)) {
-      Crew.each(all, part -> part.forward(given, y, false));
-      return y;
+    boolean learning = CustomGradient.wanted(inputs);
+    Tensor y;
+    List<Share> shares;
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      int batch = (int) x.size(0);
+      Shape whole = shape.of(batch, (int) x.size(1), learning);
+      Positions places = Positions.of(turns, mask, whole.tokens(), whole.headDim());
+      List<Factors.Arrays> arrays = factors.stream().map(this::arrays).toList();
+      shares =
+          Range.deal(batch, learning ? 1 : Crew.size()).stream()
+              .map(r -> new Share(r, whole, asked, arrays, places))
+              .toList();
+      Tensor in = x.contiguous();
+      y = scope.release(Tensor.zeros(batch, asked, shape.dim()));
+      Crew.each(shares, share -> share.forward(in, y));
     }
-    all.forEach(part -> part.forward(given, y, true));
-    long[] shapeOfX = x.shape();
-    return CustomGradient.record(
-        y,
-        inputs,
-        new CustomGradient.Backward() {
-          @Override
-          public List<@Nullable Tensor> gradients(Tensor dy) {
-            return backward(all, shapeOfX, dy);
-          }
-
-          @Override
-          public void close() {
-            all.forEach(Part::giveBack);
-          }
-        });
+    return learning ? CustomGradient.record(y, inputs, new Backward(shares.get(0), x.shape())) : y;
   }
 
-  private record Given(Tensor x, List<Factors> factors, Tensor turns, @Nullable Tensor mask) {}
+  private Factors.Arrays arrays(Factors f) {
+    return Factors.Arrays.of(
+        f.all().stream().map(Tensor::toFloats).toList(), modulated, shape.dim());
+  }
 
-  /** The batch, cut up evenly: in a multiple of the number of threads, where it is large enough. */
-  private List<Part> parts(Tensor x, int asked) {
-    int batch = (int) x.size(0);
-    int threads = Crew.size();
-    int shares = (batch + ITEMS * threads - 1) / (ITEMS * threads) * threads;
-    return Range.deal(batch, shares).stream()
-        .map(r -> new Part(r.from(), shape.of(r.count(), (int) x.size(1)), asked))
-        .toList();
+  /**
+   * A thread's items. They go through one block after another, a few at a time: then the block's
+   * weights, and what is made on the way, stay in the core's own cache, and the stream alone comes
+   * and goes.
+   */
+  private final class Share {
+    private final List<Part> parts;
+
+    Share(Range items, Shape whole, int asked, List<Factors.Arrays> factors, Positions places) {
+      int each = whole.learning() ? LEARNING_ITEMS : ITEMS;
+      parts =
+          Range.deal(items.count(), (items.count() + each - 1) / each).stream()
+              .map(
+                  r -> {
+                    int from = items.from() + r.from();
+                    return new Part(
+                        from,
+                        whole.of(r.count(), whole.tokens(), whole.learning()),
+                        asked,
+                        factors.stream().map(f -> f.from(from)).toList(),
+                        places.from(from));
+                  })
+              .toList();
+    }
+
+    void forward(Tensor x, Tensor y) {
+      try (Scope scope = Scope.open();
+          Autograd off = Autograd.off();
+          Streams streams = new Streams()) {
+        for (Part part : parts) {
+          part.begin(x, streams.add(part.first));
+        }
+        for (int i = 0; i < blocks.size(); i++) {
+          for (int k = 0; k < parts.size(); k++) {
+            parts.get(k).forward(i, streams.get(k));
+          }
+        }
+        for (int k = 0; k < parts.size(); k++) {
+          parts.get(k).end(streams.get(k), y);
+        }
+      }
+    }
+
+    /** Writes the gradient by x; those by factors and matrices are added to them. */
+    void backward(Tensor dy, Tensor dx, List<Factors.Arrays> gradients) {
+      try (Scope scope = Scope.open();
+          Autograd off = Autograd.off();
+          Streams streams = new Streams()) {
+        for (Part part : parts) {
+          part.beginBack(dy, streams.add(part.first));
+        }
+        for (int i = blocks.size() - 1; i >= 0; i--) {
+          for (int k = 0; k < parts.size(); k++) {
+            parts.get(k).backward(i, streams.get(k), gradients.get(i));
+          }
+        }
+        for (int k = 0; k < parts.size(); k++) {
+          parts.get(k).endBack(streams.get(k), dx);
+        }
+      }
+    }
+
+    void giveBack() {
+      parts.forEach(Part::giveBack);
+    }
+  }
+
+  /** The stream of each part, or its gradient, while it is on its way. */
+  private static final class Streams implements AutoCloseable {
+    private final List<Memory.Room<float[]>> rooms = new ArrayList<>();
+
+    float[] add(Shape s) {
+      rooms.add(Memory.stream(s));
+      return get(rooms.size() - 1);
+    }
+
+    float[] get(int part) {
+      return rooms.get(part).content();
+    }
+
+    @Override
+    public void close() {
+      rooms.forEach(Memory.Room::close);
+    }
   }
 
   /** A few items on their way through the blocks. */
   private final class Part {
     private final int from;
-    private final List<Shape> shapes = new ArrayList<>(); // of each block
+    private final Shape first;
     private final Shape last;
-    private final List<Activations> kept = new ArrayList<>();
-    private @Nullable Positions places;
+    private final List<Factors.Arrays> factors; // of each block
+    private final Positions places;
+    private final List<Memory.Room<FusedBlock.Activations>> kept = new ArrayList<>();
 
-    Part(int from, Shape s, int asked) {
+    Part(int from, Shape s, int asked, List<Factors.Arrays> factors, Positions places) {
       this.from = from;
-      last = s.asking(asked);
-      for (int i = 0; i < blocks.size(); i++) {
-        shapes.add(i < blocks.size() - 1 ? s : last);
+      this.first = s;
+      this.last = s.asking(asked);
+      this.factors = factors;
+      this.places = places;
+    }
+
+    /** Of all blocks, the last one alone may be asked for fewer rows. */
+    private Shape shape(int block) {
+      return block < blocks.size() - 1 ? first : last;
+    }
+
+    /** Copies the stream at the blocks' beginning. */
+    void begin(Tensor x, float[] stream) {
+      x.narrow(0, from, first.items()).get(stream, 0);
+    }
+
+    void forward(int block, float[] x) {
+      Memory.Room<FusedBlock.Activations> in = Memory.activations(shape(block));
+      kept.add(in);
+      blocks.get(block).forward(in.content(), x, factors.get(block), places);
+      if (!first.learning()) {
+        giveBack();
       }
     }
 
-    void forward(Given given, Tensor y, boolean keep) {
-      try (Scope scope = Scope.open();
-          Autograd off = Autograd.off()) {
-        Positions positions = Memory.positions(last);
-        positions.load(given.turns(), given.mask(), from);
-        places = positions;
-        Activations in = Memory.activations(shapes.get(0));
-        in.x.items.copyFrom(given.x().narrow(0, from, last.items()));
-        for (int i = 0; i < blocks.size(); i++) {
-          Shape s = shapes.get(i);
-          Scratch scratch = Memory.scratch(s);
-          in.factors.load(given.factors().get(i), from);
-          Activations next = i == blocks.size() - 1 ? null : next(in, i, keep);
-          // The scratch's d is free until the backward half: the last answer may lie there.
-          blocks.get(i).forward(s, in, positions, next == null ? scratch.d : next.x, scratch);
-          if (next == null) {
-            y.narrow(0, from, s.items()).copyFrom(scratch.d.items);
-          }
-          Memory.giveBack(s, scratch);
-          if (keep) {
-            kept.add(in);
-          } else if (next != in) {
-            Memory.giveBack(s, in);
-          }
-          in = next == null ? in : next;
-        }
-        if (!keep) {
-          giveBack();
-        }
+    void end(float[] stream, Tensor y) {
+      for (int item = 0; item < first.items(); item++) {
+        y.narrow(0, from + item, 1).put(stream, place(item));
       }
     }
 
-    /** Where block i + 1 finds its input; without a backward half, where block i found its own. */
-    private Activations next(Activations in, int i, boolean keep) {
-      Shape s = shapes.get(i + 1);
-      return keep || !s.equals(shapes.get(i)) ? Memory.activations(s) : in;
+    /** Copies the gradient by the stream at the blocks' end. */
+    void beginBack(Tensor dy, float[] stream) {
+      Arrays.fill(stream, 0);
+      for (int item = 0; item < first.items(); item++) {
+        dy.narrow(0, from + item, 1).get(stream, place(item));
+      }
     }
 
-    /** Writes the gradients by x and by the factors; those by the matrices are added to them. */
-    void backward(Tensor dy, Tensor dx, List<List<Tensor>> factors) {
-      Positions positions = places;
-      if (positions == null) {
-        throw new IllegalStateException("a backward half without its forward half");
+    void backward(int block, float[] d, Factors.Arrays gradients) {
+      try (Memory.Room<FusedBlock.Scratch> scratch = Memory.scratch(shape(block))) {
+        FusedBlock.Activations in = kept.get(block).content();
+        Factors.Arrays df = gradients.from(from);
+        blocks.get(block).backward(in, d, factors.get(block), df, places, scratch.content());
       }
-      try (Scope scope = Scope.open();
-          Autograd off = Autograd.off()) {
-        Scratch scratch = Memory.scratch(last);
-        scratch.d.items.copyFrom(dy.narrow(0, from, last.items()));
-        for (int i = blocks.size() - 1; i >= 0; i--) {
-          Shape s = shapes.get(i);
-          if (i == blocks.size() - 2 && !s.equals(last)) {
-            Scratch whole = Memory.scratch(s);
-            whole.d.items.copyFrom(scratch.allD.items);
-            Memory.giveBack(last, scratch);
-            scratch = whole;
-          }
-          scratch.factors.zero();
-          blocks.get(i).backward(s, kept.get(i), positions, scratch);
-          List<Floats> own = scratch.factors.all();
-          for (int k = 0; k < Factors.COUNT; k++) {
-            Tensor g = own.get(k).tensor(); // [n, dim], or [1, headDim] in the first item's row
-            factors.get(i).get(k).narrow(0, from, g.size(0)).copyFrom(g);
-          }
-        }
-        dx.narrow(0, from, last.items()).copyFrom(scratch.allD.items);
-        Memory.giveBack(shapes.get(0), scratch);
-      }
+    }
+
+    void endBack(float[] stream, Tensor dx) {
+      dx.narrow(0, from, first.items()).put(stream, 0);
+    }
+
+    /** Where an item begins in the stream. */
+    private int place(int item) {
+      return item * first.tokens() * first.dim();
     }
 
     void giveBack() {
-      for (int i = 0; i < kept.size(); i++) {
-        Memory.giveBack(shapes.get(i), kept.get(i));
-      }
+      kept.forEach(Memory.Room::close);
       kept.clear();
-      if (places != null) {
-        Memory.giveBack(last, places);
-        places = null;
-      }
     }
   }
 
-  /** In the order of the inputs. */
-  private List<@Nullable Tensor> backward(List<Part> parts, long[] shapeOfX, Tensor dy) {
-    Tensor dx = Tensor.zeros(shapeOfX);
-    List<List<Tensor>> factors = new ArrayList<>(); // of each block: [B, width], a row an item
-    for (int i = 0; i < blocks.size(); i++) {
-      List<Tensor> each = new ArrayList<>();
-      for (int k = 0; k < Factors.COUNT; k++) {
-        each.add(Tensor.zeros(dy.size(0), k < 4 ? shape.dim() : shape.headDim()));
-      }
-      factors.add(each);
+  /** The backward half, for the graph. */
+  private final class Backward implements CustomGradient.Backward {
+    private final Share share;
+    private final long[] shapeOfX;
+
+    Backward(Share share, long[] shapeOfX) {
+      this.share = share;
+      this.shapeOfX = shapeOfX;
     }
-    Tensor cotangent = dy.contiguous();
-    parts.forEach(part -> part.backward(cotangent, dx, factors));
-    List<@Nullable Tensor> all = new ArrayList<>();
-    all.add(dx);
-    for (List<Tensor> each : factors) {
-      for (int k = 0; k < Factors.COUNT; k++) {
-        Tensor rows = each.get(k);
-        all.add(k < 4 && shape.modulated() ? rows.unsqueeze(1) : rows.sum(false, 0));
+
+    @Override
+    public List<@Nullable Tensor> gradients(Tensor dy) {
+      int items = (int) shapeOfX[0];
+      Tensor dx = Tensor.zeros(shapeOfX);
+      List<List<float[]>> numbers = new ArrayList<>(); // of each block, in the order of its factors
+      for (int i = 0; i < blocks.size(); i++) {
+        List<float[]> six = new ArrayList<>();
+        for (int k = 0; k < Factors.COUNT; k++) {
+          six.add(new float[k < 4 ? (modulated ? items : 1) * shape.dim() : shape.headDim()]);
+        }
+        numbers.add(six);
       }
+      List<Factors.Arrays> gradients =
+          numbers.stream().map(six -> Factors.Arrays.of(six, modulated, shape.dim())).toList();
+      Tensor cotangent = dy.contiguous();
+      share.backward(cotangent, dx, gradients);
+      List<@Nullable Tensor> all = new ArrayList<>();
+      all.add(dx);
+      for (List<float[]> six : numbers) {
+        for (int k = 0; k < Factors.COUNT; k++) {
+          float[] g = six.get(k);
+          all.add(
+              k < 4 && modulated ? Tensor.of(g, items, 1, shape.dim()) : Tensor.of(g, g.length));
+        }
+      }
+      return all;
     }
-    return all;
+
+    @Override
+    public void close() {
+      share.giveBack();
+    }
   }
 }

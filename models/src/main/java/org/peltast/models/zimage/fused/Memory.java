@@ -1,71 +1,136 @@
 package org.peltast.models.zimage.fused;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
+import java.util.Objects;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Floats;
 
 /**
- * Memory that was used before and will be again: fresh memory costs more than what is computed in
- * it. Shared by all networks of the process, as one rests while another computes. Of shapes out of
- * use for long it forgets all.
+ * A thread's memory that was used before and will be again: fresh memory costs more than what is
+ * computed in it. It is shared by all networks that the thread computes, as one rests while another
+ * is at work.
+ *
+ * <p>It is given out in rooms, always the first that is free: as a thread asks for the same again
+ * and again, each room is asked for the same things, whatever shapes they have. A room grows to the
+ * most that was asked of it.
+ *
+ * @param <T> what is laid out in a room
  */
-final class Memory {
-  private static final int SHAPES = 8;
+final class Memory<T> {
+  /** Layouts that a room remembers, so that they need not be made again. */
+  private static final int LAYOUTS = 8;
 
-  private static final Kind<Activations> ACTIVATIONS = new Kind<>(Activations::new);
-  private static final Kind<Positions> POSITIONS = new Kind<>(Positions::new);
-  private static final Kind<Scratch> SCRATCH = new Kind<>(Scratch::new);
+  private static final ThreadLocal<Memory<FusedBlock.Activations>> ACTIVATIONS =
+      ThreadLocal.withInitial(() -> new Memory<>(FusedBlock.Activations::new));
+  private static final ThreadLocal<Memory<FusedBlock.Scratch>> SCRATCH =
+      ThreadLocal.withInitial(() -> new Memory<>(FusedBlock.Scratch::new));
+  private static final ThreadLocal<Memory<float[]>> STREAMS =
+      ThreadLocal.withInitial(() -> new Memory<>((s, room) -> room.array(s.rows() * s.dim())));
 
-  private Memory() {}
+  private final BiFunction<Shape, Space, T> layout;
+  private final List<Room<T>> rooms = new ArrayList<>();
 
-  private static final class Kind<T> {
-    private final Function<Shape, T> maker;
-    private final Map<Shape, Deque<T>> free = new LinkedHashMap<>(16, 0.75f, true);
+  private Memory(BiFunction<Shape, Space, T> layout) {
+    this.layout = layout;
+  }
 
-    Kind(Function<Shape, T> maker) {
-      this.maker = maker;
-    }
+  static Room<FusedBlock.Activations> activations(Shape s) {
+    return ACTIVATIONS.get().take(s);
+  }
 
-    synchronized T take(Shape s) {
-      Deque<T> known = free.computeIfAbsent(s, k -> new ArrayDeque<>());
-      if (free.size() > SHAPES) {
-        free.remove(free.keySet().iterator().next()); // the one least lately used
+  static Room<FusedBlock.Scratch> scratch(Shape s) {
+    return SCRATCH.get().take(s);
+  }
+
+  /** The stream of some items, or its gradient; an array that may be longer. */
+  static Room<float[]> stream(Shape s) {
+    return STREAMS.get().take(s);
+  }
+
+  private Room<T> take(Shape s) {
+    for (Room<T> room : rooms) {
+      if (!room.taken && room.products == s.products()) {
+        return room.take(s, layout);
       }
-      T found = known.poll();
-      return found == null ? maker.apply(s) : found;
+    }
+    Room<T> room = new Room<>(s.products());
+    rooms.add(room);
+    return room.take(s, layout);
+  }
+
+  /** Pieces of memory, in the order in which they are asked for. */
+  static final class Space {
+    private final List<Floats> pieces = new ArrayList<>();
+    private float[] array = {};
+    private int next;
+    private boolean grew;
+
+    private void begin() {
+      next = 0;
+      grew = false;
     }
 
-    synchronized void giveBack(Shape s, T used) {
-      Deque<T> known = free.get(s);
-      if (known != null) {
-        known.push(used);
+    /** The next piece; what is in it is whatever was. */
+    Floats floats(DType dtype, long... shape) {
+      if (next == pieces.size()) {
+        pieces.add(Floats.allocate(dtype, shape));
+      } else if (!pieces.get(next).holds(dtype, shape)) {
+        pieces.set(next, Floats.allocate(dtype, shape));
+        grew = true;
       }
+      return pieces.get(next++).as(dtype, shape);
+    }
+
+    float[] array(int length) {
+      if (array.length < length) {
+        grew = array.length > 0;
+        array = new float[length];
+      }
+      return array;
     }
   }
 
-  static Activations activations(Shape s) {
-    return ACTIVATIONS.take(s);
-  }
+  /** What is taken, to be left again by the same thread. */
+  static final class Room<T> implements AutoCloseable {
+    // Products may read a little beyond a row, and multiply by zeros: there must be numbers.
+    private final DType products;
+    private final Space space = new Space();
+    private final Map<Shape, T> layouts = new LinkedHashMap<>(16, 0.75f, true);
+    private boolean taken;
+    private @Nullable T content;
 
-  static Positions positions(Shape s) {
-    return POSITIONS.take(s);
-  }
+    Room(DType products) {
+      this.products = products;
+    }
 
-  static Scratch scratch(Shape s) {
-    return SCRATCH.take(s);
-  }
+    private Room<T> take(Shape s, BiFunction<Shape, Space, T> layout) {
+      taken = true;
+      T known = layouts.get(s);
+      if (known == null) {
+        space.begin();
+        known = layout.apply(s, space);
+        if (space.grew || layouts.size() == LAYOUTS) {
+          layouts.clear(); // they lie in memory that is no longer the room's
+        }
+        layouts.put(s, known);
+      }
+      content = known;
+      return this;
+    }
 
-  static void giveBack(Shape s, Activations used) {
-    ACTIVATIONS.giveBack(s, used);
-  }
+    T content() {
+      return Objects.requireNonNull(content, "a room that nobody has taken");
+    }
 
-  static void giveBack(Shape s, Positions used) {
-    POSITIONS.giveBack(s, used);
-  }
-
-  static void giveBack(Shape s, Scratch used) {
-    SCRATCH.giveBack(s, used);
+    /** Leaves it. */
+    @Override
+    public void close() {
+      taken = false;
+    }
   }
 }

@@ -16,8 +16,8 @@ import org.peltast.tensor.fused.Rotary;
  * @param hidden F, the feed-forward's width
  * @param eps of the norms over a row
  * @param headEps of the norms of queries and keys
- * @param modulated whether each item has factors of its own
  * @param products in which dtype matrices are multiplied, so what products read and write
+ * @param learning whether a backward half follows
  */
 record Shape(
     int items,
@@ -28,30 +28,9 @@ record Shape(
     int hidden,
     double eps,
     double headEps,
-    boolean modulated,
-    DType products) {
-  /** Whose factors there are: each item's where time modulates them, else one for all. */
-  int factorItems() {
-    return modulated ? items : 1;
-  }
-
-  int rows() {
-    return items * tokens;
-  }
-
-  int headDim() {
-    return dim / heads;
-  }
-
-  Norms.Layout norms() {
-    return new Norms.Layout(items, tokens, dim, (float) eps);
-  }
-
-  Rotary.Layout rotary() {
-    return new Rotary.Layout(items, tokens, heads, headDim(), (float) headEps);
-  }
-
-  Shape of(int otherItems, int otherTokens) {
+    DType products,
+    boolean learning) {
+  Shape of(int otherItems, int otherTokens, boolean forLearning) {
     return new Shape(
         otherItems,
         otherTokens,
@@ -61,22 +40,42 @@ record Shape(
         hidden,
         eps,
         headEps,
-        modulated,
-        products);
-  }
-
-  /** Whether all tokens are asked for. */
-  boolean isWhole() {
-    return asked == tokens;
+        products,
+        forLearning);
   }
 
   /** The same, answering for fewer tokens. */
   Shape asking(int first) {
-    return new Shape(items, tokens, first, dim, heads, hidden, eps, headEps, modulated, products);
+    return new Shape(items, tokens, first, dim, heads, hidden, eps, headEps, products, learning);
   }
 
-  /** The asked tokens alone. */
-  Shape askedAlone() {
-    return of(items, asked);
+  int rows() {
+    return items * tokens;
+  }
+
+  int askedRows() {
+    return items * asked;
+  }
+
+  int headDim() {
+    return dim / heads;
+  }
+
+  /** All rows of the stream. */
+  Norms.Layout stream() {
+    return new Norms.Layout(items, tokens, tokens, dim, (float) eps);
+  }
+
+  /** Those that are asked for. */
+  Norms.Layout askedStream() {
+    return new Norms.Layout(items, asked, tokens, dim, (float) eps);
+  }
+
+  Rotary.Layout keys() {
+    return new Rotary.Layout(items, tokens, tokens, heads, headDim(), (float) headEps);
+  }
+
+  Rotary.Layout queries() {
+    return new Rotary.Layout(items, asked, tokens, heads, headDim(), (float) headEps);
   }
 }

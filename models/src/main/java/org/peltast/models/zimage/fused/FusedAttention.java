@@ -1,0 +1,146 @@
+package org.peltast.models.zimage.fused;
+
+import org.peltast.tensor.Floats;
+import org.peltast.tensor.Matrices;
+import org.peltast.tensor.fused.Rotary;
+import org.peltast.tensor.fused.Softmax;
+
+/**
+ * Attention from normed rows to its answer, and its gradient by hand:
+ *
+ * <pre>
+ *   q, k, v = n Wqᵀ, n Wkᵀ, n Wvᵀ      q̂, k̂ = turn(fq norm(q)), turn(fk norm(k))
+ *   p = softmax(q̂ k̂ᵀ)                  o = (p v) Woᵀ
+ * </pre>
+ *
+ * <p>Only the first rows of each item may be asked for: queries, and all that follows, are theirs
+ * alone then; keys and values are all tokens'.
+ */
+final class FusedAttention {
+  private final BlockWeights w;
+
+  FusedAttention(BlockWeights weights) {
+    this.w = weights;
+  }
+
+  /** What it makes on the way, of which the backward half needs all. */
+  static final class Kept {
+    private final Rows q; // before its norm
+    private final Rows k;
+    private final Rows turnedQ; // where no backward half follows, in q's own place
+    private final Rows turnedK;
+    private final Rows v;
+    private final Floats p; // attention's weights, [n, H, A, S]
+    private final Rows a; // attended values
+    final Rows o;
+    private final Matrices queries; // of each head
+    private final Matrices keys;
+    private final Matrices values;
+    private final Matrices weights;
+    private final Matrices attended;
+
+    Kept(Shape s, Memory.Space space) {
+      q = Rows.ofStream(space, s, s.rows());
+      k = Rows.ofStream(space, s, s.rows());
+      turnedQ = s.learning() ? Rows.ofStream(space, s, s.rows()) : q;
+      turnedK = s.learning() ? Rows.ofStream(space, s, s.rows()) : k;
+      v = Rows.ofStream(space, s, s.rows());
+      p = scores(space, s);
+      a = Rows.ofStream(space, s, s.askedRows());
+      o = Rows.ofStream(space, s, s.askedRows());
+      queries = turnedQ.heads(s, s.tokens()).first(s.asked());
+      keys = turnedK.heads(s, s.tokens());
+      values = v.heads(s, s.tokens());
+      weights = byHead(s, p);
+      attended = a.heads(s, s.asked());
+    }
+  }
+
+  /** What the backward half needs while it runs. */
+  static final class Scratch {
+    private final Rows da;
+    private final Floats dp; // the gradient by attention's weights, then by its scores
+    private final Rows dq; // by what was turned, then by what was not
+    private final Rows dk;
+    private final Rows dv;
+    private final Matrices attended; // gradients of each head
+    private final Matrices weights;
+    private final Matrices queries;
+    private final Matrices keys;
+    private final Matrices values;
+
+    Scratch(Shape s, Memory.Space space) {
+      da = Rows.ofStream(space, s, s.askedRows());
+      dp = scores(space, s);
+      dq = Rows.ofStream(space, s, s.rows());
+      dk = Rows.ofStream(space, s, s.rows());
+      dv = Rows.ofStream(space, s, s.rows());
+      attended = da.heads(s, s.asked());
+      weights = byHead(s, dp);
+      queries = dq.heads(s, s.tokens()).first(s.asked());
+      keys = dk.heads(s, s.tokens());
+      values = dv.heads(s, s.tokens());
+    }
+  }
+
+  private static Floats scores(Memory.Space space, Shape s) {
+    return space.floats(s.products(), s.items(), s.heads(), s.asked(), s.tokens());
+  }
+
+  private static Matrices byHead(Shape s, Floats scores) {
+    return Matrices.byHead(scores, s.items(), s.heads(), s.asked(), s.tokens());
+  }
+
+  /**
+   * The forward half.
+   *
+   * @param n normed rows, all tokens'
+   */
+  void forward(Shape s, Kept in, Rows n, Factors.Arrays f, Positions places) {
+    in.q.all.assignLinear(n.all, w.toQ());
+    in.k.all.assignLinear(n.all, w.toK());
+    in.v.all.assignLinear(n.all, w.toV());
+    Rotary.forward(s.queries(), in.q.memory, f.query, places.turns(), in.turnedQ.memory);
+    Rotary.forward(s.keys(), in.k.memory, f.key, places.turns(), in.turnedK.memory);
+    in.weights.assignProduct(in.queries, in.keys.transposed());
+    Softmax.forward(in.p, s.items(), s.tokens(), places.absent());
+    in.attended.assignProduct(in.weights, in.values);
+    in.o.all.assignLinear(in.a.all, w.toOut());
+  }
+
+  /**
+   * The backward half; adds to the gradients of the weights.
+   *
+   * @param dAnswer the gradient by the answer
+   * @param n as in the forward half
+   * @param dn the gradient by it, written
+   * @param df to whose query and key it is added
+   */
+  void backward(
+      Shape s,
+      Kept in,
+      Rows dAnswer,
+      Rows n,
+      Rows dn,
+      Factors.Arrays f,
+      Factors.Arrays df,
+      Positions places,
+      Scratch t) {
+    w.toOut().addGradient(dAnswer.all, in.a.all);
+    t.da.all.assignLinearBack(dAnswer.all, w.toOut());
+    t.weights.assignProduct(t.attended, in.values.transposed());
+    t.values.assignProduct(in.weights.transposed(), t.attended);
+    Softmax.backward(in.p, s.tokens(), t.dp);
+    t.queries.assignProduct(t.weights, in.keys);
+    t.keys.assignProduct(t.weights.transposed(), in.queries);
+    Rotary.backward(
+        s.queries(), in.q.memory, f.query, places.turns(), t.dq.memory, t.dq.memory, df.query);
+    Rotary.backward(s.keys(), in.k.memory, f.key, places.turns(), t.dk.memory, t.dk.memory, df.key);
+    w.toQ().addGradient(t.dq.all, n.all);
+    w.toK().addGradient(t.dk.all, n.all);
+    w.toV().addGradient(t.dv.all, n.all);
+    dn.all.assignLinearBack(t.dq.all, w.toQ());
+    dn.all.addLinearBack(t.dk.all, w.toK());
+    dn.all.addLinearBack(t.dv.all, w.toV());
+  }
+}

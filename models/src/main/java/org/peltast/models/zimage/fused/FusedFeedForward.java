@@ -1,0 +1,66 @@
+package org.peltast.models.zimage.fused;
+
+import org.peltast.tensor.Matrices;
+import org.peltast.tensor.fused.Gate;
+
+/**
+ * SwiGLU from normed rows to its answer, and its gradient by hand:
+ *
+ * <pre>
+ *   u, v = n W₁ᵀ, n W₃ᵀ      o = (silu(u) ⊙ v) W₂ᵀ
+ * </pre>
+ */
+final class FusedFeedForward {
+  private final BlockWeights w;
+
+  FusedFeedForward(BlockWeights weights) {
+    this.w = weights;
+  }
+
+  /** What it makes on the way, of which the backward half needs all. */
+  static final class Kept {
+    private final Gate.Layout layout;
+    private final Rows u;
+    private final Rows v;
+    private final Rows gated; // silu(u) ⊙ v, in u's place where no backward half follows
+    final Rows o;
+
+    Kept(Shape s, Memory.Space space) {
+      layout = new Gate.Layout(s.askedRows(), s.hidden(), Matrices.padded(s.hidden()));
+      u = Rows.ofHidden(space, s);
+      v = Rows.ofHidden(space, s);
+      gated = s.learning() ? Rows.ofHidden(space, s) : u;
+      o = Rows.ofStream(space, s, s.askedRows());
+    }
+  }
+
+  /**
+   * The forward half.
+   *
+   * @param n normed rows
+   */
+  void forward(Kept in, Rows n) {
+    in.u.all.assignLinear(n.all, w.w1());
+    in.v.all.assignLinear(n.all, w.w3());
+    Gate.forward(in.layout, in.u.memory, in.v.memory, in.gated.memory);
+    in.o.all.assignLinear(in.gated.all, w.w2());
+  }
+
+  /**
+   * The backward half; adds to the gradients of the weights and uses up what was kept.
+   *
+   * @param dAnswer the gradient by the answer
+   * @param n as in the forward half
+   * @param dn the gradient by it, written
+   * @param dGated the gradient by what was gated, overwritten
+   */
+  void backward(Kept in, Rows dAnswer, Rows n, Rows dn, Rows dGated) {
+    w.w2().addGradient(dAnswer.all, in.gated.all);
+    dGated.all.assignLinearBack(dAnswer.all, w.w2());
+    Gate.backward(in.layout, in.u.memory, in.v.memory, dGated.memory);
+    w.w1().addGradient(in.u.all, n.all);
+    w.w3().addGradient(in.v.all, n.all);
+    dn.all.assignLinearBack(in.u.all, w.w1());
+    dn.all.addLinearBack(in.v.all, w.w3());
+  }
+}
