@@ -29,6 +29,7 @@ public final class Floats {
   private final FloatBuffer floats; // the same, as float32
   private final ShortBuffer shorts; // the same, as bfloat16's bits
   private final Pointer pointer;
+  private final OneDnn.Place place;
   private final long[] shape;
   private final Scope scope = Scope.detached();
   private @Nullable Tensor tensor; // once asked for
@@ -39,6 +40,7 @@ public final class Floats {
     this.floats = bytes.asFloatBuffer();
     this.shorts = bytes.asShortBuffer();
     this.pointer = new BytePointer(bytes);
+    this.place = new OneDnn.Place(dtype, () -> pointer, this);
     this.shape = shape.clone();
   }
 
@@ -118,6 +120,11 @@ public final class Floats {
   /** Where it begins, for native functions; lives as long as this. */
   Pointer pointer() {
     return pointer;
+  }
+
+  /** Where its numbers are. */
+  OneDnn.Place place() {
+    return place;
   }
 
   /**

@@ -12,10 +12,10 @@ import org.jspecify.annotations.Nullable;
 public final class Matrices {
   private static final int WHOLE = 32; // numbers: a cache line of bfloat16 ones, two of float32
 
-  private final Floats memory;
+  private final OneDnn.Place memory;
   private final OneDnn.Layout layout;
 
-  private Matrices(Floats memory, OneDnn.Layout layout) {
+  private Matrices(OneDnn.Place memory, OneDnn.Layout layout) {
     this.memory = memory;
     this.layout = layout;
   }
@@ -47,9 +47,32 @@ public final class Matrices {
           "a matrix [%d, %d] is not what lies in %s".formatted(rows, columns, memory));
     }
     return new Matrices(
-        memory,
+        memory.place(),
         new OneDnn.Layout(
             memory.dtype(), 1, 1, rows, columns, memory.count(), memory.count(), step, 1));
+  }
+
+  /**
+   * The matrix that a tensor is, to be used while the tensor is open; a product that is written to
+   * it is no part of a graph.
+   *
+   * @param tensor [rows, columns], float32 or bfloat16, contiguous on the CPU
+   */
+  public static Matrices of(Tensor tensor) {
+    if (tensor.rank() != 2
+        || tensor.count() == 0
+        || tensor.count() > Integer.MAX_VALUE
+        || (tensor.dtype() != DType.FLOAT32 && tensor.dtype() != DType.BFLOAT16)
+        || !tensor.isPlain()) {
+      throw new TensorException(
+          "products take contiguous matrices of float32 or bfloat16 on the CPU, got " + tensor);
+    }
+    int rows = (int) tensor.size(0);
+    int columns = (int) tensor.size(1);
+    int all = rows * columns;
+    return new Matrices(
+        tensor.place(),
+        new OneDnn.Layout(tensor.dtype(), 1, 1, rows, columns, all, all, columns, 1));
   }
 
   /** Each head's matrix [rows, columns] by itself: memory [items, heads, rows, columns]. */
@@ -57,7 +80,7 @@ public final class Matrices {
     requireAll(memory, items, heads, rows, columns);
     int size = rows * columns;
     return new Matrices(
-        memory,
+        memory.place(),
         new OneDnn.Layout(
             memory.dtype(), items, heads, rows, columns, heads * size, size, columns, 1));
   }
@@ -67,7 +90,7 @@ public final class Matrices {
     requireAll(memory, items, heads, rows, columns);
     int step = heads * columns;
     return new Matrices(
-        memory,
+        memory.place(),
         new OneDnn.Layout(
             memory.dtype(), items, heads, rows, columns, rows * step, columns, step, 1));
   }
@@ -126,7 +149,7 @@ public final class Matrices {
         || b.memory.dtype() != a.memory.dtype()
         || b.layout.rows() != a.layout.columns()
         || !holds(a, b.layout.columns())
-        || memory == b.memory) {
+        || memory.isThatOf(b.memory)) {
       throw new TensorException(
           "the products of " + a.described() + " and " + b.described() + " are no " + described());
     }
@@ -153,7 +176,7 @@ public final class Matrices {
       throw new TensorException(
           "the product of %s and %s is no %s".formatted(a.described(), b, described()));
     }
-    OneDnn.multiply(a.layout, a.memory, b.layout(), b.memory(), layout, memory, add);
+    OneDnn.multiply(a.layout, a.memory, b.layout(), b.memory().place(), layout, memory, add);
   }
 
   /** Whether products of a's rows, of so many columns, may be written here. */
@@ -162,7 +185,7 @@ public final class Matrices {
         && a.layout.rows() == layout.rows()
         && columns == layout.columns()
         && (memory.dtype() == a.memory.dtype() || memory.dtype() == DType.FLOAT32)
-        && memory != a.memory;
+        && !memory.isThatOf(a.memory);
   }
 
   private boolean isOne() {

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import org.bytedeco.dnnl.dnnl_engine;
 import org.bytedeco.dnnl.dnnl_exec_arg_t;
 import org.bytedeco.dnnl.dnnl_memory;
@@ -65,7 +66,7 @@ final class OneDnn {
 
   /** {@code c ← a b}, or {@code c ← c + a b}; layouts fit. */
   static void multiply(
-      Layout a, Floats left, Operand b, Floats right, Layout c, Floats product, boolean add) {
+      Layout a, Place left, Operand b, Place right, Layout c, Place product, boolean add) {
     OneDnn own = own();
     Product key = new Product(a, b, c, add);
     Prepared p = own.prepared.get(key);
@@ -73,7 +74,7 @@ final class OneDnn {
       p = own.prepare(key);
       own.prepared.put(key, p);
     }
-    p.run(left.pointer(), right.pointer(), product.pointer());
+    p.run(left.pointer().get(), right.pointer().get(), product.pointer().get());
   }
 
   /** Copies a matrix into a packed one. */
@@ -89,6 +90,24 @@ final class OneDnn {
   }
 
   // ---------------------------------------------------------------- what is prepared
+
+  /**
+   * Where numbers are.
+   *
+   * @param dtype float32 or bfloat16
+   * @param pointer to the first, for one call of a native function
+   * @param owner whose they are
+   */
+  record Place(DType dtype, Supplier<Pointer> pointer, Object owner) {
+    boolean isThatOf(Place other) {
+      return owner == other.owner;
+    }
+
+    @Override
+    public String toString() {
+      return owner.toString();
+    }
+  }
 
   /** How a factor lies. */
   sealed interface Operand permits Layout, PackedLayout {}

@@ -17,6 +17,8 @@ public final class Parameter {
   private final List<Seat> seats = new ArrayList<>(); // the first is the value itself
   private @Nullable Tensor cast;
   private int castVersion = -1;
+  private float @Nullable [] numbers;
+  private int numbersVersion = -1;
   private @Nullable Packed forth; // [in, out], for answers
   private @Nullable Packed back; // [out, in], for gradients
 
@@ -27,6 +29,25 @@ public final class Parameter {
 
     Seat(Tensor value) {
       this.value = value;
+    }
+
+    Floats memory() {
+      Floats known = gradient;
+      if (known == null) {
+        known = Floats.allocate(value.shape());
+        gradient = known;
+      }
+      return known;
+    }
+
+    /** Makes what is in the memory the gradient, or part of one that libtorch began. */
+    void take(@Nullable Tensor present) {
+      Tensor own = memory().tensor();
+      if (present == null) {
+        value.accumulateGrad(own);
+      } else {
+        present.copyFrom(present.add(own));
+      }
     }
   }
 
@@ -78,21 +99,40 @@ public final class Parameter {
   public void addGradient(Matrices dy, Matrices x) {
     requireMatrix();
     Seat seat = seat();
-    Floats memory = seat.gradient;
-    if (memory == null) {
-      memory = Floats.allocate(seat.value.shape());
-      seat.gradient = memory;
-    }
+    Floats memory = seat.memory();
     Matrices kept = Matrices.one(memory, (int) seat.value.size(0), (int) seat.value.size(1));
     Tensor present = seat.value.grad();
-    if (present == null) {
-      kept.assignProduct(dy.transposed(), x);
-      seat.value.accumulateGrad(memory.tensor());
-    } else if (present.isAt(memory.tensor())) {
+    if (present != null && present.isAt(memory.tensor())) {
       kept.addProduct(dy.transposed(), x);
-    } else { // an operation of libtorch's came first
+    } else {
       kept.assignProduct(dy.transposed(), x);
-      present.copyFrom(present.add(memory.tensor()));
+      seat.take(present);
+    }
+  }
+
+  /**
+   * Adds to the gradient, inside a crew to the share's own.
+   *
+   * @param gradient as many numbers as the weight has
+   */
+  public void addGradient(float[] gradient) {
+    Seat seat = seat();
+    if (gradient.length != seat.value.count()) {
+      throw new TensorException(
+          gradient.length + " numbers are no gradient of " + name + ", " + seat.value);
+    }
+    Floats memory = seat.memory();
+    Tensor present = seat.value.grad();
+    if (present != null && present.isAt(memory.tensor())) {
+      float[] sum = new float[gradient.length];
+      memory.get(0, sum, 0, sum.length);
+      for (int i = 0; i < sum.length; i++) {
+        sum[i] += gradient[i];
+      }
+      memory.put(0, sum, 0, sum.length);
+    } else {
+      memory.put(0, gradient, 0, gradient.length);
+      seat.take(present);
     }
   }
 
@@ -143,6 +183,17 @@ public final class Parameter {
       return value().to(wanted);
     }
     return cast(wanted);
+  }
+
+  /** The value's numbers, row-major: kept until the weights change, and not to be written to. */
+  public synchronized float[] numbers() {
+    float[] known = numbers;
+    if (known == null || numbersVersion != owner.version()) {
+      known = whole().toFloats();
+      numbers = known;
+      numbersVersion = owner.version();
+    }
+    return known;
   }
 
   /**

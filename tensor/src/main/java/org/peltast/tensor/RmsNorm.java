@@ -36,7 +36,7 @@ public final class RmsNorm {
   }
 
   /** The weight [n]. */
-  public Tensor weight() {
-    return weight.value();
+  public Parameter weight() {
+    return weight;
   }
 }

@@ -505,7 +505,7 @@ public final class Tensor {
 
   /** A view of some bytes of a contiguous CPU tensor of any size, counted from its beginning. */
   ByteBuffer buffer(long from, int length) {
-    if (device.kind() != Device.Kind.CPU || !raw().is_contiguous()) {
+    if (!isPlain()) {
       throw new TensorException("bytes needs a contiguous tensor on the CPU, got " + this);
     }
     if (length == 0) {
@@ -1548,6 +1548,16 @@ public final class Tensor {
   }
 
   /** Whether this was not computed from other tensors, as far as gradients go. */
+  /** Whether the elements lie one after another in memory that this side may touch. */
+  boolean isPlain() {
+    return device.kind() == Device.Kind.CPU && raw().is_contiguous();
+  }
+
+  /** Where the elements are, while this is open. */
+  OneDnn.Place place() {
+    return new OneDnn.Place(dtype, () -> raw().data_ptr(), this);
+  }
+
   /** Whether the elements are those of that tensor, and not equal ones elsewhere. */
   boolean isAt(Tensor other) {
     try (Pointer own = raw().data_ptr();

@@ -40,7 +40,7 @@ public enum Operator {
   NORM(
       (p, s) -> {
         RmsNorm norm = new RmsNorm(p.at("norm"), s.dim(), 1e-5);
-        return x -> norm.normalise(x, norm.weight().mul(x.detach().narrow(1, 0, 1)));
+        return x -> norm.normalise(x, norm.weight().value().mul(x.detach().narrow(1, 0, 1)));
       }),
 
   /** {@link #NORM} by the kernel. */
@@ -66,7 +66,7 @@ public enum Operator {
         RmsNorm norm = new RmsNorm(p.at("norm_q"), s.headDim(), 1e-5);
         // Any complex numbers do: the cost does not depend on the angles.
         return x -> {
-          Tensor heads = norm.normalise(s.heads(x), norm.weight());
+          Tensor heads = norm.normalise(s.heads(x), norm.weight().value());
           Tensor turns = heads.detach().narrow(0, 0, 1).asComplex();
           return heads.asComplex().mul(turns).asReal();
         };

@@ -79,21 +79,20 @@ final class Attention {
     Tensor n =
         norm == null
             ? x.to(DType.FLOAT32).mul(scale)
-            : norm.normalise(x, scale == 1 ? norm.weight() : norm.weight().mul(scale));
+            : norm.normalise(
+                x, scale == 1 ? norm.weight().value() : norm.weight().value().mul(scale));
     return n.asComplex().mul(rope).asReal();
   }
 
-  /** What multiplies a normed query, the scores' 1/√headDim included: [headDim]. */
-  Tensor queryFactor() {
-    return weight(normQ).mul(1 / Math.sqrt(headDim));
+  Parameter normQ() {
+    return weight(normQ);
   }
 
-  /** What multiplies a normed key: [headDim]. */
-  Tensor keyFactor() {
+  Parameter normK() {
     return weight(normK);
   }
 
-  private static Tensor weight(@Nullable RmsNorm norm) {
+  private static Parameter weight(@Nullable RmsNorm norm) {
     if (norm == null) {
       throw new IllegalStateException("queries and keys are not normed here");
     }

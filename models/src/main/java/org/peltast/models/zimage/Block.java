@@ -3,7 +3,6 @@ package org.peltast.models.zimage;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.zimage.fused.BlockWeights;
-import org.peltast.models.zimage.fused.Factors;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameters;
@@ -77,10 +76,10 @@ final class Block {
   private record Scales(Tensor before1, Tensor after1, Tensor before2, Tensor after2) {}
 
   private Scales scales(@Nullable Tensor time) {
-    Tensor before1 = attentionNorm1.weight();
-    Tensor after1 = attentionNorm2.weight();
-    Tensor before2 = ffnNorm1.weight();
-    Tensor after2 = ffnNorm2.weight();
+    Tensor before1 = attentionNorm1.weight().value();
+    Tensor after1 = attentionNorm2.weight().value();
+    Tensor before2 = ffnNorm1.weight().value();
+    Tensor after2 = ffnNorm2.weight().value();
     if (modulation == null) {
       return new Scales(before1, after1, before2, after2);
     }
@@ -95,19 +94,7 @@ final class Block {
         after2.mul(m.get(3).tanh()));
   }
 
-  /** The same factors as the fused block takes them. */
-  Factors factors(@Nullable Tensor time) {
-    Scales s = scales(time);
-    return new Factors(
-        s.before1(),
-        s.after1(),
-        s.before2(),
-        s.after2(),
-        attention.queryFactor(),
-        attention.keyFactor());
-  }
-
-  /** The matrices as the fused block takes them. */
+  /** The weights as the fused block takes them. */
   BlockWeights weights() {
     return new BlockWeights(
         attention.toQ(),
@@ -116,6 +103,13 @@ final class Block {
         attention.toOut(),
         feedForward.w1(),
         feedForward.w2(),
-        feedForward.w3());
+        feedForward.w3(),
+        attentionNorm1.weight(),
+        attentionNorm2.weight(),
+        ffnNorm1.weight(),
+        ffnNorm2.weight(),
+        attention.normQ(),
+        attention.normK(),
+        modulation);
   }
 }

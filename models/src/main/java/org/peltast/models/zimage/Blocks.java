@@ -3,7 +3,6 @@ package org.peltast.models.zimage;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.peltast.models.zimage.fused.Factors;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
@@ -37,7 +36,6 @@ final class Blocks {
                 config.feedForwardDim(),
                 config.normEps(),
                 ZImageConfig.QK_NORM_EPS,
-                modulated,
                 p.precision().products())
             : null;
   }
@@ -63,8 +61,7 @@ final class Blocks {
    */
   Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask, int asked) {
     if (fused != null && FusedBlocks.takes(x.size(1))) {
-      List<Factors> factors = blocks.stream().map(b -> b.factors(time)).toList();
-      return fused.forward(x, factors, rope, mask, asked);
+      return fused.forward(x, time, rope, mask, asked);
     }
     Tensor y = x;
     for (int i = 0; i < blocks.size(); i++) {

@@ -1,9 +1,11 @@
 package org.peltast.models.zimage.fused;
 
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameter;
 
 /**
- * A block's matrices; the rest of its weights are in its {@link Factors}.
+ * A block's weights.
  *
  * @param toQ [dim, dim]
  * @param toK [dim, dim]
@@ -12,6 +14,13 @@ import org.peltast.tensor.Parameter;
  * @param w1 [hidden, dim]
  * @param w2 [dim, hidden]
  * @param w3 [hidden, dim]
+ * @param attentionIn of the norm before attention, [dim]
+ * @param attentionOut of the norm after it, [dim]
+ * @param feedForwardIn of the norm before the feed-forward, [dim]
+ * @param feedForwardOut of the norm after it, [dim]
+ * @param query of the norm of queries, [headDim]
+ * @param key of the norm of keys, [headDim]
+ * @param modulation from the time's embedding to [4 · dim], with bias; null where there is none
  */
 public record BlockWeights(
     Parameter toQ,
@@ -20,4 +29,11 @@ public record BlockWeights(
     Parameter toOut,
     Parameter w1,
     Parameter w2,
-    Parameter w3) {}
+    Parameter w3,
+    Parameter attentionIn,
+    Parameter attentionOut,
+    Parameter feedForwardIn,
+    Parameter feedForwardOut,
+    Parameter query,
+    Parameter key,
+    @Nullable Linear modulation) {}

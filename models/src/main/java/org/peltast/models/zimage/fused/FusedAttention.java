@@ -96,12 +96,12 @@ final class FusedAttention {
    *
    * @param n normed rows, all tokens'
    */
-  void forward(Shape s, Kept in, Rows n, Factors.Arrays f, Positions places) {
+  void forward(Shape s, Kept in, Rows n, Factors f, Positions places) {
     in.q.all.assignLinear(n.all, w.toQ());
     in.k.all.assignLinear(n.all, w.toK());
     in.v.all.assignLinear(n.all, w.toV());
-    Rotary.forward(s.queries(), in.q.memory, f.query, places.turns(), in.turnedQ.memory);
-    Rotary.forward(s.keys(), in.k.memory, f.key, places.turns(), in.turnedK.memory);
+    Rotary.forward(s.queries(), in.q.memory, f.query(), places.turns(), in.turnedQ.memory);
+    Rotary.forward(s.keys(), in.k.memory, f.key(), places.turns(), in.turnedK.memory);
     in.weights.assignProduct(in.queries, in.keys.transposed());
     Softmax.forward(in.p, s.items(), s.tokens(), places.absent());
     in.attended.assignProduct(in.weights, in.values);
@@ -122,8 +122,8 @@ final class FusedAttention {
       Rows dAnswer,
       Rows n,
       Rows dn,
-      Factors.Arrays f,
-      Factors.Arrays df,
+      Factors f,
+      Factors df,
       Positions places,
       Scratch t) {
     w.toOut().addGradient(dAnswer.all, in.a.all);
@@ -134,8 +134,9 @@ final class FusedAttention {
     t.queries.assignProduct(t.weights, in.keys);
     t.keys.assignProduct(t.weights.transposed(), in.queries);
     Rotary.backward(
-        s.queries(), in.q.memory, f.query, places.turns(), t.dq.memory, t.dq.memory, df.query);
-    Rotary.backward(s.keys(), in.k.memory, f.key, places.turns(), t.dk.memory, t.dk.memory, df.key);
+        s.queries(), in.q.memory, f.query(), places.turns(), t.dq.memory, t.dq.memory, df.query());
+    Rotary.backward(
+        s.keys(), in.k.memory, f.key(), places.turns(), t.dk.memory, t.dk.memory, df.key());
     w.toQ().addGradient(t.dq.all, n.all);
     w.toK().addGradient(t.dk.all, n.all);
     w.toV().addGradient(t.dv.all, n.all);

@@ -81,16 +81,16 @@ final class FusedBlock {
    *
    * @param x the stream, of whose asked rows the block's answer is added
    */
-  void forward(Activations in, float[] x, Factors.Arrays f, Positions places) {
+  void forward(Activations in, float[] x, Factors f, Positions places) {
     Norms.Layout all = in.shape.stream();
     Norms.Layout asked = in.shape.askedStream();
-    all.pass(norm(all, x, in.x, f.attentionIn, in.n, in.r1));
+    all.pass(norm(all, x, in.x, f.attentionIn(), in.n, in.r1));
     attention.forward(in.shape, in.attention, in.n, f, places);
     asked.pass(
-        Norms.join(asked, x, in.attention.o.memory, f.attentionOut, in.r2),
-        norm(asked, x, in.h, f.feedForwardIn, in.fed, in.r3));
+        Norms.join(asked, x, in.attention.o.memory, f.attentionOut(), in.r2),
+        norm(asked, x, in.h, f.feedForwardIn(), in.fed, in.r3));
     feedForward.forward(in.feedForward, in.fed);
-    asked.pass(Norms.join(asked, x, in.feedForward.o.memory, f.feedForwardOut, in.r4));
+    asked.pass(Norms.join(asked, x, in.feedForward.o.memory, f.feedForwardOut(), in.r4));
   }
 
   private static Norms.Kernel norm(
@@ -105,8 +105,7 @@ final class FusedBlock {
    * @param d the gradient by y on entry, by x on return
    * @param df to which the gradients by the factors are added
    */
-  void backward(
-      Activations in, float[] d, Factors.Arrays f, Factors.Arrays df, Positions places, Scratch t) {
+  void backward(Activations in, float[] d, Factors f, Factors df, Positions places, Scratch t) {
     Norms.Layout all = in.shape.stream();
     Norms.Layout asked = in.shape.askedStream();
     Floats x = kept(in.x);
@@ -118,16 +117,16 @@ final class FusedBlock {
             d,
             in.feedForward.o.memory,
             in.r4,
-            f.feedForwardOut,
+            f.feedForwardOut(),
             dAnswer,
-            df.feedForwardOut));
+            df.feedForwardOut()));
     feedForward.backward(in.feedForward, t.dAnswer, in.fed, t.dFed, t.dGated);
     asked.pass(
-        Norms.normBack(asked, d, h, in.r3, f.feedForwardIn, t.dFed.memory, df.feedForwardIn),
+        Norms.normBack(asked, d, h, in.r3, f.feedForwardIn(), t.dFed.memory, df.feedForwardIn()),
         Norms.joinBack(
-            asked, d, in.attention.o.memory, in.r2, f.attentionOut, dAnswer, df.attentionOut));
+            asked, d, in.attention.o.memory, in.r2, f.attentionOut(), dAnswer, df.attentionOut()));
     attention.backward(in.shape, in.attention, t.dAnswer, in.n, t.dn, f, df, places, t.attention);
-    all.pass(Norms.normBack(all, d, x, in.r1, f.attentionIn, t.dn.memory, df.attentionIn));
+    all.pass(Norms.normBack(all, d, x, in.r1, f.attentionIn(), t.dn.memory, df.attentionIn()));
   }
 
   private static Floats kept(@Nullable Floats stream) {

@@ -1,0 +1,167 @@
+package org.peltast.models.zimage.fused;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Crew;
+import org.peltast.tensor.CustomGradient;
+import org.peltast.tensor.Range;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/**
+ * A batch's way through the blocks, and, where it is to be differentiated, back.
+ *
+ * <p>A thread's items go through one block after another, a few at a time: then the block's
+ * weights, and what is made on the way, stay in the core's own cache, and the stream alone comes
+ * and goes.
+ */
+final class Pass implements CustomGradient.Backward {
+  /** Items that go through a block together: so many that their numbers stay in a core's cache. */
+  private static final int ITEMS = 4;
+
+  /** Where gradients follow all is kept, so nothing stays there, and weights' are added up less. */
+  private static final int LEARNING_ITEMS = 12;
+
+  private final List<FusedBlock> blocks;
+  private final List<Modulation> modulations; // of each block
+  private final Shape shape; // of the whole batch
+  private final Scope scope = Scope.detached();
+  private final List<Modulation.Kept> factors = new ArrayList<>(); // of each block
+  private final List<List<Part>> shares = new ArrayList<>(); // of each thread
+
+  /**
+   * A pass that has not begun.
+   *
+   * @param time [B, M] float32, for modulated blocks
+   * @param turns complex64 [S, 1, headDim / 2] or [B, S, 1, headDim / 2]
+   * @param mask float32 [B, 1, 1, S] to add to the scores, or null
+   */
+  Pass(
+      List<FusedBlock> blocks,
+      List<Modulation> modulations,
+      Shape shape,
+      @Nullable Tensor time,
+      Tensor turns,
+      @Nullable Tensor mask) {
+    this.blocks = blocks;
+    this.modulations = modulations;
+    this.shape = shape;
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      Tensor kept = time == null ? null : scope.keep(time.detach().contiguous());
+      modulations.forEach(m -> factors.add(m.forward(kept)));
+      Positions places = Positions.of(turns, mask, shape.tokens(), shape.headDim());
+      for (Range items : Range.deal(shape.items(), shape.learning() ? 1 : Crew.size())) {
+        shares.add(parts(items, places));
+      }
+    }
+  }
+
+  private List<Part> parts(Range items, Positions places) {
+    int each = shape.learning() ? LEARNING_ITEMS : ITEMS;
+    List<Part> parts = new ArrayList<>();
+    for (Range r : Range.deal(items.count(), (items.count() + each - 1) / each)) {
+      int from = items.from() + r.from();
+      Shape s = shape.of(r.count(), shape.tokens(), shape.learning()).asking(shape.asked());
+      List<Factors> own = factors.stream().map(f -> f.factors.from(from)).toList();
+      parts.add(new Part(blocks, from, s, own, places.from(from)));
+    }
+    return parts;
+  }
+
+  /**
+   * The forward half.
+   *
+   * @param x [B, S, dim] float32
+   * @return [B, A, dim] float32, no part of a graph
+   */
+  Tensor forward(Tensor x) {
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      Tensor in = x.contiguous();
+      Tensor y = Tensor.zeros(shape.items(), shape.asked(), shape.dim());
+      Crew.each(shares, parts -> forward(parts, in, y));
+      return s.release(y);
+    }
+  }
+
+  private void forward(List<Part> parts, Tensor x, Tensor y) {
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off();
+        Streams streams = new Streams(parts)) {
+      for (int k = 0; k < parts.size(); k++) {
+        parts.get(k).begin(x, streams.get(k));
+      }
+      for (int i = 0; i < blocks.size(); i++) {
+        for (int k = 0; k < parts.size(); k++) {
+          parts.get(k).forward(i, streams.get(k));
+        }
+      }
+      for (int k = 0; k < parts.size(); k++) {
+        parts.get(k).end(streams.get(k), y);
+      }
+    }
+  }
+
+  /**
+   * The backward half, on the thread of the forward half; those by weights are added to them.
+   *
+   * @param dy [B, A, dim] float32
+   * @return those by x and by the time
+   */
+  @Override
+  public List<@Nullable Tensor> gradients(Tensor dy) {
+    List<Part> parts = shares.get(0);
+    Tensor cotangent = dy.contiguous();
+    Tensor dx = Tensor.zeros(shape.items(), shape.tokens(), shape.dim());
+    Tensor time = factors.get(0).time();
+    Tensor dTime = time == null ? null : Tensor.zeros(time.shape());
+    try (Streams streams = new Streams(parts)) {
+      for (int k = 0; k < parts.size(); k++) {
+        parts.get(k).beginBack(cotangent, streams.get(k));
+      }
+      for (int i = blocks.size() - 1; i >= 0; i--) {
+        Modulation.Gradients df = modulations.get(i).gradients(shape.items());
+        for (int k = 0; k < parts.size(); k++) {
+          parts.get(k).backward(i, streams.get(k), df.factors);
+        }
+        modulations.get(i).backward(factors.get(i), df, dTime);
+      }
+      for (int k = 0; k < parts.size(); k++) {
+        parts.get(k).endBack(streams.get(k), dx);
+      }
+    }
+    List<@Nullable Tensor> all = new ArrayList<>();
+    all.add(dx);
+    if (dTime != null) {
+      all.add(dTime);
+    }
+    return all;
+  }
+
+  @Override
+  public void close() {
+    shares.forEach(parts -> parts.forEach(Part::close));
+    scope.close();
+  }
+
+  /** The stream of each part, or its gradient, while it is on its way. */
+  private static final class Streams implements AutoCloseable {
+    private final List<Memory.Room<float[]>> rooms = new ArrayList<>();
+
+    Streams(List<Part> parts) {
+      parts.forEach(part -> rooms.add(Memory.stream(part.shape())));
+    }
+
+    float[] get(int part) {
+      return rooms.get(part).content();
+    }
+
+    @Override
+    public void close() {
+      rooms.forEach(Memory.Room::close);
+    }
+  }
+}
