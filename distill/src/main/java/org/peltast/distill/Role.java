@@ -79,12 +79,10 @@ public final class Role implements AutoCloseable {
    */
   public Figures step(long progress, long updates) {
     Parameters p = network.parameters();
-    double norm =
-        DivergedException.require(name + "'s gradient norm", Gradients.clip(p, settings.clip()));
+    double norm = DivergedException.require(name + "'s gradient norm", Gradients.norm(p));
     double rate = settings.learningRate().at(progress, updates);
-    optimiser.step(rate);
+    optimiser.step(rate, Gradients.clipping(norm, settings.clip()), ema.next());
     p.clearGradients();
-    ema.update();
     return new Figures().put("gradientNorm", norm).put("learningRate", rate);
   }
 

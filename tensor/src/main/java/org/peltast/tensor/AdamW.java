@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
@@ -17,6 +18,9 @@ import org.bytedeco.pytorch.Type;
  * weights ({@code aten::_fused_adamw_}).
  */
 public final class AdamW implements AutoCloseable {
+  /** Weights that are changed together: a megabyte each of values, gradients and moments. */
+  private static final long TOGETHER = 1 << 18;
+
   /** Settings; the learning rate is given at each step. */
   public record Settings(double beta1, double beta2, double eps, double weightDecay) {
     /** β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no weight decay. */
@@ -74,9 +78,23 @@ public final class AdamW implements AutoCloseable {
    *     left alone
    */
   public void step(double learningRate) {
+    step(learningRate, 1, p -> {});
+  }
+
+  /**
+   * The same from gradients that are multiplied by a number first, in their own place.
+   *
+   * @param scale positive, such as {@link Gradients#clipping}
+   * @param then is given each weight once it has changed, while it is still in a cache, by one of
+   *     several threads
+   */
+  public void step(double learningRate, double scale, Consumer<Parameter> then) {
     if (!(learningRate >= 0) || Double.isInfinite(learningRate)) {
       throw new TensorException(
           "the learning rate must be finite and not negative, got " + learningRate);
+    }
+    if (!(scale > 0) || Double.isInfinite(scale)) {
+      throw new TensorException("gradients are scaled by a positive number, got " + scale);
     }
     if (parameters.all().size() != moments.size()) {
       throw new TensorException(
@@ -87,11 +105,34 @@ public final class AdamW implements AutoCloseable {
               + ": make the optimiser when all layers are declared");
     }
     steps++;
-    Crew.each(parameters.shares(), share -> step(share, learningRate));
-    parameters.changed();
+    parameters.changing();
+    Crew.each(
+        parameters.shares(),
+        share -> {
+          for (List<Parameter> group : groups(share)) {
+            step(group, learningRate, scale);
+            group.forEach(then);
+            group.forEach(Parameter::repack);
+          }
+        });
   }
 
-  private void step(List<Parameter> share, double learningRate) {
+  /** Few enough weights together that they are still in a cache when they have changed. */
+  private static List<List<Parameter>> groups(List<Parameter> share) {
+    List<List<Parameter>> groups = new ArrayList<>();
+    long count = TOGETHER;
+    for (Parameter p : share) {
+      if (count >= TOGETHER) {
+        groups.add(new ArrayList<>());
+        count = 0;
+      }
+      groups.get(groups.size() - 1).add(p);
+      count += p.whole().count();
+    }
+    return groups;
+  }
+
+  private void step(List<Parameter> share, double learningRate, double scale) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off();
         Lists weights = new Lists();
@@ -115,6 +156,9 @@ public final class AdamW implements AutoCloseable {
         v.add(own.second());
         counts.add(count);
       }
+      if (weights.tensors.isEmpty()) {
+        return;
+      }
       try (IValueVector stack = new IValueVector()) {
         push(
             stack,
@@ -133,13 +177,18 @@ public final class AdamW implements AutoCloseable {
             new IValue(settings.eps()),
             new IValue(false),
             new IValue(false),
-            new IValue(),
+            scale == 1 ? new IValue() : new IValue(inverse(scale).raw()),
             new IValue());
         Dispatcher.singleton().callBoxed(Kernel.HANDLE, stack);
       } catch (RuntimeException e) {
         throw Tensor.failure("AdamW", e);
       }
     }
+  }
+
+  /** The kernel divides by it. */
+  private Tensor inverse(double scale) {
+    return Tensor.full(1 / scale, DType.FLOAT32, parameters.device());
   }
 
   private static void push(IValueVector stack, IValue... values) {

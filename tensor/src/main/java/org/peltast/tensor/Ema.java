@@ -1,8 +1,8 @@
 package org.peltast.tensor;
 
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * An exponential moving average of a network's weights: {@code e ← d·e + (1 − d)·w}, with a warm-up
@@ -35,19 +35,28 @@ public final class Ema implements AutoCloseable {
 
   /** Moves the average towards the weights. */
   public void update() {
-    updates++;
-    double d = Math.min(decay, (1.0 + updates) / (10.0 + updates));
-    Crew.each(source.shares(), share -> move(share, 1 - d));
+    Consumer<Parameter> move = next();
+    Crew.each(source.shares(), share -> share.forEach(move));
   }
 
-  private void move(List<Parameter> share, double towards) {
-    try (Scope s = Scope.open();
-        Autograd off = Autograd.off()) {
-      for (Parameter p : share) {
-        Tensor a = average.get(p.name());
-        if (a != null) {
-          a.lerpInPlace(p.whole().detach(), towards);
-        }
+  /**
+   * Begins an update.
+   *
+   * @return what moves the average of one weight; to be given each weight once, as soon as it has
+   *     changed
+   */
+  public Consumer<Parameter> next() {
+    updates++;
+    double d = Math.min(decay, (1.0 + updates) / (10.0 + updates));
+    return p -> move(p, 1 - d);
+  }
+
+  private void move(Parameter p, double towards) {
+    Tensor a = average.get(p.name());
+    if (a != null) {
+      try (Scope s = Scope.open();
+          Autograd off = Autograd.off()) {
+        a.lerpInPlace(p.whole().detach(), towards);
       }
     }
   }

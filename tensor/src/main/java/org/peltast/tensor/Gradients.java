@@ -8,24 +8,43 @@ public final class Gradients {
   private Gradients() {}
 
   /**
-   * Adds up the gradients that the shares of a crew gathered, each at its own seat, and scales all
-   * so that their joint Euclidean norm is at most {@code limit}.
+   * Adds up the gradients that the shares of a crew gathered, each at its own seat.
+   *
+   * @return their joint Euclidean norm
+   */
+  public static double norm(Parameters parameters) {
+    double sum = 0;
+    for (double square : Crew.map(parameters.shares(), Gradients::gather)) {
+      sum += square;
+    }
+    return Math.sqrt(sum);
+  }
+
+  /**
+   * What gradients of that joint norm must be multiplied by so that it is at most {@code limit}.
+   *
+   * @param limit positive
+   */
+  public static double clipping(double norm, double limit) {
+    if (!(limit > 0)) {
+      throw new TensorException("the clipping norm must be positive, got " + limit);
+    }
+    return norm > limit ? limit / (norm + 1e-6) : 1;
+  }
+
+  /**
+   * Adds gradients up as {@link #norm} does, and scales all so that their joint norm is at most
+   * {@code limit}.
    *
    * @param limit positive; infinity only measures
    * @return the norm before clipping
    */
   public static double clip(Parameters parameters, double limit) {
-    if (!(limit > 0)) {
-      throw new TensorException("the clipping norm must be positive, got " + limit);
-    }
-    List<List<Parameter>> shares = parameters.shares();
-    double sum = 0;
-    for (double square : Crew.map(shares, Gradients::gather)) {
-      sum += square;
-    }
-    double norm = Math.sqrt(sum);
-    if (norm > limit) {
-      Crew.each(shares, share -> scale(share, limit / (norm + 1e-6)));
+    clipping(0, limit);
+    double norm = norm(parameters);
+    double factor = clipping(norm, limit);
+    if (factor < 1) {
+      Crew.each(parameters.shares(), share -> scale(share, factor));
     }
     return norm;
   }

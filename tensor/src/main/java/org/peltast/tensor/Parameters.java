@@ -248,8 +248,13 @@ public final class Parameters implements AutoCloseable {
    * for each other.
    */
   public void changed() {
-    shared.version++;
+    changing();
     Crew.each(shares(), share -> share.forEach(Parameter::repack));
+  }
+
+  /** Says that values are about to change, by one who packs each anew himself. */
+  void changing() {
+    shared.version++;
   }
 
   int version() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -98,6 +99,36 @@ class OptimiserTest {
       assertThatThrownBy(() -> whole.restore(Map.of(), 3))
           .isInstanceOf(TensorException.class)
           .hasMessageContaining("exp_avg.a");
+    }
+  }
+
+  /** Scaled in the step or before it: the same to a division's rounding. */
+  @Test
+  void gradientsAreScaledInTheStepAsBeforeIt() {
+    Golden golden = Golden.read("adamw");
+    try (Parameters p = declare(golden.inputs("initial."));
+        Parameters q = declare(golden.inputs("initial."));
+        AdamW before = new AdamW(p, settings(golden));
+        AdamW within = new AdamW(q, settings(golden))) {
+      List<String> seen = new ArrayList<>();
+      for (int i = 0; i < 5; i++) {
+        Map<String, Tensor> gradients = slice(golden.inputs("gradients."), i);
+        setGradients(p, gradients);
+        setGradients(q, gradients);
+        double norm = Gradients.norm(q);
+        assertThat(Gradients.clip(p, norm / 3)).isEqualTo(norm);
+        before.step(0.01);
+        within.step(0.01, Gradients.clipping(norm, norm / 3), w -> seen.add(w.name()));
+      }
+      p.values()
+          .forEach(
+              (name, v) ->
+                  assertThat(q.values().get(name).sub(v).abs().reshape(-1).max(false, 0).item())
+                      .isLessThan(1e-6));
+      assertThat(seen).hasSize(5 * p.all().size()).containsAll(p.values().keySet());
+      assertThat(Gradients.clipping(2, 4)).isEqualTo(1);
+      assertThatThrownBy(() -> within.step(0.01, 0, w -> {})).isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> Gradients.clipping(1, 0)).isInstanceOf(TensorException.class);
     }
   }
 
