@@ -12,12 +12,20 @@ import org.jspecify.annotations.Nullable;
 public final class Matrices {
   private static final int WHOLE = 32; // numbers: a cache line of bfloat16 ones, two of float32
 
+  /** Rows from which on float32 products are as fast with a weight as it lies. */
+  private static final int MANY = 128;
+
   private final OneDnn.Place memory;
   private final OneDnn.Layout layout;
 
   private Matrices(OneDnn.Place memory, OneDnn.Layout layout) {
     this.memory = memory;
     this.layout = layout;
+  }
+
+  /** How a matrix lies of whose float32 or bfloat16 numbers nothing else is to be known. */
+  OneDnn.Layout layout() {
+    return layout;
   }
 
   /** Why there are no products of that dtype on this machine; null if there are. */
@@ -158,25 +166,35 @@ public final class Matrices {
 
   /** {@code this ← x wᵀ}, what a linear layer of that weight makes of each row of one matrix x. */
   public void assignLinear(Matrices x, Parameter w) {
-    multiply(x, w.packed(x.memory.dtype(), true), false);
+    multiply(x, w, true, false);
   }
 
   /** {@code this ← dy w}, the gradient by a linear layer's rows from that by its answers. */
   public void assignLinearBack(Matrices dy, Parameter w) {
-    multiply(dy, w.packed(dy.memory.dtype(), false), false);
+    multiply(dy, w, false, false);
   }
 
   /** {@code this ← this + dy w}, as {@link #assignLinearBack}. */
   public void addLinearBack(Matrices dy, Parameter w) {
-    multiply(dy, w.packed(dy.memory.dtype(), false), true);
+    multiply(dy, w, false, true);
   }
 
-  private void multiply(Matrices a, Packed b, boolean add) {
-    if (!a.isOne() || !isOne() || a.layout.columns() != b.rows() || !holds(a, b.columns())) {
+  private void multiply(Matrices a, Parameter w, boolean transposed, boolean add) {
+    Matrices plain = w.matrix(transposed);
+    if (!a.isOne()
+        || !isOne()
+        || a.layout.columns() != plain.layout.rows()
+        || !holds(a, plain.layout.columns())) {
       throw new TensorException(
-          "the product of %s and %s is no %s".formatted(a.described(), b, described()));
+          "the product of %s and %s is no %s"
+              .formatted(a.described(), plain.described(), described()));
     }
-    OneDnn.multiply(a.layout, a.memory, b.layout(), b.memory().place(), layout, memory, add);
+    if (a.memory.dtype() == DType.FLOAT32 && a.layout.rows() >= MANY) {
+      OneDnn.multiply(a.layout, a.memory, plain.layout, plain.memory, layout, memory, add);
+    } else {
+      Packed b = w.packed(a.memory.dtype(), transposed);
+      OneDnn.multiply(a.layout, a.memory, b.layout(), b.memory(), layout, memory, add);
+    }
   }
 
   /** Whether products of a's rows, of so many columns, may be written here. */
@@ -192,19 +210,7 @@ public final class Matrices {
     return layout.items() == 1 && layout.heads() == 1;
   }
 
-  DType dtype() {
-    return memory.dtype();
-  }
-
-  int rows() {
-    return layout.rows();
-  }
-
-  int columns() {
-    return layout.columns();
-  }
-
-  String described() {
+  private String described() {
     return (isOne() ? "a matrix " : layout.items() + " × " + layout.heads() + " matrices ")
         + "[%d, %d] in %s".formatted(layout.rows(), layout.columns(), memory);
   }

@@ -15,16 +15,10 @@ final class Packed {
   /**
    * Room for it.
    *
-   * @param weight float32 [out, in]
-   * @param transposed whether products take it as [in, out]
+   * @param lying the float32 weight as products would take it unpacked
    */
-  Packed(Tensor weight, DType dtype, boolean transposed) {
-    int rows = (int) weight.size(0);
-    int columns = (int) weight.size(1);
-    int all = (int) weight.count();
-    OneDnn.Layout plain =
-        new OneDnn.Layout(DType.FLOAT32, 1, 1, rows, columns, all, all, columns, 1);
-    lying = transposed ? plain.transposed() : plain;
+  Packed(OneDnn.Layout lying, DType dtype) {
+    this.lying = lying;
     layout = OneDnn.PackedLayout.of(dtype, lying.rows(), lying.columns());
     memory = Floats.allocate(dtype, layout.count());
   }
@@ -44,24 +38,11 @@ final class Packed {
     return layout;
   }
 
-  Floats memory() {
-    return memory;
+  OneDnn.Place memory() {
+    return memory.place();
   }
 
   DType dtype() {
     return memory.dtype();
-  }
-
-  int rows() {
-    return lying.rows();
-  }
-
-  int columns() {
-    return lying.columns();
-  }
-
-  @Override
-  public String toString() {
-    return "a weight [%d, %d]".formatted(rows(), columns());
   }
 }

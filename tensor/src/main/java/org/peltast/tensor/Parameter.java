@@ -196,16 +196,22 @@ public final class Parameter {
     return known;
   }
 
+  /** The float32 value as products take it, [out, in], or transposed, [in, out]. */
+  Matrices matrix(boolean transposed) {
+    requireMatrix();
+    Matrices plain = Matrices.of(whole());
+    return transposed ? plain.transposed() : plain;
+  }
+
   /**
    * The value as products of matrices read it fastest, made anew when the weights have changed.
    *
    * @param transposed as [in, out], where the weight is [out, in]
    */
   synchronized Packed packed(DType dtype, boolean transposed) {
-    requireMatrix();
     Packed kept = transposed ? forth : back;
     if (kept == null || kept.dtype() != dtype) {
-      kept = new Packed(whole(), dtype, transposed);
+      kept = new Packed(matrix(transposed).layout(), dtype);
       if (transposed) {
         forth = kept;
       } else {

@@ -63,6 +63,7 @@ public final class Gate {
    *
    * @param u overwritten with du
    * @param v overwritten with dv
+   * @param dy overwritten with y, which the gradient of the next layer's weight needs
    */
   public static void backward(Layout l, Floats u, Floats v, Floats dy) {
     Window us = l.pieces(u);
@@ -76,6 +77,7 @@ public final class Gate {
       pullRows(us.floats, vs.floats, dys.floats, count * l.step());
       l.write(us, row, count);
       l.write(vs, row, count);
+      l.write(dys, row, count);
     }
   }
 
@@ -86,8 +88,10 @@ public final class Gate {
       FloatVector sigmoid = sigmoid(a);
       FloatVector silu = a.mul(sigmoid);
       FloatVector slope = silu.sub(silu.mul(sigmoid)).add(sigmoid);
-      Lanes.store(g.mul(Lanes.load(v, i)).mul(slope), u, i);
+      FloatVector b = Lanes.load(v, i);
+      Lanes.store(g.mul(b).mul(slope), u, i);
       Lanes.store(g.mul(silu), v, i);
+      Lanes.store(silu.mul(b), dy, i);
     }
   }
 

@@ -153,6 +153,25 @@ public final class Norms {
   }
 
   /**
+   * {@code n = f ⊙ r x} again.
+   *
+   * @param x the stream as it was then, float32, kept by {@link #keep}
+   * @param r as {@link #norm} left it
+   * @param n written
+   */
+  public static Kernel again(Layout l, Floats x, float[] r, Factor f, Floats n) {
+    l.require(f, r);
+    Window xs = l.pieces(x);
+    Window ns = l.pieces(n);
+    return (item, row, count) -> {
+      int number = l.number(item, row);
+      xs.read(l.place(item, row), count * l.dim());
+      scaleRows(xs.floats, 0, count, l.dim(), r, number, f.values, f.at(item), ns.floats);
+      ns.write(l.place(item, row), count * l.dim());
+    };
+  }
+
+  /**
    * The gradient of {@link #norm}: with {@code e = f ⊙ dn},
    *
    * <pre>

@@ -74,6 +74,9 @@ class KernelsTest {
           Factor factor = factor(f, shared, dim);
           l.pass(Norms.keep(l, stream, keptX).then(Norms.norm(l, stream, factor, n, r)));
           close(n.tensor(), wanted);
+          Floats again = Floats.allocate(ITEMS, TOKENS, dim);
+          l.pass(Norms.again(l, keptX, r, factor, again));
+          assertThat(again.tensor().toFloats()).isEqualTo(n.tensor().toFloats());
           assertThat(keptX.tensor().toFloats()).isEqualTo(x.toFloats()).isEqualTo(stream);
 
           float[] dx = new float[stream.length];
@@ -275,9 +278,11 @@ class KernelsTest {
       assertThat(inPlace.tensor().toFloats()).isEqualTo(y.tensor().toFloats());
       Floats du = kept(u);
       Floats dv = kept(v);
-      Gate.backward(l, du, dv, kept(dy));
+      Floats out = kept(dy);
+      Gate.backward(l, du, dv, out);
       close(du.tensor(), u.grad());
       close(dv.tensor(), v.grad());
+      assertThat(out.tensor().toFloats()).isEqualTo(y.tensor().toFloats());
     }
   }
 
@@ -300,7 +305,7 @@ class KernelsTest {
         Floats y = Floats.allocate(dtype, rows, step);
         Gate.forward(l, u, v, y);
         Gate.backward(l, u, v, dy);
-        for (Floats f : List.of(y, u, v)) {
+        for (Floats f : List.of(y, u, v, dy)) {
           Tensor all = f.tensor().to(DType.FLOAT32);
           assertThat(all.narrow(1, width, step - width).toFloats()).containsOnly(0);
           assertThat(all.narrow(1, 0, width).toFloats()).doesNotContain(0).isNotEmpty();
@@ -444,6 +449,9 @@ class KernelsTest {
     l.pass(Norms.norm(l, x, f, n, r));
     all.put("norm", n);
     all.put("1/rms", floats(r));
+    Floats again = Floats.allocate(dtype, rows, dim);
+    l.pass(Norms.again(l, keptX, r, f, again));
+    all.put("norm again", again);
     float[] d = array("d", rows, dim);
     float[] df = new float[ITEMS * dim];
     l.pass(
@@ -488,7 +496,9 @@ class KernelsTest {
     Floats gated = Floats.allocate(dtype, count);
     Gate.forward(flat, u, v, gated);
     all.put("gated", gated);
-    Gate.backward(flat, u, v, numbers(dtype, "dGated", count));
+    Floats dGated = numbers(dtype, "dGated", count);
+    Gate.backward(flat, u, v, dGated);
+    all.put("gated once more", dGated);
     all.put("gradient by u", u);
     all.put("gradient by v", v);
     return all;

@@ -1,5 +1,6 @@
 package org.peltast.models.zimage.fused;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Floats;
@@ -30,24 +31,20 @@ final class FusedBlock {
     feedForward = new FusedFeedForward(weights);
   }
 
-  /** What a block's forward half makes of some items. */
+  /** What a block's forward half makes of some items, of which the backward half needs all. */
   static final class Activations {
     final Shape shape;
-    private final @Nullable Floats x; // kept where a backward half follows
-    private final @Nullable Floats h;
-    private final Rows n;
-    private final Rows fed; // n′
     private final float[] r1; // 1/rms of x, o, h, o′
     private final float[] r2;
     private final float[] r3;
     private final float[] r4;
     private final FusedAttention.Kept attention;
     private final FusedFeedForward.Kept feedForward;
+    private final @Nullable Floats x; // kept where a backward half follows
+    private final @Nullable Floats h;
 
     Activations(Shape s, Memory.Space space) {
       shape = s;
-      n = Rows.ofStream(space, s, s.rows());
-      fed = Rows.ofStream(space, s, s.askedRows());
       r1 = new float[s.rows()];
       r2 = new float[s.askedRows()];
       r3 = new float[s.askedRows()];
@@ -59,20 +56,32 @@ final class FusedBlock {
     }
   }
 
-  /** What the backward half needs while it runs, and nobody after. */
+  /** What a half needs while it runs, and nobody after. */
   static final class Scratch {
-    private final Rows dAnswer; // of the sub-layer that is at work
-    private final Rows dn;
-    private final Rows dFed;
-    private final Rows dGated;
-    private final FusedAttention.Scratch attention;
+    private final Rows n;
+    private final Rows fed; // n′
+    private final Rows gated;
+    private final @Nullable Back back; // where a backward half follows
 
     Scratch(Shape s, Memory.Space space) {
-      dAnswer = Rows.ofStream(space, s, s.askedRows());
-      dn = Rows.ofStream(space, s, s.rows());
-      dFed = Rows.ofStream(space, s, s.askedRows());
-      dGated = Rows.ofHidden(space, s);
-      attention = new FusedAttention.Scratch(s, space);
+      n = Rows.ofStream(space, s, s.rows());
+      fed = Rows.ofStream(space, s, s.askedRows());
+      gated = Rows.ofHidden(space, s);
+      back = s.learning() ? new Back(s, space) : null;
+    }
+
+    private static final class Back {
+      final Rows dAnswer; // of the sub-layer that is at work
+      final Rows dn;
+      final Rows dFed;
+      final FusedAttention.Scratch attention;
+
+      Back(Shape s, Memory.Space space) {
+        dAnswer = Rows.ofStream(space, s, s.askedRows());
+        dn = Rows.ofStream(space, s, s.rows());
+        dFed = Rows.ofStream(space, s, s.askedRows());
+        attention = new FusedAttention.Scratch(s, space);
+      }
     }
   }
 
@@ -81,15 +90,15 @@ final class FusedBlock {
    *
    * @param x the stream, of whose asked rows the block's answer is added
    */
-  void forward(Activations in, float[] x, Factors f, Positions places) {
+  void forward(Activations in, float[] x, Factors f, Positions places, Scratch t) {
     Norms.Layout all = in.shape.stream();
     Norms.Layout asked = in.shape.askedStream();
-    all.pass(norm(all, x, in.x, f.attentionIn(), in.n, in.r1));
-    attention.forward(in.shape, in.attention, in.n, f, places);
+    all.pass(norm(all, x, in.x, f.attentionIn(), t.n, in.r1));
+    attention.forward(in.shape, in.attention, t.n, f, places);
     asked.pass(
         Norms.join(asked, x, in.attention.o.memory, f.attentionOut(), in.r2),
-        norm(asked, x, in.h, f.feedForwardIn(), in.fed, in.r3));
-    feedForward.forward(in.feedForward, in.fed);
+        norm(asked, x, in.h, f.feedForwardIn(), t.fed, in.r3));
+    feedForward.forward(in.feedForward, t.fed, t.gated);
     asked.pass(Norms.join(asked, x, in.feedForward.o.memory, f.feedForwardOut(), in.r4));
   }
 
@@ -110,7 +119,8 @@ final class FusedBlock {
     Norms.Layout asked = in.shape.askedStream();
     Floats x = kept(in.x);
     Floats h = kept(in.h);
-    Floats dAnswer = t.dAnswer.memory;
+    Scratch.Back b = kept(t.back);
+    Floats dAnswer = b.dAnswer.memory;
     asked.pass(
         Norms.joinBack(
             asked,
@@ -119,20 +129,19 @@ final class FusedBlock {
             in.r4,
             f.feedForwardOut(),
             dAnswer,
-            df.feedForwardOut()));
-    feedForward.backward(in.feedForward, t.dAnswer, in.fed, t.dFed, t.dGated);
+            df.feedForwardOut()),
+        Norms.again(asked, h, in.r3, f.feedForwardIn(), t.fed.memory));
+    feedForward.backward(in.feedForward, b.dAnswer, t.fed, b.dFed, t.gated);
     asked.pass(
-        Norms.normBack(asked, d, h, in.r3, f.feedForwardIn(), t.dFed.memory, df.feedForwardIn()),
+        Norms.normBack(asked, d, h, in.r3, f.feedForwardIn(), b.dFed.memory, df.feedForwardIn()),
         Norms.joinBack(
             asked, d, in.attention.o.memory, in.r2, f.attentionOut(), dAnswer, df.attentionOut()));
-    attention.backward(in.shape, in.attention, t.dAnswer, in.n, t.dn, f, df, places, t.attention);
-    all.pass(Norms.normBack(all, d, x, in.r1, f.attentionIn(), t.dn.memory, df.attentionIn()));
+    all.pass(Norms.again(all, x, in.r1, f.attentionIn(), t.n.memory));
+    attention.backward(in.shape, in.attention, b.dAnswer, t.n, b.dn, f, df, places, b.attention);
+    all.pass(Norms.normBack(all, d, x, in.r1, f.attentionIn(), b.dn.memory, df.attentionIn()));
   }
 
-  private static Floats kept(@Nullable Floats stream) {
-    if (stream == null) {
-      throw new IllegalStateException("a backward half after a forward half that kept nothing");
-    }
-    return stream;
+  private static <T> T kept(@Nullable T kept) {
+    return Objects.requireNonNull(kept, "a backward half after a forward half that kept nothing");
   }
 }

@@ -22,14 +22,12 @@ final class FusedFeedForward {
     private final Gate.Layout layout;
     private final Rows u;
     private final Rows v;
-    private final Rows gated; // silu(u) ⊙ v, in u's place where no backward half follows
     final Rows o;
 
     Kept(Shape s, Memory.Space space) {
       layout = new Gate.Layout(s.askedRows(), s.hidden(), Matrices.padded(s.hidden()));
       u = Rows.ofHidden(space, s);
       v = Rows.ofHidden(space, s);
-      gated = s.learning() ? Rows.ofHidden(space, s) : u;
       o = Rows.ofStream(space, s, s.askedRows());
     }
   }
@@ -38,12 +36,13 @@ final class FusedFeedForward {
    * The forward half.
    *
    * @param n normed rows
+   * @param gated silu(u) ⊙ v, written
    */
-  void forward(Kept in, Rows n) {
+  void forward(Kept in, Rows n, Rows gated) {
     in.u.all.assignLinear(n.all, w.w1());
     in.v.all.assignLinear(n.all, w.w3());
-    Gate.forward(in.layout, in.u.memory, in.v.memory, in.gated.memory);
-    in.o.all.assignLinear(in.gated.all, w.w2());
+    Gate.forward(in.layout, in.u.memory, in.v.memory, gated.memory);
+    in.o.all.assignLinear(gated.all, w.w2());
   }
 
   /**
@@ -52,12 +51,12 @@ final class FusedFeedForward {
    * @param dAnswer the gradient by the answer
    * @param n as in the forward half
    * @param dn the gradient by it, written
-   * @param dGated the gradient by what was gated, overwritten
+   * @param gated overwritten
    */
-  void backward(Kept in, Rows dAnswer, Rows n, Rows dn, Rows dGated) {
-    w.w2().addGradient(dAnswer.all, in.gated.all);
-    dGated.all.assignLinearBack(dAnswer.all, w.w2());
-    Gate.backward(in.layout, in.u.memory, in.v.memory, dGated.memory);
+  void backward(Kept in, Rows dAnswer, Rows n, Rows dn, Rows gated) {
+    gated.all.assignLinearBack(dAnswer.all, w.w2());
+    Gate.backward(in.layout, in.u.memory, in.v.memory, gated.memory);
+    w.w2().addGradient(dAnswer.all, gated.all);
     w.w1().addGradient(in.u.all, n.all);
     w.w3().addGradient(in.v.all, n.all);
     dn.all.assignLinearBack(in.u.all, w.w1());

@@ -41,7 +41,9 @@ final class Part implements AutoCloseable {
   void forward(int block, float[] x) {
     Memory.Room<FusedBlock.Activations> in = Memory.activations(shape(block));
     kept.add(in);
-    blocks.get(block).forward(in.content(), x, factors.get(block), places);
+    try (Memory.Room<FusedBlock.Scratch> scratch = Memory.scratch(shape(block))) {
+      blocks.get(block).forward(in.content(), x, factors.get(block), places, scratch.content());
+    }
     if (!whole.learning()) {
       close();
     }
