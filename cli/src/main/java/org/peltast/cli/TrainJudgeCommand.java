@@ -100,7 +100,7 @@ final class TrainJudgeCommand implements Callable<Integer> {
                   }),
               interrupts);
       JudgeWork work = new JudgeWork(run);
-      return loop.run(work, loop.resume(work));
+      return loop.run(work, loop.resume(work::restore));
     }
   }
 }

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -41,6 +42,16 @@ public record Batch(
   /** The number of captions. */
   public int size() {
     return condition.batch();
+  }
+
+  /** The same batch, whose tensors belong to {@code kept} as far as they belonged to a scope. */
+  Batch keptBy(Scope kept, Scope until) {
+    until.release(condition.features(), kept);
+    until.release(empty.features(), kept);
+    if (clean != null) {
+      until.release(clean, kept);
+    }
+    return this;
   }
 
   /** The same batch in consecutive parts of nearly equal size, at most as many as it has items. */

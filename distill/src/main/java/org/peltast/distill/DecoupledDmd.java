@@ -148,9 +148,7 @@ public final class DecoupledDmd implements Method {
       Rng own = rng.fork("generator");
       int step = rollout.draw(own);
       shares.each(figures, (part, noted) -> accumulate(part, step, own, noted));
-      figures
-          .put("step", step)
-          .putAll(role.name(), role.step(progress.update(), progress.updates()));
+      figures.put("step", step).putAll(role.name(), role.step(progress));
       figures.put("secondsGenerator", (System.nanoTime() - begin) / 1e9);
 
       begin = System.nanoTime();

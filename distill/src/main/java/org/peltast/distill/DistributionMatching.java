@@ -84,7 +84,7 @@ public final class DistributionMatching implements Regulariser {
 
   @Override
   public void step(Method.Progress progress, Figures figures) {
-    figures.putAll(role.name(), role.step(progress.update(), progress.updates()));
+    figures.putAll(role.name(), role.step(progress));
   }
 
   @Override

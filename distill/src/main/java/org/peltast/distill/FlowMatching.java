@@ -80,7 +80,7 @@ public final class FlowMatching implements Method {
             loss.backward();
           });
     }
-    return figures.putAll(teacher.name(), teacher.step(progress.update(), progress.updates()));
+    return figures.putAll(teacher.name(), teacher.step(progress));
   }
 
   private Tensor loss(Batch part, Rng rng) {

@@ -15,8 +15,15 @@ public interface Method extends AutoCloseable {
    *
    * @param update counted from 0
    * @param updates of the whole run, as far as is known
+   * @param changing to be run before anything changes that a checkpoint holds: it waits until one
+   *     that is being written is whole
    */
-  record Progress(long update, long updates) {}
+  record Progress(long update, long updates, Runnable changing) {
+    /** Where nothing is being written. */
+    public Progress(long update, long updates) {
+      this(update, updates, () -> {});
+    }
+  }
 
   /** The networks that it trains, the one that the run is for first. */
   List<Role> roles();

@@ -1,6 +1,7 @@
 package org.peltast.distill;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Looks at a run after each update: it may draw, note figures of its own before they are logged,
@@ -35,6 +36,16 @@ public interface Observer {
    * @param figures what the update noted, seconds included
    */
   Verdict after(long done, long updates, Figures figures);
+
+  /**
+   * What is left to be written of the last update. It is done while the next one is computed, but
+   * before a checkpoint of it is written, so that a run which goes on from there lacks nothing.
+   *
+   * @return nothing by default
+   */
+  default Optional<Runnable> aside() {
+    return Optional.empty();
+  }
 
   /**
    * How many updates the run is to have, asked before the first of this process and after each.

@@ -72,15 +72,15 @@ public final class Role implements AutoCloseable {
    * Adds up and clips the gathered gradients, takes one optimiser step, moves the average, and
    * clears the gradients.
    *
-   * @param progress of the whole run, in updates: for the learning rate's decay
-   * @param updates of the whole run
+   * @param progress of the whole run: for the learning rate's decay
    * @return gradient norm and learning rate
    * @throws DivergedException if the gradient is not finite; the weights are untouched then
    */
-  public Figures step(long progress, long updates) {
+  public Figures step(Method.Progress progress) {
     Parameters p = network.parameters();
     double norm = DivergedException.require(name + "'s gradient norm", Gradients.norm(p));
-    double rate = settings.learningRate().at(progress, updates);
+    double rate = settings.learningRate().at(progress.update(), progress.updates());
+    progress.changing().run();
     optimiser.step(rate, Gradients.clipping(norm, settings.clip()), ema.next());
     p.clearGradients();
     return new Figures().put("gradientNorm", norm).put("learningRate", rate);

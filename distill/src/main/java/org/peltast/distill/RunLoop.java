@@ -6,7 +6,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.peltast.distill.run.Checkpoint;
 import org.peltast.distill.run.Checkpoints;
 import org.peltast.distill.run.MetricsLog;
@@ -38,19 +40,21 @@ public final class RunLoop {
   /** What is done. */
   public interface Work {
     /**
-     * One update, a function of what {@link #restore} restores and of its number.
+     * One update, a function of what {@link #save} saves and of its number.
      *
      * @param done the number of updates done before
      * @param updates of the whole run, as far as is known
+     * @param changing to be run before anything changes that {@link #save} writes, which may still
+     *     be at it
      * @throws DivergedException if a figure is not finite; the state is then of no further use
      */
-    Figures update(long done, long updates);
+    Figures update(long done, long updates, Runnable changing);
 
-    /** Writes everything that the next update depends on into an empty folder. */
+    /**
+     * Writes everything that the next update depends on into an empty folder, on another thread
+     * than that of the updates.
+     */
     void save(Path into) throws IOException;
-
-    /** Puts a saved state back, bit for bit. */
-    void restore(Path from);
   }
 
   private final Settings settings;
@@ -68,13 +72,14 @@ public final class RunLoop {
   }
 
   /**
-   * Puts the newest whole checkpoint of the folder into the work.
+   * Finds the newest whole checkpoint of the folder.
    *
+   * @param restore puts what a checkpoint's folder holds back, bit for bit
    * @return the number of updates done, 0 if there is no checkpoint
    */
-  public long resume(Work work) {
+  public long resume(Consumer<Path> restore) {
     Optional<Checkpoint> latest = folder.checkpoints().latest();
-    latest.ifPresent(checkpoint -> work.restore(checkpoint.folder()));
+    latest.ifPresent(checkpoint -> restore.accept(checkpoint.folder()));
     return latest.map(Checkpoint::update).orElse(0L);
   }
 
@@ -87,11 +92,12 @@ public final class RunLoop {
    */
   public Trainer.End run(Work work, long done) {
     Checkpoints checkpoints = folder.checkpoints();
-    long saved = done;
+    AtomicLong saved = new AtomicLong(done);
     long savedAt = System.nanoTime();
     long running = done;
     long updates = settings.updates();
-    try (MetricsLog log = MetricsLog.open(folder.metrics(), done == 0 ? -1 : done)) {
+    try (MetricsLog log = MetricsLog.open(folder.metrics(), done == 0 ? -1 : done);
+        Aside aside = new Aside("peltast-files")) {
       boolean stop = false;
       if (done < updates) {
         List<Figures> past = past(folder.metrics());
@@ -102,31 +108,38 @@ public final class RunLoop {
       }
       while (done < updates && !stop) {
         running = done + 1;
-        Figures figures = work.update(done, updates);
+        Figures figures = work.update(done, updates, aside::await);
+        aside.await(); // whoever changes nothing has not waited
         done = running;
         for (Observer observer : observers) {
           stop |= observer.after(done, updates, figures) == Observer.Verdict.STOP;
+          observer.aside().ifPresent(aside::add);
         }
         updates = asked(done);
-        log.append(done, figures.values());
+        long number = done;
+        aside.add(() -> log.append(number, figures.values()));
         stop |= interrupted.getAsBoolean();
         boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
         if (due || stop || done == updates) {
-          log.sync();
-          checkpoints.save(done, settings.keepLast(), work::save);
-          saved = done;
+          aside.add(
+              () -> {
+                log.sync();
+                checkpoints.save(number, settings.keepLast(), work::save);
+                saved.set(number);
+              });
           savedAt = System.nanoTime();
         }
       }
+      aside.await();
     } catch (DivergedException e) {
       throw new RunException(
           "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there"
               .formatted(
                   running,
                   e.getMessage(),
-                  saved == 0
+                  saved.get() == 0
                       ? "there is no checkpoint yet"
-                      : "the last good checkpoint is that of update " + saved),
+                      : "the last good checkpoint is that of update " + saved.get()),
           e);
     }
     return done >= updates ? Trainer.End.FINISHED : Trainer.End.STOPPED;

@@ -79,7 +79,7 @@ public final class Trainer {
    * @return the number of updates done, 0 if there is no checkpoint
    */
   public long resume() {
-    return loop.resume(work);
+    return loop.resume(this::restore);
   }
 
   /**
@@ -89,44 +89,51 @@ public final class Trainer {
    *     is kept and named
    */
   public End run(long done) {
-    return loop.run(work, done);
+    try (Ahead ahead = new Ahead(batches)) {
+      return loop.run(
+          new RunLoop.Work() {
+            @Override
+            public Figures update(long before, long updates, Runnable changing) {
+              return Trainer.this.update(ahead, new Method.Progress(before, updates, changing));
+            }
+
+            @Override
+            public void save(Path into) throws IOException {
+              Trainer.this.save(into);
+            }
+          },
+          done);
+    }
   }
 
-  private final RunLoop.Work work =
-      new RunLoop.Work() {
-        @Override
-        public Figures update(long done, long updates) {
-          long begin = System.nanoTime();
-          try (Scope scope = Scope.open()) {
-            Batch batch = batches.at(done);
-            Figures figures =
-                method.update(new Method.Progress(done, updates), batch, root.fork(done));
-            return figures.put("seconds", (System.nanoTime() - begin) / 1e9);
-          }
-        }
+  private Figures update(Ahead ahead, Method.Progress progress) {
+    long begin = System.nanoTime();
+    try (Scope scope = Scope.open();
+        Ahead.Ready ready = ahead.take(progress.update(), progress.updates())) {
+      Figures figures = method.update(progress, ready.batch(), root.fork(progress.update()));
+      return figures.put("seconds", (System.nanoTime() - begin) / 1e9);
+    }
+  }
 
-        @Override
-        public void save(Path into) throws IOException {
-          for (Role role : method.roles()) {
-            TensorFiles.write(file(into, role), role.state(), role.counts());
-          }
-          if (!method.adjusted().isEmpty()) {
-            Files.write(into.resolve(METHOD), JSON.writeValueAsBytes(method.adjusted()));
-          }
-        }
+  private void save(Path into) throws IOException {
+    for (Role role : method.roles()) {
+      TensorFiles.write(file(into, role), role.state(), role.counts());
+    }
+    if (!method.adjusted().isEmpty()) {
+      Files.write(into.resolve(METHOD), JSON.writeValueAsBytes(method.adjusted()));
+    }
+  }
 
-        @Override
-        public void restore(Path from) {
-          for (Role role : method.roles()) {
-            try (Scope scope = Scope.open()) {
-              Path file = file(from, role);
-              Map<String, Tensor> state = TensorFiles.read(file);
-              role.restore(state, TensorFiles.metadata(file));
-            }
-          }
-          method.adjust(adjusted(from.resolve(METHOD)));
-        }
-      };
+  private void restore(Path from) {
+    for (Role role : method.roles()) {
+      try (Scope scope = Scope.open()) {
+        Path file = file(from, role);
+        Map<String, Tensor> state = TensorFiles.read(file);
+        role.restore(state, TensorFiles.metadata(file));
+      }
+    }
+    method.adjust(adjusted(from.resolve(METHOD)));
+  }
 
   /** What observers had adjusted: most often nothing, and then there is no file. */
   private static Map<String, Double> adjusted(Path file) {

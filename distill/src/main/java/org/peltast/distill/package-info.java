@@ -46,9 +46,11 @@
  *       {@link org.peltast.distill.MeanVariance} (equation 7), {@link
  *       org.peltast.distill.NoRegulariser}. Another shield is another class.
  *   <li>{@link org.peltast.distill.Trainer}: a method in the loop ({@link
- *       org.peltast.distill.RunLoop}): log, checkpoints, observers, an orderly end. Everything
- *       random forks from (seed, update, item), so a run cut anywhere and resumed has the bits of
- *       the uninterrupted one, and a batch computed in parts is the same update.
+ *       org.peltast.distill.RunLoop}): log, checkpoints, observers, an orderly end. What an update
+ *       leaves to be written is written while the next one is computed, and the batch of the next
+ *       is made while this one is; an update waits only before it changes what is being written.
+ *       Everything random forks from (seed, update, item), so a run cut anywhere and resumed has
+ *       the bits of the uninterrupted one, and a batch computed in parts is the same update.
  *   <li>{@link org.peltast.distill.Observer}: looks on: {@link org.peltast.distill.ExplosionGuard}
  *       ends a run that explodes, {@link org.peltast.distill.VarianceGuard} raises the
  *       regulariser's weight. {@link org.peltast.distill.DivergedException} names the term that is

@@ -97,11 +97,12 @@ public final class JudgeRun implements AutoCloseable {
    * One update: a function of the {@link #state} and its number.
    *
    * @param update counted from 0
+   * @param changing is run before anything of the {@link #state} changes
    * @throws EvaluationException if loss or gradient is not finite
    */
-  public JudgeTraining.Losses update(long update) {
+  public JudgeTraining.Losses update(long update, Runnable changing) {
     try (Scope scope = Scope.open()) {
-      return training.update(update, recipe.updates(), batches.at(update));
+      return training.update(update, recipe.updates(), batches.at(update), changing);
     }
   }
 

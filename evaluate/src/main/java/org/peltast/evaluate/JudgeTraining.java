@@ -90,9 +90,10 @@ public final class JudgeTraining implements AutoCloseable {
    *
    * @param update counted from 0
    * @param updates of the whole run: for the learning rate
+   * @param changing is run before anything of the {@link #state} changes
    * @throws EvaluationException if loss or gradient is not finite; the weights are untouched then
    */
-  public Losses update(long update, long updates, JudgeBatch batch) {
+  public Losses update(long update, long updates, JudgeBatch batch, Runnable changing) {
     Parameters p = judge.parameters();
     try (Scope scope = Scope.open()) {
       Tensor features = judge.features(batch.images().to(p.device())); // [B, d]
@@ -108,6 +109,7 @@ public final class JudgeTraining implements AutoCloseable {
       double value = finite("loss", update, loss.item());
       loss.backward();
       double norm = finite("gradient norm", update, Gradients.clip(p, settings.clip()));
+      changing.run();
       optimiser.step(settings.rate(update, updates));
       return new Losses(value, contrast.item(), family.item(), norm);
     } finally {

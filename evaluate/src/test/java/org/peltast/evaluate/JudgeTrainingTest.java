@@ -56,7 +56,7 @@ class JudgeTrainingTest {
           new JudgeTraining(judge, new JudgeTraining.Settings(3e-3, 10, 0.01, 1, 0.5))) {
         for (int update = 0; update < 160; update++) {
           try (Scope one = Scope.open()) {
-            last = training.update(update, 160, batches.at(update));
+            last = training.update(update, 160, batches.at(update), () -> {});
           }
           first = first == null ? last : first;
         }
@@ -85,13 +85,13 @@ class JudgeTrainingTest {
         JudgeTraining resumed = new JudgeTraining(b, settings);
         Scope scope = Scope.open()) {
       for (int update = 0; update < 3; update++) {
-        whole.update(update, 6, batches.at(update));
+        whole.update(update, 6, batches.at(update), () -> {});
       }
       resumed.restore(whole.state(), whole.steps());
       JudgeBatches fresh = new JudgeBatches(train, WORDS, Shapes.config(), 16, 3);
       for (int update = 3; update < 6; update++) {
-        JudgeTraining.Losses one = whole.update(update, 6, batches.at(update));
-        assertThat(resumed.update(update, 6, fresh.at(update))).isEqualTo(one);
+        JudgeTraining.Losses one = whole.update(update, 6, batches.at(update), () -> {});
+        assertThat(resumed.update(update, 6, fresh.at(update), () -> {})).isEqualTo(one);
       }
       a.parameters()
           .values()

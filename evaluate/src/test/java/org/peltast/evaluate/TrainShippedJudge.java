@@ -28,7 +28,7 @@ final class TrainShippedJudge {
     try (TextEncoder encoder = new MiniLmEncoder();
         JudgeRun run = JudgeRun.begin(corpus.train(), encoder, recipe, Device.CPU)) {
       for (int update = 0; update < recipe.updates(); update++) {
-        JudgeTraining.Losses losses = run.update(update);
+        JudgeTraining.Losses losses = run.update(update, () -> {});
         if (update % 20 == 0 || update < 5) {
           System.out.printf("%d %.0f s %s%n", update, (System.nanoTime() - start) / 1e9, losses);
         }

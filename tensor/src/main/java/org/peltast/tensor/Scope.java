@@ -80,7 +80,15 @@ public final class Scope implements AutoCloseable {
       throw new IllegalStateException("no scope is open around this one to take the tensor");
     }
     // A tensor that already belongs further out (an input passed through) stays where it is.
-    return tensor.owner() == this ? outer.keep(tensor) : tensor;
+    return release(tensor, outer);
+  }
+
+  /**
+   * Hands a tensor of this scope to another one; a tensor that does not belong here stays where it
+   * is.
+   */
+  public Tensor release(Tensor tensor, Scope to) {
+    return tensor.owner() == this ? to.keep(tensor) : tensor;
   }
 
   /** Makes this scope the tensor's owner. */

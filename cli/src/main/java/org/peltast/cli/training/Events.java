@@ -10,7 +10,8 @@ import org.peltast.distill.run.TensorBoardWriter;
 
 /**
  * Writes a run's figures and pictures for TensorBoard, from the update on at which it begins or is
- * resumed: what earlier files say about later updates is dropped.
+ * resumed: what earlier files say about later updates is dropped. Pictures may come from another
+ * thread than figures, and after those of the next update.
  */
 final class Events implements Observer, AutoCloseable {
   private final Path folder;
@@ -22,14 +23,14 @@ final class Events implements Observer, AutoCloseable {
   }
 
   @Override
-  public Verdict begin(long done, List<Figures> past) {
+  public synchronized Verdict begin(long done, List<Figures> past) {
     close();
     writer = TensorBoardWriter.open(folder, done);
     return Verdict.GO_ON;
   }
 
   @Override
-  public Verdict after(long done, long updates, Figures figures) {
+  public synchronized Verdict after(long done, long updates, Figures figures) {
     if (writer != null) {
       writer.scalars(done, figures.values());
     }
@@ -37,14 +38,14 @@ final class Events implements Observer, AutoCloseable {
   }
 
   /** A picture at an update. */
-  void image(String tag, long update, BufferedImage picture) {
+  synchronized void image(String tag, long update, BufferedImage picture) {
     if (writer != null) {
       writer.image(tag, update, Pictures.png(picture));
     }
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     if (writer != null) {
       writer.close();
       writer = null;

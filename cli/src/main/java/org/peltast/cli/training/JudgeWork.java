@@ -17,9 +17,9 @@ public record JudgeWork(JudgeRun run) implements RunLoop.Work {
   private static final String STEPS = "steps";
 
   @Override
-  public Figures update(long done, long updates) {
+  public Figures update(long done, long updates, Runnable changing) {
     long begin = System.nanoTime();
-    JudgeTraining.Losses losses = run.update(done);
+    JudgeTraining.Losses losses = run.update(done, changing);
     return new Figures()
         .put("loss", losses.loss())
         .put("contrast", losses.contrast())
@@ -33,7 +33,7 @@ public record JudgeWork(JudgeRun run) implements RunLoop.Work {
     TensorFiles.write(into.resolve(FILE), run.state(), Map.of(STEPS, Long.toString(run.steps())));
   }
 
-  @Override
+  /** Puts a saved state back, bit for bit. */
   public void restore(Path from) {
     Path file = from.resolve(FILE);
     String steps = TensorFiles.metadata(file).getOrDefault(STEPS, "");

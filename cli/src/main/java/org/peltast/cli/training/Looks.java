@@ -2,7 +2,9 @@ package org.peltast.cli.training;
 
 import java.awt.image.BufferedImage;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Figures;
 import org.peltast.distill.Observer;
 import org.peltast.distill.run.RunFolder;
@@ -17,6 +19,7 @@ final class Looks implements Observer {
   private final List<String> prompts;
   private final Events events;
   private final Supplier<Sheet> look;
+  private @Nullable Runnable writing;
 
   /**
    * Looks at a run.
@@ -35,12 +38,23 @@ final class Looks implements Observer {
 
   @Override
   public Verdict after(long done, long updates, Figures figures) {
+    writing = null;
     if (every > 0 && (done % every == 0 || done == updates)) {
-      BufferedImage sheet = look.get().draw();
-      Pictures.write(folder.samples().resolve("%07d.png".formatted(done)), sheet);
-      folder.write(folder.samples().resolve("prompts.txt"), String.join("\n", prompts) + "\n");
-      events.image("looks", done, sheet);
+      Sheet seen = look.get();
+      writing = () -> write(done, seen);
     }
     return Verdict.GO_ON;
+  }
+
+  @Override
+  public Optional<Runnable> aside() {
+    return Optional.ofNullable(writing);
+  }
+
+  private void write(long done, Sheet seen) {
+    BufferedImage sheet = seen.draw();
+    Pictures.write(folder.samples().resolve("%07d.png".formatted(done)), sheet);
+    folder.write(folder.samples().resolve("prompts.txt"), String.join("\n", prompts) + "\n");
+    events.image("looks", done, sheet);
   }
 }

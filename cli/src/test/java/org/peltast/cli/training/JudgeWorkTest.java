@@ -62,32 +62,28 @@ class JudgeWorkTest {
     try (RunFolder folder = RunFolder.open(path, notice -> {});
         TextEncoder letters = new Letters();
         JudgeRun run = JudgeRun.begin(config, new Squares(), letters, recipe, Device.CPU)) {
-      RunLoop.Work work = new JudgeWork(run);
+      JudgeWork work = new JudgeWork(run);
       RunLoop loop =
           new RunLoop(
               new RunLoop.Settings(UPDATES, Duration.ofHours(1), 1),
               folder,
               List.of(),
               interrupted);
-      long done = loop.resume(work);
+      long done = loop.resume(work::restore);
       loop.run(
           new RunLoop.Work() {
             @Override
-            public org.peltast.distill.Figures update(long before, long updates) {
+            public org.peltast.distill.Figures update(
+                long before, long updates, Runnable changing) {
               if (before == dies) {
                 throw new Killed();
               }
-              return work.update(before, updates);
+              return work.update(before, updates, changing);
             }
 
             @Override
             public void save(Path into) throws java.io.IOException {
               work.save(into);
-            }
-
-            @Override
-            public void restore(Path from) {
-              work.restore(from);
             }
           },
           done);

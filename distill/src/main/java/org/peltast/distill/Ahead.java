@@ -1,0 +1,111 @@
+package org.peltast.distill;
+
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Engine;
+import org.peltast.tensor.Scope;
+
+/**
+ * Has the next update's batch made while this one is computed. As a batch is a function of its
+ * update's number, it is the same whenever it is made.
+ */
+final class Ahead implements AutoCloseable {
+  /** A batch and the scope that its tensors belong to. */
+  record Ready(Batch batch, Scope scope) implements AutoCloseable {
+    @Override
+    public void close() {
+      scope.close();
+    }
+  }
+
+  private final BatchSource source;
+  private final ExecutorService thread =
+      Executors.newSingleThreadExecutor(
+          work -> {
+            Thread t = new Thread(() -> begin(work), "peltast-batches");
+            t.setDaemon(true);
+            return t;
+          });
+  private long number = -1; // whose batch is being made, or is ready
+  private @Nullable Future<Ready> next;
+
+  Ahead(BatchSource source) {
+    this.source = source;
+  }
+
+  private static void begin(Runnable work) {
+    Engine.threads(1); // the others are at work on the update before
+    work.run();
+  }
+
+  /**
+   * The batch of one update, to be closed after it; meanwhile the next one is made.
+   *
+   * @param updates of the whole run, beyond which none is made
+   */
+  Ready take(long update, long updates) {
+    Future<Ready> made = next;
+    if (made == null || number != update) {
+      drop();
+      made = thread.submit(() -> make(update));
+    }
+    next = null;
+    Ready ready = await(made);
+    if (update + 1 < updates) {
+      number = update + 1;
+      next = thread.submit(() -> make(update + 1));
+    }
+    return ready;
+  }
+
+  private Ready make(long update) {
+    Scope kept = Scope.detached();
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      return new Ready(source.at(update).keptBy(kept, scope), kept);
+    } catch (RuntimeException | Error e) {
+      kept.close();
+      throw e;
+    }
+  }
+
+  private static Ready await(Future<Ready> made) {
+    try {
+      return made.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
+      }
+      if (e.getCause() instanceof Error failure) {
+        throw failure;
+      }
+      throw new IllegalStateException("a batch could not be made", e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while a batch was made", e);
+    }
+  }
+
+  /** Gives up the batch that nobody will ask for. */
+  private void drop() {
+    Future<Ready> unused = next;
+    next = null;
+    if (unused != null) {
+      try {
+        await(unused).close();
+      } catch (RuntimeException e) {
+        return; // it would have been told to whoever had asked for it
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    drop();
+    thread.shutdown();
+  }
+}
