@@ -16,7 +16,7 @@ public interface Appearance {
    * Measures.
    *
    * @param latents [B, C, h, w] float32, as the network has them
-   * @return averages over the pictures, by name
+   * @return averages over the pictures, by name: of one element each, where the latents are
    */
-  Map<String, Double> of(Tensor latents);
+  Map<String, Tensor> of(Tensor latents);
 }

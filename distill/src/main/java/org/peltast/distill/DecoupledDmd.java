@@ -148,7 +148,8 @@ public final class DecoupledDmd implements Method {
       Rng own = rng.fork("generator");
       int step = rollout.draw(own);
       shares.each(figures, (part, noted) -> accumulate(part, step, own, noted));
-      figures.put("step", step).putAll(role.name(), role.step(progress));
+      figures.put("step", step);
+      role.step(progress, figures);
       figures.put("secondsGenerator", (System.nanoTime() - begin) / 1e9);
 
       begin = System.nanoTime();
@@ -156,13 +157,15 @@ public final class DecoupledDmd implements Method {
         for (int i = 0; i < regulariser.updates(); i++) {
           Figures learnt = learn(progress, shares, rng.fork("regulariser").fork(i));
           if (i == regulariser.updates() - 1) {
-            learnt.values().forEach(figures::put);
+            figures.putAll(learnt);
+          } else {
+            figures.require(learnt);
           }
         }
       }
       figures.put("secondsRegulariser", (System.nanoTime() - begin) / 1e9);
     }
-    return figures;
+    return figures.settle();
   }
 
   /** Steps 2 to 6 for a part of the batch: rollout, prediction, draws, directions, gradients. */
@@ -172,7 +175,7 @@ public final class DecoupledDmd implements Method {
     Rollout.Start start = rollout.walk(student, text.detached(), part, step, rng.fork("rollout"));
     Tensor images = student.clean(start.xt(), start.time(), text);
     Tensor seen = images.detach();
-    DivergedException.require("generator's image", seen.mean().item());
+    figures.requireFinite(seen.mean(), "generator's image");
 
     Renoising.Draws draws =
         settings.renoising().draw(start.preShift(), part, teacher.shift(), rng.fork("renoising"));
@@ -192,13 +195,13 @@ public final class DecoupledDmd implements Method {
 
     double weight = share.share();
     Tensor loss = loss(images, seen, engine, pull, weight, figures).mul(weight);
-    figures.add("loss", DivergedException.require("generator's loss", loss.item()));
+    figures.addFinite("loss", 1, loss, "generator's loss");
     loss.backward();
     Tensor guided = engine == null ? null : engine.guided();
     describe(seen, guided, weight, figures);
-    appearance.of(seen).forEach((n, v) -> figures.add(n, weight * v));
+    appearance.of(seen).forEach((n, v) -> figures.add(n, weight, v));
     if (guided != null) {
-      appearance.of(guided).forEach((n, v) -> figures.add("teacher." + n, weight * v));
+      appearance.of(guided).forEach((n, v) -> figures.add("teacher." + n, weight, v));
     }
     if (!settings.freshRollouts()) {
       share.leave(seen);
@@ -251,8 +254,7 @@ public final class DecoupledDmd implements Method {
     if (extra == null) {
       return total;
     }
-    figures.add(
-        "regulariserLoss", share * DivergedException.require("regulariser's loss", extra.item()));
+    figures.addFinite("regulariserLoss", share, extra, "regulariser's loss");
     return total.addScaled(extra, regulariserWeight);
   }
 
@@ -279,7 +281,7 @@ public final class DecoupledDmd implements Method {
    * ‖CA‖ and ‖DM‖ (an image's root mean square), their cosine, and the normaliser, averaged over
    * the batch.
    *
-   * @throws DivergedException if a direction is not finite, which the normaliser would hide
+   * <p>A direction must be finite: the normaliser would hide it.
    */
   private static void note(
       @Nullable Tensor ca,
@@ -288,24 +290,24 @@ public final class DecoupledDmd implements Method {
       double share,
       Figures figures) {
     if (ca != null) {
-      figures.add("ca", share * DivergedException.require("engine's push (CA)", size(ca)));
+      figures.addFinite("ca", share, size(ca), "engine's push (CA)");
     }
     if (dm != null) {
-      figures.add("dm", share * DivergedException.require("regulariser's pull (DM)", size(dm)));
+      figures.addFinite("dm", share, size(dm), "regulariser's pull (DM)");
     }
     if (ca != null && dm != null) {
       Tensor a = ca.flatten(1, -1);
       Tensor b = dm.flatten(1, -1);
       Tensor norms = a.norm(false, 1).mul(b.norm(false, 1)).add(1e-12);
-      figures.add("cosine", share * a.mul(b).sum(false, 1).div(norms).mean().item());
+      figures.add("cosine", share, a.mul(b).sum(false, 1).div(norms).mean());
     }
     if (normaliser != null) {
-      figures.add("normaliser", share * normaliser.mean().item());
+      figures.add("normaliser", share, normaliser.mean());
     }
   }
 
-  private static double size(Tensor direction) {
-    return direction.square().mean(false, 1, 2, 3).sqrt().mean().item();
+  private static Tensor size(Tensor direction) {
+    return direction.square().mean(false, 1, 2, 3).sqrt().mean();
   }
 
   /** The latents' per-image mean and variance, the generator's and the teacher's. */
@@ -313,11 +315,11 @@ public final class DecoupledDmd implements Method {
       Tensor seen, @Nullable Tensor guided, double share, Figures figures) {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
-      figures.add("mean", share * seen.mean().item());
-      figures.add("variance", share * seen.variance(false, 1, 2, 3).mean().item());
+      figures.add("mean", share, seen.mean());
+      figures.add("variance", share, seen.variance(false, 1, 2, 3).mean());
       if (guided != null) {
-        figures.add("teacher.mean", share * guided.mean().item());
-        figures.add("teacher.variance", share * guided.variance(false, 1, 2, 3).mean().item());
+        figures.add("teacher.mean", share, guided.mean());
+        figures.add("teacher.variance", share, guided.variance(false, 1, 2, 3).mean());
       }
     }
   }

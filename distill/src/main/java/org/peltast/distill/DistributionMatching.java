@@ -78,13 +78,13 @@ public final class DistributionMatching implements Regulariser {
     Tensor target = fake.path().target(network.prediction(), images, draw.noise(), draw.time());
     Tensor answer = network.forward(xt, draw.time(), network.read(batch.condition()));
     Tensor loss = answer.sub(target).square().mean().mul(share);
-    figures.add("fakeLoss", DivergedException.require("fake's loss", loss.item()));
+    figures.addFinite("fakeLoss", 1, loss, "fake's loss");
     loss.backward();
   }
 
   @Override
   public void step(Method.Progress progress, Figures figures) {
-    figures.putAll(role.name(), role.step(progress));
+    role.step(progress, figures);
   }
 
   @Override

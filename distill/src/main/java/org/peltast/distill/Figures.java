@@ -1,11 +1,44 @@
 package org.peltast.distill;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
 
-/** The named numbers that one update yields, in the order in which they were noted. */
+/**
+ * The named numbers that one update yields, in the order in which they were noted.
+ *
+ * <p>What is still on its device is noted as the tensor that it is in, so that nobody waits for the
+ * device in the middle of an update; {@link #settle} reads all of it at once.
+ */
 public final class Figures {
   private final Map<String, Double> values = new LinkedHashMap<>();
+  private final List<Waiting> waiting = new ArrayList<>();
+  private final List<Scope> scopes = new ArrayList<>(); // of what waits
+
+  /**
+   * A number that has not been read.
+   *
+   * @param name of the figure that it is added to; null if it is only to be finite
+   * @param weight what it is multiplied by
+   * @param scalar [1] float32
+   * @param term what it is called when it is not finite; null if it need not be
+   */
+  private record Waiting(
+      @Nullable String name, double weight, Tensor scalar, @Nullable String term) {
+    Waiting under(String prefix) {
+      return new Waiting(name == null ? null : prefix + "." + name, weight, scalar, term);
+    }
+
+    Waiting unnamed() {
+      return new Waiting(null, weight, scalar, term);
+    }
+  }
 
   /** Notes a number. */
   public Figures put(String name, double value) {
@@ -13,20 +46,109 @@ public final class Figures {
     return this;
   }
 
-  /** Adds to a number, which begins at 0: for what is summed over the parts of a batch. */
-  public Figures add(String name, double value) {
-    values.merge(name, value, Double::sum);
+  /**
+   * Adds to a number, which begins at 0: for what is summed over the parts of a batch.
+   *
+   * @param weight what it is multiplied by
+   * @param scalar of one element, read when the figures settle
+   */
+  public Figures add(String name, double weight, Tensor scalar) {
+    return wait(name, weight, scalar, null);
+  }
+
+  /** The same of a number that must be finite, called {@code term} if it is not. */
+  public Figures addFinite(String name, double weight, Tensor scalar, String term) {
+    return wait(name, weight, scalar, term);
+  }
+
+  /** Demands that a number be finite, called {@code term} if it is not. */
+  public Figures requireFinite(Tensor scalar, String term) {
+    return wait(null, 1, scalar, term);
+  }
+
+  private Figures wait(@Nullable String name, double weight, Tensor scalar, @Nullable String term) {
+    if (name != null) {
+      values.putIfAbsent(name, 0.0); // its place in the order
+    }
+    if (scopes.isEmpty()) {
+      scopes.add(Scope.detached());
+    }
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      Tensor own = scopes.get(0).keep(scalar.detach().reshape(1).to(DType.FLOAT32));
+      waiting.add(new Waiting(name, weight, own, term));
+    }
     return this;
   }
 
-  /** Notes all of another's numbers under a prefix and a dot. */
-  public Figures putAll(String prefix, Figures other) {
-    other.values.forEach((n, v) -> values.put(prefix + "." + n, v));
+  /** Adds all of another's numbers, read or not; it is given up. */
+  Figures addAll(Figures other) {
+    other.values.forEach((name, value) -> values.merge(name, value, Double::sum));
+    waiting.addAll(other.waiting);
+    scopes.addAll(other.scopes);
     return this;
   }
 
-  /** The numbers by name, in order. */
+  /** Notes all of another's numbers, read or not; it is given up. */
+  Figures putAll(Figures other) {
+    values.putAll(other.values);
+    waiting.addAll(other.waiting);
+    scopes.addAll(other.scopes);
+    return this;
+  }
+
+  /** Notes all of another's numbers under a prefix and a dot; it is given up. */
+  Figures putAll(String prefix, Figures other) {
+    other.values.forEach((name, value) -> values.put(prefix + "." + name, value));
+    other.waiting.forEach(w -> waiting.add(w.under(prefix)));
+    scopes.addAll(other.scopes);
+    return this;
+  }
+
+  /** Demands what another demands of its numbers, and notes none of them; it is given up. */
+  Figures require(Figures other) {
+    other.waiting.forEach(w -> waiting.add(w.unnamed()));
+    scopes.addAll(other.scopes);
+    return this;
+  }
+
+  /**
+   * Reads what waits: the host waits for the device once.
+   *
+   * @throws DivergedException naming the first that is not finite and must be
+   */
+  public Figures settle() {
+    if (waiting.isEmpty()) {
+      return this;
+    }
+    try (Scope s = Scope.open()) {
+      float[] read = Tensor.cat(waiting.stream().map(Waiting::scalar).toList(), 0).toFloats();
+      for (int i = 0; i < read.length; i++) {
+        Waiting w = waiting.get(i);
+        if (w.term() != null) {
+          DivergedException.require(w.term(), read[i]);
+        }
+        if (w.name() != null) {
+          values.merge(w.name(), w.weight() * read[i], Double::sum);
+        }
+      }
+    } finally {
+      waiting.clear();
+      scopes.forEach(Scope::close);
+      scopes.clear();
+    }
+    return this;
+  }
+
+  /**
+   * The numbers by name, in order.
+   *
+   * @throws IllegalStateException if some have not been read
+   */
   public Map<String, Double> values() {
+    if (!waiting.isEmpty()) {
+      throw new IllegalStateException(waiting.size() + " figures have not been read yet");
+    }
     return values;
   }
 
@@ -36,7 +158,7 @@ public final class Figures {
    * @throws IllegalArgumentException if it was not noted
    */
   public double get(String name) {
-    Double v = values.get(name);
+    Double v = values().get(name);
     if (v == null) {
       throw new IllegalArgumentException(
           "no figure is called " + name + "; there are " + values.keySet());

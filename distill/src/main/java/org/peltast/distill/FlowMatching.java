@@ -76,11 +76,12 @@ public final class FlowMatching implements Method {
           figures,
           (part, noted) -> {
             Tensor loss = loss(part.batch(), rng).mul(part.share());
-            noted.add("loss", DivergedException.require("teacher's loss", loss.item()));
+            noted.addFinite("loss", 1, loss, "teacher's loss");
             loss.backward();
           });
     }
-    return figures.putAll(teacher.name(), teacher.step(progress));
+    teacher.step(progress, figures);
+    return figures.settle();
   }
 
   private Tensor loss(Batch part, Rng rng) {

@@ -4,9 +4,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.AdamW;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Ema;
 import org.peltast.tensor.Gradients;
 import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -72,18 +74,29 @@ public final class Role implements AutoCloseable {
    * Adds up and clips the gathered gradients, takes one optimiser step, moves the average, and
    * clears the gradients.
    *
+   * <p>Where reading costs no waiting, on the CPU, all figures so far are read first, and nothing
+   * changes if one is not finite that must be. Elsewhere it is the device that leaves the weights
+   * as they are, and the figures tell when they settle.
+   *
    * @param progress of the whole run: for the learning rate's decay
-   * @return gradient norm and learning rate
-   * @throws DivergedException if the gradient is not finite; the weights are untouched then
+   * @param figures where gradient norm and learning rate are noted
+   * @throws DivergedException if the gradient, or what was noted before, is not finite
    */
-  public Figures step(Method.Progress progress) {
+  public void step(Method.Progress progress, Figures figures) {
     Parameters p = network.parameters();
-    double norm = DivergedException.require(name + "'s gradient norm", Gradients.norm(p));
     double rate = settings.learningRate().at(progress.update(), progress.updates());
-    progress.changing().run();
-    optimiser.step(rate, Gradients.clipping(norm, settings.clip()), ema.next());
+    try (Scope scope = Scope.open()) {
+      Tensor norm = Gradients.norm(p);
+      figures
+          .addFinite(name + ".gradientNorm", 1, norm, name + "'s gradient norm")
+          .put(name + ".learningRate", rate);
+      if (p.device().kind() == Device.Kind.CPU) {
+        figures.settle();
+      }
+      progress.changing().run();
+      optimiser.step(rate, new Gradients.Clip(norm, settings.clip()), ema.next());
+    }
     p.clearGradients();
-    return new Figures().put("gradientNorm", norm).put("learningRate", rate);
   }
 
   /** Everything that {@link #restore} needs, by name: live tensors, not copies. */

@@ -82,7 +82,7 @@ final class Shares implements AutoCloseable {
   void each(Figures figures, BiConsumer<Part, Figures> work) {
     List<List<Figures>> noted =
         Crew.map(seats, seat -> seat.stream().map(part -> noted(part, work)).toList());
-    noted.forEach(seat -> seat.forEach(f -> f.values().forEach(figures::add)));
+    noted.forEach(seat -> seat.forEach(figures::addAll));
   }
 
   private static Figures noted(Part part, BiConsumer<Part, Figures> work) {

@@ -40,15 +40,26 @@ public record ColourStatistics(double mean, double variance, double saturation, 
       Tensor channels = x.mean(false, 2, 3); // [n, 3]
       Tensor mean = channels.mean(true, 1); // [n, 1]
       Tensor deviation = x.sub(mean.unsqueeze(2).unsqueeze(3));
-      Tensor chroma = x.max(false, 1).add(x.neg().max(false, 1)); // [n, h, w]
       double[] means = mean.toDoubles();
       double[] variances = deviation.square().mean(false, 1, 2, 3).toDoubles();
-      double[] saturations = chroma.mean(false, 1, 2).toDoubles();
-      double[] casts = channels.sub(mean).square().mean(false, 1).sqrt().toDoubles();
+      double[] saturations = saturations(x).toDoubles();
+      double[] casts = casts(x).toDoubles();
       return IntStream.range(0, means.length)
           .mapToObj(i -> new ColourStatistics(means[i], variances[i], saturations[i], casts[i]))
           .toList();
     }
+  }
+
+  /** The saturation of each picture, [n] where the pictures [n, 3, h, w] are. */
+  public static Tensor saturations(Tensor images) {
+    Tensor chroma = images.max(false, 1).add(images.neg().max(false, 1)); // [n, h, w]
+    return chroma.mean(false, 1, 2);
+  }
+
+  /** The colour cast of each picture, [n] where the pictures [n, 3, h, w] are. */
+  public static Tensor casts(Tensor images) {
+    Tensor channels = images.mean(false, 2, 3); // [n, 3]
+    return channels.sub(channels.mean(true, 1)).square().mean(false, 1).sqrt();
   }
 
   /** One of the numbers of each picture. */

@@ -12,6 +12,7 @@ import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.OperatorHandle;
 import org.bytedeco.pytorch.TensorList;
 import org.bytedeco.pytorch.Type;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, 2019), one fused native pass over all
@@ -78,23 +79,20 @@ public final class AdamW implements AutoCloseable {
    *     left alone
    */
   public void step(double learningRate) {
-    step(learningRate, 1, p -> {});
+    step(learningRate, null, p -> {});
   }
 
   /**
-   * The same from gradients that are multiplied by a number first, in their own place.
+   * The same from gradients that are clipped first, in their own place; no step if they cannot be.
    *
-   * @param scale positive, such as {@link Gradients#clipping}
+   * @param clip what is to be done, or null
    * @param then is given each weight once it has changed, while it is still in a cache, by one of
    *     several threads
    */
-  public void step(double learningRate, double scale, Consumer<Parameter> then) {
+  public void step(double learningRate, Gradients.@Nullable Clip clip, Consumer<Parameter> then) {
     if (!(learningRate >= 0) || Double.isInfinite(learningRate)) {
       throw new TensorException(
           "the learning rate must be finite and not negative, got " + learningRate);
-    }
-    if (!(scale > 0) || Double.isInfinite(scale)) {
-      throw new TensorException("gradients are scaled by a positive number, got " + scale);
     }
     if (parameters.all().size() != moments.size()) {
       throw new TensorException(
@@ -110,7 +108,7 @@ public final class AdamW implements AutoCloseable {
         parameters.shares(),
         share -> {
           for (List<Parameter> group : groups(share)) {
-            step(group, learningRate, scale);
+            step(group, learningRate, clip);
             group.forEach(then);
             group.forEach(Parameter::repack);
           }
@@ -132,7 +130,7 @@ public final class AdamW implements AutoCloseable {
     return groups;
   }
 
-  private void step(List<Parameter> share, double learningRate, double scale) {
+  private void step(List<Parameter> share, double learningRate, Gradients.@Nullable Clip clip) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off();
         Lists weights = new Lists();
@@ -177,8 +175,8 @@ public final class AdamW implements AutoCloseable {
             new IValue(settings.eps()),
             new IValue(false),
             new IValue(false),
-            scale == 1 ? new IValue() : new IValue(inverse(scale).raw()),
-            new IValue());
+            clip == null ? new IValue() : onDevice(clip.divisor()),
+            clip == null ? new IValue() : onDevice(clip.skip()));
         Dispatcher.singleton().callBoxed(Kernel.HANDLE, stack);
       } catch (RuntimeException e) {
         throw Tensor.failure("AdamW", e);
@@ -186,9 +184,8 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
-  /** The kernel divides by it. */
-  private Tensor inverse(double scale) {
-    return Tensor.full(1 / scale, DType.FLOAT32, parameters.device());
+  private IValue onDevice(Tensor number) {
+    return new IValue(number.to(parameters.device()).raw());
   }
 
   private static void push(IValueVector stack, IValue... values) {

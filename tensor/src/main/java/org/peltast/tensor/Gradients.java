@@ -8,28 +8,48 @@ public final class Gradients {
   private Gradients() {}
 
   /**
-   * Adds up the gradients that the shares of a crew gathered, each at its own seat.
+   * What an optimiser is to do with gradients before its step, decided where they are: scale them
+   * so that their joint norm is at most the limit, and take no step at all if it is not finite.
    *
-   * @return their joint Euclidean norm
-   */
-  public static double norm(Parameters parameters) {
-    double sum = 0;
-    for (double square : Crew.map(parameters.shares(), Gradients::gather)) {
-      sum += square;
-    }
-    return Math.sqrt(sum);
-  }
-
-  /**
-   * What gradients of that joint norm must be multiplied by so that it is at most {@code limit}.
-   *
+   * @param norm of one element, from {@link #norm}
    * @param limit positive
    */
-  public static double clipping(double norm, double limit) {
+  public record Clip(Tensor norm, double limit) {
+    /** Checks the range. */
+    public Clip {
+      requireLimit(limit);
+      if (norm.count() != 1) {
+        throw new TensorException("gradients have one joint norm, got " + norm);
+      }
+    }
+
+    /** What gradients are divided by, [1] float32. */
+    Tensor divisor() {
+      return norm.reshape(1).to(DType.FLOAT32).add(1e-6).mul(1 / limit).clamp(1, Float.MAX_VALUE);
+    }
+
+    /** 1 if there is to be no step, else 0: [1] float32. */
+    Tensor skip() {
+      return norm.reshape(1).to(DType.FLOAT32).mul(0).finiteOr(1);
+    }
+  }
+
+  private static void requireLimit(double limit) {
     if (!(limit > 0)) {
       throw new TensorException("the clipping norm must be positive, got " + limit);
     }
-    return norm > limit ? limit / (norm + 1e-6) : 1;
+  }
+
+  /**
+   * Adds up the gradients that the shares of a crew gathered, each at its own seat.
+   *
+   * @return their joint Euclidean norm, of one element, where they are
+   */
+  public static Tensor norm(Parameters parameters) {
+    try (Scope kept = Scope.detached()) {
+      List<Tensor> norms = Crew.map(parameters.shares(), share -> gather(share, kept));
+      return Tensor.cat(norms, 0).norm(false, 0);
+    }
   }
 
   /**
@@ -40,16 +60,18 @@ public final class Gradients {
    * @return the norm before clipping
    */
   public static double clip(Parameters parameters, double limit) {
-    clipping(0, limit);
-    double norm = norm(parameters);
-    double factor = clipping(norm, limit);
-    if (factor < 1) {
-      Crew.each(parameters.shares(), share -> scale(share, factor));
+    requireLimit(limit);
+    try (Scope s = Scope.open()) {
+      double norm = norm(parameters).item();
+      if (norm > limit) {
+        Crew.each(parameters.shares(), share -> scale(share, limit / (norm + 1e-6)));
+      }
+      return norm;
     }
-    return norm;
   }
 
-  private static double gather(List<Parameter> share) {
+  /** [n] float32, of which the norm is the share's. */
+  private static Tensor gather(List<Parameter> share, Scope kept) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
       List<Tensor> norms = new ArrayList<>();
@@ -60,7 +82,13 @@ public final class Gradients {
           norms.add(g.reshape(-1).norm(false, 0)); // while it is in the cache
         }
       }
-      return norms.isEmpty() ? 0 : Math.pow(Tensor.stack(norms, 0).norm(false, 0).item(), 2);
+      Tensor all =
+          norms.isEmpty()
+              ? Tensor.zeros(DType.FLOAT32, share.get(0).whole().device(), 1)
+              : Tensor.stack(norms, 0);
+      synchronized (kept) {
+        return s.release(all, kept);
+      }
     }
   }
 

@@ -448,6 +448,10 @@ final class MisuseProbe {
       if (raw == Range.class) {
         return pick(new Range(0, 0), new Range(1, 2), new Range(Integer.MAX_VALUE, 1));
       }
+      if (raw == Gradients.Clip.class) {
+        return pick(
+            new Gradients.Clip(Tensor.scalar(3), 1), new Gradients.Clip(Tensor.arange(1), 2));
+      }
       if (raw == Matrices.class) {
         Matrices m = Matrices.byHead(Floats.allocate(2, 3), 1, 2, 1, 3);
         return pick(m, m.transposed(), Matrices.byRow(Floats.allocate(2, 3), 2, 1, 1, 3));

@@ -115,10 +115,11 @@ class OptimiserTest {
         Map<String, Tensor> gradients = slice(golden.inputs("gradients."), i);
         setGradients(p, gradients);
         setGradients(q, gradients);
-        double norm = Gradients.norm(q);
-        assertThat(Gradients.clip(p, norm / 3)).isEqualTo(norm);
+        Tensor norm = Gradients.norm(q);
+        assertThat(Gradients.clip(p, norm.item() / 3)).isEqualTo(norm.item());
         before.step(0.01);
-        within.step(0.01, Gradients.clipping(norm, norm / 3), w -> seen.add(w.name()));
+        Gradients.Clip clip = new Gradients.Clip(norm, norm.item() / 3);
+        within.step(0.01, clip, w -> seen.add(w.name()));
       }
       p.values()
           .forEach(
@@ -126,9 +127,31 @@ class OptimiserTest {
                   assertThat(q.values().get(name).sub(v).abs().reshape(-1).max(false, 0).item())
                       .isLessThan(1e-6));
       assertThat(seen).hasSize(5 * p.all().size()).containsAll(p.values().keySet());
-      assertThat(Gradients.clipping(2, 4)).isEqualTo(1);
-      assertThatThrownBy(() -> within.step(0.01, 0, w -> {})).isInstanceOf(TensorException.class);
-      assertThatThrownBy(() -> Gradients.clipping(1, 0)).isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> new Gradients.Clip(Tensor.scalar(1), 0))
+          .isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> new Gradients.Clip(Tensor.ones(2), 1))
+          .isInstanceOf(TensorException.class);
+    }
+  }
+
+  /** Decided on the device: nobody has read the norm. */
+  @ParameterizedTest
+  @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY})
+  void gradientsThatAreNoNumbersChangeNothing(double none) {
+    Golden golden = Golden.read("adamw");
+    try (Parameters p = declare(golden.inputs("initial."));
+        AdamW optimiser = new AdamW(p, settings(golden))) {
+      Map<String, float[]> before = new LinkedHashMap<>();
+      p.values().forEach((name, v) -> before.put(name, v.toFloats()));
+      Map<String, Tensor> gradients = slice(golden.inputs("gradients."), 0);
+      String spoilt = p.all().get(0).name();
+      gradients.put(spoilt, gradients.get(spoilt).mul(none));
+      setGradients(p, gradients);
+      Tensor norm = Gradients.norm(p);
+      assertThat(Double.isFinite(norm.item())).isFalse();
+      optimiser.step(0.01, new Gradients.Clip(norm, 1), w -> {});
+      before.forEach((name, v) -> assertThat(p.values().get(name).toFloats()).isEqualTo(v));
+      optimiser.state().forEach((name, v) -> assertThat(v.toFloats()).as(name).containsOnly(0));
     }
   }
 

@@ -1,9 +1,7 @@
 package org.peltast.cli.training;
 
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.function.ToDoubleFunction;
 import org.peltast.distill.Appearance;
 import org.peltast.evaluate.ColourStatistics;
 import org.peltast.models.Codec;
@@ -17,14 +15,14 @@ import org.peltast.tensor.Tensor;
  */
 record PictureAppearance(Codec codec) implements Appearance {
   @Override
-  public Map<String, Double> of(Tensor latents) {
+  public Map<String, Tensor> of(Tensor latents) {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
       Tensor seen = middle(middle(latents.narrow(0, 0, 1), 2), 3);
-      List<ColourStatistics> colours = ColourStatistics.of(codec.decode(seen).clamp(0, 1));
-      Map<String, Double> figures = new LinkedHashMap<>(); // in one order, whatever the JVM
-      figures.put("saturation", mean(colours, ColourStatistics::saturation));
-      figures.put("colourCast", mean(colours, ColourStatistics::colourCast));
+      Tensor pictures = codec.decode(seen).clamp(0, 1);
+      Map<String, Tensor> figures = new LinkedHashMap<>(); // in one order, whatever the JVM
+      figures.put("saturation", scope.release(ColourStatistics.saturations(pictures).mean()));
+      figures.put("colourCast", scope.release(ColourStatistics.casts(pictures).mean()));
       return figures;
     }
   }
@@ -33,10 +31,5 @@ record PictureAppearance(Codec codec) implements Appearance {
   private static Tensor middle(Tensor latents, int edge) {
     long margin = latents.size(edge) / 4;
     return latents.narrow(edge, margin, latents.size(edge) - 2 * margin);
-  }
-
-  private static double mean(
-      List<ColourStatistics> colours, ToDoubleFunction<ColourStatistics> which) {
-    return colours.stream().mapToDouble(which).average().orElse(0);
   }
 }

@@ -27,10 +27,10 @@ class PictureAppearanceTest {
           .narrow(2, margin, side)
           .narrow(3, margin, side)
           .copyFrom(Tensor.of(red, 1, 3, side, side));
-      Map<String, Double> figures = new PictureAppearance(new PixelCodec()).of(grey);
-      assertThat(figures.get("saturation")).isEqualTo(1.0);
+      Map<String, Tensor> figures = new PictureAppearance(new PixelCodec()).of(grey);
+      assertThat(figures.get("saturation").item()).isEqualTo(1.0);
       // Channel means 1, 0, 0 about ⅓.
-      assertThat(figures.get("colourCast")).isCloseTo(Math.sqrt(2) / 3, within(1e-6));
+      assertThat(figures.get("colourCast").item()).isCloseTo(Math.sqrt(2) / 3, within(1e-6));
     }
   }
 }
