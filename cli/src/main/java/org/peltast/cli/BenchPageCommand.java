@@ -174,6 +174,8 @@ final class BenchPageCommand implements Callable<Integer> {
             + System.getProperty("java.version")
             + ", libtorch "
             + Engine.version()
+            + ", oneDNN "
+            + Engine.oneDnnVersion()
             + ", "
             + Engine.threads()
             + " threads an operation",

@@ -75,6 +75,7 @@ final class DoctorCommand implements Callable<Integer> {
     Device device = Device.CPU;
     try {
       line(out, "libtorch", "%s, %d threads".formatted(Engine.version(), Engine.threads()));
+      line(out, "oneDNN", Engine.oneDnnVersion());
       boolean cuda = Engine.hasCuda();
       line(out, "gpu", gpu(cuda));
       device = cuda ? Device.cuda(0) : Device.CPU;

@@ -10,8 +10,18 @@ public final class Engine {
   /** libtorch's version. */
   public static String version() {
     // The presets' own version starts with libtorch's: "2.10.0-1.5.13".
+    return version("pytorch");
+  }
+
+  /** The version of oneDNN, whose products the fused blocks use. */
+  public static String oneDnnVersion() {
+    return version("dnnl");
+  }
+
+  private static String version(String artifact) {
     try (java.io.InputStream in =
-        torch.class.getResourceAsStream("/META-INF/maven/org.bytedeco/pytorch/pom.properties")) {
+        torch.class.getResourceAsStream(
+            "/META-INF/maven/org.bytedeco/" + artifact + "/pom.properties")) {
       java.util.Properties p = new java.util.Properties();
       if (in != null) {
         p.load(in);

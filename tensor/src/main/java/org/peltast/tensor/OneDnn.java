@@ -348,7 +348,7 @@ final class OneDnn {
     }
   }
 
-  /** Loaded when first asked for. */
+  /** Loaded when first asked for; where it cannot be, that is a damaged library, and told so. */
   private static final class Library {
     static final dnnl_engine ENGINE = new dnnl_engine();
 
@@ -376,8 +376,6 @@ final class OneDnn {
             : null;
       } catch (TensorException e) {
         return e.getMessage();
-      } catch (LinkageError e) {
-        return "oneDNN cannot be loaded (" + e.getMessage() + ")";
       }
     }
   }

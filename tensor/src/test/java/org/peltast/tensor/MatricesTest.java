@@ -185,6 +185,49 @@ class MatricesTest {
   }
 
   @Test
+  void gradientsOfVectorsAddUpToo() {
+    try (Scope scope = Scope.open();
+        Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
+      Parameter v = parameters.declare("v", Parameters.Init.ones(), 3);
+      parameters.initialise(Rng.of(1));
+      parameters.trainable(true);
+      v.addGradient(new float[] {1, 2, 3});
+      v.addGradient(new float[] {10, 20, 30});
+      assertThat(v.value().grad().toFloats()).containsExactly(11, 22, 33);
+      v.value().sum().backward();
+      assertThat(v.value().grad().toFloats()).containsExactly(12, 23, 34);
+      parameters.clearGradients();
+      v.value().sum().backward();
+      v.addGradient(new float[] {1, 2, 3});
+      assertThat(v.value().grad().toFloats()).containsExactly(2, 3, 4);
+      assertThatThrownBy(() -> v.addGradient(new float[2])).isInstanceOf(TensorException.class);
+      assertThat(v.numbers()).containsExactly(1, 1, 1);
+    }
+  }
+
+  @Test
+  void tensorsAreMultipliedWhereTheyAre() {
+    assumeProducts(DType.FLOAT32);
+    try (Scope scope = Scope.open()) {
+      Tensor a = Rng.of(1).normal(5, 7);
+      Tensor b = Rng.of(2).normal(7, 3);
+      Tensor c = Tensor.zeros(5, 3);
+      Matrices.of(c).assignProduct(Matrices.of(a), Matrices.of(b));
+      close(c, a.matmul(b));
+      assertThatThrownBy(() -> Matrices.of(a.transpose(0, 1))).isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> Matrices.of(Tensor.ones(3))).isInstanceOf(TensorException.class);
+      assertThatThrownBy(() -> Matrices.of(Tensor.arange(4).reshape(2, 2)))
+          .isInstanceOf(TensorException.class);
+      Matrices gone;
+      try (Scope inner = Scope.open()) {
+        gone = Matrices.of(Tensor.ones(5, 3));
+      }
+      assertThatThrownBy(() -> gone.assignProduct(Matrices.of(a), Matrices.of(b)))
+          .isInstanceOf(IllegalStateException.class);
+    }
+  }
+
+  @Test
   void aChangedWeightIsPackedAnew() {
     assumeProducts(DType.BFLOAT16);
     try (Scope scope = Scope.open();

@@ -26,7 +26,13 @@ public final class Origin {
   public static void settle(RunFolder folder, long seed, Map<String, String> inputs) {
     folder.settleProvenance(
         Provenance.now(
-            Map.of("peltast", peltast(), "libtorch", Engine.version()),
+            Map.of(
+                "peltast",
+                peltast(),
+                "libtorch",
+                Engine.version(),
+                "oneDNN",
+                Engine.oneDnnVersion()),
             Map.of("run", seed),
             inputs));
   }

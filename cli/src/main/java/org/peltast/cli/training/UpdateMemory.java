@@ -22,8 +22,11 @@ record UpdateMemory(long networks, long item) {
   /** The JVM, libtorch and the allocator's reserves, measured with a network of no size. */
   private static final long PROCESS = 700L << 20;
 
-  /** A trained weight, its gradient, AdamW's two moments, the moving average: float32 each. */
-  private static final int TRAINED = 5 * Float.BYTES;
+  /**
+   * A trained weight, its gradients by two threads, AdamW's two moments, the moving average:
+   * float32 each.
+   */
+  private static final int TRAINED = 6 * Float.BYTES;
 
   /**
    * What a block keeps for the way back, in float32 values a row: so many of the model's width, of
@@ -46,9 +49,10 @@ record UpdateMemory(long networks, long item) {
   static UpdateMemory of(
       ZImageTransformer network, int frozen, int trained, int imageTokens, int captionTokens) {
     long weights = network.parameters().count();
+    // In bfloat16 products read weights from copies, forth and, where they are trained, back.
     int copy = network.parameters().precision() == Precision.BF16 ? 2 : 0;
     return new UpdateMemory(
-        weights * (frozen * (Float.BYTES + copy) + trained * (TRAINED + copy)),
+        weights * (frozen * (Float.BYTES + copy) + trained * (TRAINED + 2 * copy)),
         item(network.config(), imageTokens, captionTokens));
   }
 

@@ -2,18 +2,22 @@
  * Kernels that do in one pass over memory what libtorch's operators do in five or ten, for networks
  * so small that passes, not products, take the time. Written with the JDK's Vector API, which must
  * be switched on ({@code --add-modules jdk.incubator.vector}); {@link
- * org.peltast.tensor.fused.Fused#obstacle} says whether it is. Products stay libtorch's.
+ * org.peltast.tensor.fused.Fused#obstacle} says whether it is. Products stay {@link
+ * org.peltast.tensor.Matrices}' own.
  *
- * <p>Each kernel has its formula in its Javadoc, and works on {@link org.peltast.tensor.Floats}:
- * {@link org.peltast.tensor.fused.Norms} (root-mean-square norm, factor, residual), {@link
- * org.peltast.tensor.fused.Rotary} (queries' and keys' norm, rotation and layout), {@link
- * org.peltast.tensor.fused.Softmax}, {@link org.peltast.tensor.fused.Gate} (SwiGLU). Sizes are
- * checked before anything is read. Results do not depend on what the JVM has compiled when.
+ * <p>Each kernel has its formula in its Javadoc: {@link org.peltast.tensor.fused.Norms} (what
+ * stands between sub-layers: an answer joins the stream, the stream is normed), {@link
+ * org.peltast.tensor.fused.Rotary} (queries' and keys' norm and rotation, by {@link
+ * org.peltast.tensor.fused.Turns}), {@link org.peltast.tensor.fused.Softmax}, {@link
+ * org.peltast.tensor.fused.Gate} (SwiGLU), {@link org.peltast.tensor.fused.Modulations} (what time
+ * makes of norms' weights). Sizes are checked before anything is read. Results do not depend on
+ * what the JVM has compiled when.
  *
- * <p>Rows are float32 or bfloat16, each matrix as its memory says; factors, their gradients and
- * statistics are float32. Kernels compute in float32: {@code Window} shows their loops a few rows
- * as float32 numbers in an array in the nearest cache, and puts back what they changed. So there is
- * one loop for both.
+ * <p>What products read or write is a matrix in kept memory ({@link org.peltast.tensor.Floats}),
+ * float32 or bfloat16 as that says; the stream, statistics and {@link
+ * org.peltast.tensor.fused.Factor}s, which no product sees, are float32 arrays of Java's. Kernels
+ * compute in float32: {@code Window} shows their loops a few rows of a matrix as float32 numbers in
+ * an array in the nearest cache, and puts back what they changed. So there is one loop for both.
  *
  * <p>The loops over rows are methods called {@code …Rows}, to be compiled one by one: the second
  * compiler gives up inlining after so many nodes and puts vectors in objects then. So nothing but

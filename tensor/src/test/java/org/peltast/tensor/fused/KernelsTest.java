@@ -286,6 +286,38 @@ class KernelsTest {
     }
   }
 
+  @Test
+  void modulationAndItsGradient() {
+    try (Scope scope = Scope.open()) {
+      int dim = 3 * Fused.width();
+      Tensor m = rng.normal(ITEMS, 4 * dim).requireGrad(true);
+      Tensor bias = rng.fork("bias").normal(4 * dim).requireGrad(true);
+      float[] a = m.toFloats();
+      Modulations.activate(a, bias.toFloats());
+      for (int quarter = 0; quarter < 4; quarter++) {
+        Tensor w = rng.fork("w").fork(quarter).normal(dim).requireGrad(true);
+        Tensor df = rng.fork("df").fork(quarter).normal(ITEMS, dim);
+        Tensor moved = m.add(bias).narrow(1, (long) quarter * dim, dim);
+        Tensor wanted = (quarter % 2 == 0 ? moved.add(1) : moved.tanh()).mul(w);
+        wanted.backward(df);
+
+        close(Modulations.factors(a, quarter, w.toFloats()), wanted);
+        float[] dw = new float[dim];
+        Modulations.back(a, quarter, w.toFloats(), df.toFloats(), dw);
+        close(dw, w.grad());
+      }
+      close(a, m.grad());
+      close(Modulations.sum(a, 4 * dim), bias.grad());
+      assertThatThrownBy(() -> Modulations.activate(new float[dim], new float[4 * dim]))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> Modulations.factors(a, 0, new float[dim - 1]))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(
+              () -> Modulations.back(a, 0, new float[dim], new float[dim], new float[dim]))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
   /** Products read what fills rows up, and no number times zero is none. */
   @Test
   void whatFillsRowsUpIsWrittenAsZeros() {
