@@ -33,6 +33,9 @@ final class FusedBlock {
 
   /** What a block's forward half makes of some items, of which the backward half needs all. */
   static final class Activations {
+    private static final ThreadLocal<Memory<Activations>> MEMORY =
+        Memory.ofThreads(Activations::new);
+
     final Shape shape;
     private final float[] r1; // 1/rms of x, o, h, o′
     private final float[] r2;
@@ -43,7 +46,7 @@ final class FusedBlock {
     private final @Nullable Floats x; // kept where a backward half follows
     private final @Nullable Floats h;
 
-    Activations(Shape s, Memory.Space space) {
+    private Activations(Shape s, Memory.Space space) {
       shape = s;
       r1 = new float[s.rows()];
       r2 = new float[s.askedRows()];
@@ -54,20 +57,30 @@ final class FusedBlock {
       x = s.learning() ? space.floats(DType.FLOAT32, s.rows(), s.dim()) : null;
       h = s.learning() ? space.floats(DType.FLOAT32, s.askedRows(), s.dim()) : null;
     }
+
+    static Memory.Room<Activations> take(Shape s) {
+      return MEMORY.get().take(s);
+    }
   }
 
   /** What a half needs while it runs, and nobody after. */
   static final class Scratch {
+    private static final ThreadLocal<Memory<Scratch>> MEMORY = Memory.ofThreads(Scratch::new);
+
     private final Rows n;
     private final Rows fed; // n′
     private final Rows gated;
     private final @Nullable Back back; // where a backward half follows
 
-    Scratch(Shape s, Memory.Space space) {
+    private Scratch(Shape s, Memory.Space space) {
       n = Rows.ofStream(space, s, s.rows());
       fed = Rows.ofStream(space, s, s.askedRows());
       gated = Rows.ofHidden(space, s);
       back = s.learning() ? new Back(s, space) : null;
+    }
+
+    static Memory.Room<Scratch> take(Shape s) {
+      return MEMORY.get().take(s);
     }
 
     private static final class Back {

@@ -25,13 +25,6 @@ final class Memory<T> {
   /** Layouts that a room remembers, so that they need not be made again. */
   private static final int LAYOUTS = 8;
 
-  private static final ThreadLocal<Memory<FusedBlock.Activations>> ACTIVATIONS =
-      ThreadLocal.withInitial(() -> new Memory<>(FusedBlock.Activations::new));
-  private static final ThreadLocal<Memory<FusedBlock.Scratch>> SCRATCH =
-      ThreadLocal.withInitial(() -> new Memory<>(FusedBlock.Scratch::new));
-  private static final ThreadLocal<Memory<float[]>> STREAMS =
-      ThreadLocal.withInitial(() -> new Memory<>((s, room) -> room.array(s.rows() * s.dim())));
-
   private final BiFunction<Shape, Space, T> layout;
   private final List<Room<T>> rooms = new ArrayList<>();
 
@@ -39,20 +32,17 @@ final class Memory<T> {
     this.layout = layout;
   }
 
-  static Room<FusedBlock.Activations> activations(Shape s) {
-    return ACTIVATIONS.get().take(s);
+  /**
+   * Memory for each thread.
+   *
+   * @param layout what to make of a room for some shape
+   */
+  static <T> ThreadLocal<Memory<T>> ofThreads(BiFunction<Shape, Space, T> layout) {
+    return ThreadLocal.withInitial(() -> new Memory<>(layout));
   }
 
-  static Room<FusedBlock.Scratch> scratch(Shape s) {
-    return SCRATCH.get().take(s);
-  }
-
-  /** The stream of some items, or its gradient; an array that may be longer. */
-  static Room<float[]> stream(Shape s) {
-    return STREAMS.get().take(s);
-  }
-
-  private Room<T> take(Shape s) {
+  /** A room laid out for a shape, to be closed. */
+  Room<T> take(Shape s) {
     for (Room<T> room : rooms) {
       if (!room.taken && room.products == s.products()) {
         return room.take(s, layout);

@@ -39,9 +39,9 @@ final class Part implements AutoCloseable {
   }
 
   void forward(int block, float[] x) {
-    Memory.Room<FusedBlock.Activations> in = Memory.activations(shape(block));
+    Memory.Room<FusedBlock.Activations> in = FusedBlock.Activations.take(shape(block));
     kept.add(in);
-    try (Memory.Room<FusedBlock.Scratch> scratch = Memory.scratch(shape(block))) {
+    try (Memory.Room<FusedBlock.Scratch> scratch = FusedBlock.Scratch.take(shape(block))) {
       blocks.get(block).forward(in.content(), x, factors.get(block), places, scratch.content());
     }
     if (!whole.learning()) {
@@ -69,7 +69,7 @@ final class Part implements AutoCloseable {
    * @param df the gradients by the factors of all items, to which these items' are added
    */
   void backward(int block, float[] d, Factors df) {
-    try (Memory.Room<FusedBlock.Scratch> scratch = Memory.scratch(shape(block))) {
+    try (Memory.Room<FusedBlock.Scratch> scratch = FusedBlock.Scratch.take(shape(block))) {
       FusedBlock.Activations in = kept.get(block).content();
       blocks
           .get(block)

@@ -149,10 +149,13 @@ final class Pass implements CustomGradient.Backward {
 
   /** The stream of each part, or its gradient, while it is on its way. */
   private static final class Streams implements AutoCloseable {
+    private static final ThreadLocal<Memory<float[]>> MEMORY =
+        Memory.ofThreads((s, space) -> space.array(s.rows() * s.dim()));
+
     private final List<Memory.Room<float[]>> rooms = new ArrayList<>();
 
     Streams(List<Part> parts) {
-      parts.forEach(part -> rooms.add(Memory.stream(part.shape())));
+      parts.forEach(part -> rooms.add(MEMORY.get().take(part.shape())));
     }
 
     float[] get(int part) {
