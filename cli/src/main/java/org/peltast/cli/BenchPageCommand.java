@@ -125,10 +125,12 @@ final class BenchPageCommand implements Callable<Integer> {
     }
     if (only.contains(Part.MEMORY)) {
       try (Progress progress = Display.progress("updates of the soak")) {
-        Soak found = Soak.run(soak, Precision.FLOAT32, progress);
+        Soak found = Soak.run(soak, precision, progress);
         List<String> lines = new ArrayList<>(BenchSoakCommand.table(found).markdown());
         lines.add("");
-        lines.add((found.flat() ? "Flat over " : "Growing over ") + soak + " updates.");
+        lines.add(
+            "%s over %d updates in %s."
+                .formatted(found.flat() ? "Flat" : "Growing", soak, precision));
         measured.put("memory", lines);
       }
     }

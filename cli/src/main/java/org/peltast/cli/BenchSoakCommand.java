@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.peltast.cli.bench.Soak;
 import org.peltast.distill.run.Progress;
-import org.peltast.tensor.Precision;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -32,6 +32,8 @@ final class BenchSoakCommand implements Callable<Integer> {
   @Option(names = "--json", description = "print one JSON object instead of a table")
   private boolean json;
 
+  @Mixin private PrecisionOptions computed;
+
   @SuppressWarnings("NullAway.Init") // picocli injects the fields before it calls anything here
   BenchSoakCommand() {}
 
@@ -43,7 +45,7 @@ final class BenchSoakCommand implements Callable<Integer> {
     }
     Soak soak;
     try (Progress progress = Display.progress("updates")) {
-      soak = Soak.run(updates, Precision.FLOAT32, progress);
+      soak = Soak.run(updates, computed.begin(), progress);
     }
     PrintWriter out = spec.commandLine().getOut();
     if (json) {

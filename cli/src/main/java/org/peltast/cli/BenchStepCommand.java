@@ -193,7 +193,7 @@ final class BenchStepCommand implements Callable<Integer> {
             "computed in",
             "%s, %d threads, by %s"
                 .formatted(
-                    s.precision().name().toLowerCase(Locale.ROOT),
+                    s.precision().toString(),
                     s.threads(),
                     s.obstacleToFusing() == null
                         ? "fused kernels"

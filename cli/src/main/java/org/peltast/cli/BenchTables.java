@@ -28,7 +28,7 @@ final class BenchTables {
                   Integer.toString(shape.layers()),
                   shape.imageTokens() + " + " + shape.captionTokens(),
                   Integer.toString(shape.fakeUpdates()),
-                  s.precision().name().toLowerCase(Locale.ROOT),
+                  s.precision().toString(),
                   number(s.updateSeconds(), 3),
                   number(s.gflop(), 0),
                   number(s.gflops(), 0),

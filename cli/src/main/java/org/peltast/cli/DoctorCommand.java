@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
@@ -87,10 +86,7 @@ final class DoctorCommand implements Callable<Integer> {
               ? "supported by the GPU"
               : "measured: products are " + (faster ? "faster" : "not faster") + " than float32's");
       Precision chosen = Precision.auto(device);
-      line(
-          out,
-          "choice",
-          "device %s, precision %s".formatted(device, chosen.name().toLowerCase(Locale.ROOT)));
+      line(out, "choice", "device %s, precision %s".formatted(device, chosen));
       String obstacle =
           FusedBlocks.obstacle(device, chosen.products(), Fused.width(), Fused.width());
       line(

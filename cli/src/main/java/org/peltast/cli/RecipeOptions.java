@@ -4,7 +4,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.peltast.cli.training.Devices;
@@ -95,7 +94,7 @@ final class RecipeOptions {
         stored,
         () -> {
           Device device = Devices.of(value(text(placed), "device"));
-          return Precision.auto(device).name().toLowerCase(Locale.ROOT);
+          return Precision.auto(device).toString();
         });
   }
 

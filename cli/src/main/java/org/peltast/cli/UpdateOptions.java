@@ -1,10 +1,8 @@
 package org.peltast.cli;
 
-import org.jspecify.annotations.Nullable;
 import org.peltast.cli.bench.UpdateShape;
-import org.peltast.tensor.Device;
-import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What update is measured, and how it is computed: the options of every benchmark of updates. */
@@ -37,15 +35,9 @@ final class UpdateOptions {
           "updates of the fake for each of the generator; 0 leaves it out (default: ${DEFAULT-VALUE})")
   private int fake = UpdateShape.standard().fakeUpdates();
 
-  @Option(
-      names = "--precision",
-      paramLabel = "NAME",
-      description = "auto, float32 or bf16 (default: ${DEFAULT-VALUE}, which measures)")
-  private String precision = "auto";
+  @Mixin private PrecisionOptions computed;
 
-  @Option(names = "--threads", description = "threads of one operation (default: libtorch's)")
-  private @Nullable Integer threads;
-
+  @SuppressWarnings("NullAway.Init") // picocli fills the fields before anything is called here
   UpdateOptions() {}
 
   /** The shape asked for. */
@@ -53,11 +45,8 @@ final class UpdateOptions {
     return new UpdateShape(batch, dim, layers, heads, tokens, caption, fake);
   }
 
-  /** Sets the threads and decides the precision; libtorch is loaded now. */
+  /** As {@link PrecisionOptions#begin}. */
   Precision begin() {
-    if (threads != null) {
-      Engine.threads(threads);
-    }
-    return Precision.parse(precision, Device.CPU);
+    return computed.begin();
   }
 }

@@ -1,5 +1,7 @@
 package org.peltast.tensor;
 
+import java.util.Locale;
+
 /**
  * In which dtype a network's products are computed. The weights themselves, the residual stream,
  * norms' statistics, softmax and losses stay in float32 either way.
@@ -24,6 +26,12 @@ public enum Precision {
   /** {@link #BF16} where its products are faster, otherwise {@link #FLOAT32}. */
   public static Precision auto(Device device) {
     return Engine.prefersBfloat16(device) ? BF16 : FLOAT32;
+  }
+
+  /** The name by which {@link #parse} knows it. */
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
   }
 
   /**

@@ -105,7 +105,7 @@ public record UpdateSummary(
     map.put("caption", shape.captionTokens());
     map.put("fake", shape.fakeUpdates());
     map.put("parameters", parameters);
-    map.put("precision", precision.name().toLowerCase(Locale.ROOT));
+    map.put("precision", precision.toString());
     map.put("blocks", obstacleToFusing() == null ? "fused" : "plain");
     map.put("threads", threads);
     map.put("updates", updates);
