@@ -14,6 +14,7 @@ import org.peltast.cli.bench.Soak;
 import org.peltast.cli.bench.StepBenchmark;
 import org.peltast.cli.bench.UpdateShape;
 import org.peltast.cli.bench.UpdateSummary;
+import org.peltast.cli.bench.WarmUp;
 import org.peltast.distill.run.Progress;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
@@ -119,7 +120,8 @@ final class BenchPageCommand implements Callable<Integer> {
             "shared",
             List.of(
                 BenchSharedCommand.sentence(
-                        SharedMachine.measure(shape, precision, 2, updates, 2, progress))
+                        SharedMachine.measure(
+                            shape, precision, WarmUp.standard(), updates, 2, progress))
                     + "."));
       }
     }
@@ -140,7 +142,8 @@ final class BenchPageCommand implements Callable<Integer> {
 
   private UpdateSummary measure(UpdateShape shape, Precision precision) {
     try (Progress progress = Display.progress("updates")) {
-      return new StepBenchmark(precision, 2, updates).measure(shape, progress, seconds -> {});
+      return new StepBenchmark(precision, WarmUp.standard(), updates)
+          .measure(shape, progress, seconds -> {});
     }
   }
 
@@ -150,7 +153,8 @@ final class BenchPageCommand implements Callable<Integer> {
                 with, Places.home().resolve("bench/peer/step.py"), variants, shape, 2, updates);
         Progress progress = Display.progress("updates, in turns with PyTorch")) {
       peers.begin();
-      new StepBenchmark(precision, 2, peers.updates()).measure(shape, progress, peers::turn);
+      new StepBenchmark(precision, WarmUp.standard(), peers.updates())
+          .measure(shape, progress, peers::turn);
       return peers.ratios();
     }
   }

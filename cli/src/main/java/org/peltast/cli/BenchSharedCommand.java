@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.peltast.cli.bench.SharedMachine;
 import org.peltast.cli.bench.UpdateShape;
+import org.peltast.cli.bench.WarmUp;
 import org.peltast.distill.run.Progress;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -54,7 +55,9 @@ final class BenchSharedCommand implements Callable<Integer> {
     UpdateShape shape = options.shape();
     SharedMachine shared;
     try (Progress progress = Display.progress("updates, alone and shared in turns")) {
-      shared = SharedMachine.measure(shape, options.begin(), 2, updates, processes, progress);
+      shared =
+          SharedMachine.measure(
+              shape, options.begin(), WarmUp.standard(), updates, processes, progress);
     }
     PrintWriter out = spec.commandLine().getOut();
     if (json) {

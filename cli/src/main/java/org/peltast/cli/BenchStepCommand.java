@@ -14,6 +14,7 @@ import org.peltast.cli.bench.AgainstPytorch;
 import org.peltast.cli.bench.StepBenchmark;
 import org.peltast.cli.bench.UpdateShape;
 import org.peltast.cli.bench.UpdateSummary;
+import org.peltast.cli.bench.WarmUp;
 import org.peltast.distill.run.Progress;
 import org.peltast.tensor.Precision;
 import picocli.CommandLine.Command;
@@ -49,8 +50,9 @@ final class BenchStepCommand implements Callable<Integer> {
 
   @Option(
       names = "--warm-up",
-      description = "updates before that, not counted (default: ${DEFAULT-VALUE})")
-  private int warmUp = 3;
+      paramLabel = "UPDATES",
+      description = "before that, not counted (default: 3, and 10 seconds at least)")
+  private @Nullable Integer warmUp;
 
   @Option(
       names = "--sweep",
@@ -91,7 +93,7 @@ final class BenchStepCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (updates < 1 || warmUp < 0) {
+    if (updates < 1 || (warmUp != null && warmUp < 0)) {
       throw new CommandException("--updates must be at least 1 and --warm-up not negative.");
     }
     for (String variant : variants) {
@@ -110,7 +112,7 @@ final class BenchStepCommand implements Callable<Integer> {
     if (againstPytorch) {
       compare(shape, precision);
     } else {
-      StepBenchmark benchmark = new StepBenchmark(precision, warmUp, updates);
+      StepBenchmark benchmark = new StepBenchmark(precision, warmUp(), updates);
       List<UpdateSummary> summaries = new ArrayList<>();
       for (UpdateShape each : shapes) {
         try (Progress progress = Display.progress("updates")) {
@@ -122,6 +124,10 @@ final class BenchStepCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
+  private WarmUp warmUp() {
+    return warmUp == null ? WarmUp.standard() : WarmUp.of(warmUp);
+  }
+
   private void compare(UpdateShape shape, Precision precision) throws IOException {
     try (AgainstPytorch peers =
             new AgainstPytorch(
@@ -129,11 +135,11 @@ final class BenchStepCommand implements Callable<Integer> {
                 Places.home().resolve("bench/peer/step.py"),
                 variants.isEmpty() ? AgainstPytorch.VARIANTS : variants,
                 shape,
-                Math.max(1, warmUp),
+                Math.max(1, warmUp().updates()),
                 updates);
         Progress progress = Display.progress("updates, in turns with PyTorch")) {
       peers.begin();
-      StepBenchmark benchmark = new StepBenchmark(precision, warmUp, peers.updates());
+      StepBenchmark benchmark = new StepBenchmark(precision, warmUp(), peers.updates());
       UpdateSummary summary = benchmark.measure(shape, progress, peers::turn);
       show(List.of(summary), peers.ratios());
     }

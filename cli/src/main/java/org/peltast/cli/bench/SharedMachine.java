@@ -22,26 +22,34 @@ import org.peltast.tensor.Precision;
  * @param shared the same beside the busy processes
  */
 public record SharedMachine(int busy, int cores, int threads, double alone, double shared) {
-  /** Measures; an update a round. */
+  /** Measures, an update alone and a shared one in turns. */
   public static SharedMachine measure(
-      UpdateShape shape, Precision precision, int warmUp, int rounds, int busy, Progress progress) {
+      UpdateShape shape,
+      Precision precision,
+      WarmUp warmUp,
+      int rounds,
+      int busy,
+      Progress progress) {
     List<Double> alone = new ArrayList<>();
     List<Double> shared = new ArrayList<>();
     List<Process> others = new ArrayList<>();
     try (UpdateBenchmark benchmark = new UpdateBenchmark(shape, precision)) {
-      int updates = warmUp + 2 * rounds;
+      WarmUp.Watch warming = warmUp.begin();
       benchmark.run(
-          updates,
           (measured, done) -> {
-            if (done > warmUp) {
+            if (warming.isOver()) {
               (others.isEmpty() ? alone : shared).add(measured.seconds());
+            } else {
+              warming.after(done);
             }
-            boolean shareNext = done >= warmUp && done < updates && (done - warmUp) % 2 == 1;
+            boolean shareNext = alone.size() > shared.size();
             end(others);
             for (int i = 0; shareNext && i < busy; i++) {
               others.add(start());
             }
-            progress.step(done, updates, Map.of("seconds", measured.seconds()));
+            int counted = alone.size() + shared.size();
+            progress.step(counted, 2L * rounds, Map.of("seconds", measured.seconds()));
+            return counted < 2 * rounds;
           });
     } finally {
       end(others);

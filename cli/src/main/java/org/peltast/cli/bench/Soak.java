@@ -49,12 +49,12 @@ public record Soak(List<Sample> samples) {
     List<Sample> samples = new ArrayList<>();
     try (UpdateBenchmark benchmark = new UpdateBenchmark(TINY, precision)) {
       benchmark.run(
-          warmUp + updates,
           (measured, done) -> {
             if (done >= warmUp && ((done - warmUp) % every == 0 || done == warmUp + updates)) {
               samples.add(new Sample(done - warmUp, ResidentMemory.now().orElse(0), liveHeap()));
             }
             progress.step(done, warmUp + updates, Map.of());
+            return done < warmUp + updates;
           });
     }
     return new Soak(samples);

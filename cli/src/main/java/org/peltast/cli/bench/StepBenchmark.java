@@ -13,10 +13,10 @@ import org.peltast.tensor.Precision;
  * roof before and after, since other processes can only lower it.
  *
  * @param precision of the products
- * @param warmUp updates before counting begins
+ * @param warmUp before counting begins
  * @param updates that are counted
  */
-public record StepBenchmark(Precision precision, int warmUp, int updates) {
+public record StepBenchmark(Precision precision, WarmUp warmUp, int updates) {
 
   /**
    * Measures a shape.
@@ -29,14 +29,17 @@ public record StepBenchmark(Precision precision, int warmUp, int updates) {
     Peak before = Peak.measure();
     List<UpdateMeasurement> counted = new ArrayList<>();
     try (UpdateBenchmark benchmark = new UpdateBenchmark(shape, precision)) {
+      WarmUp.Watch warming = warmUp.begin();
       benchmark.run(
-          warmUp + updates,
           (measured, done) -> {
-            if (done > warmUp) {
+            if (warming.isOver()) {
               counted.add(measured);
               turn.accept(measured.seconds());
+            } else {
+              warming.after(done);
             }
-            progress.step(done, warmUp + updates, Map.of("seconds", measured.seconds()));
+            progress.step(counted.size(), updates, Map.of("seconds", measured.seconds()));
+            return counted.size() < updates;
           });
       return UpdateSummary.of(
           benchmark, precision, Engine.threads(), counted, before.or(Peak.measure()));

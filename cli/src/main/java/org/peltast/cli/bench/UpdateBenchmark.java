@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
-import java.util.function.ObjLongConsumer;
 import java.util.stream.Stream;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
@@ -20,6 +19,7 @@ import org.peltast.distill.Appearance;
 import org.peltast.distill.Batch;
 import org.peltast.distill.DecoupledDmd;
 import org.peltast.distill.DistributionMatching;
+import org.peltast.distill.Figures;
 import org.peltast.distill.LearningRate;
 import org.peltast.distill.NoRegulariser;
 import org.peltast.distill.Normaliser;
@@ -149,17 +149,48 @@ public final class UpdateBenchmark implements AutoCloseable {
     return student.parameters().count();
   }
 
-  /**
-   * Runs updates in a folder of its own, which is deleted afterwards.
-   *
-   * @param look is given each update's measurement, and the number of updates done; the time that
-   *     it takes is nobody's
-   */
-  public void run(int updates, ObjLongConsumer<UpdateMeasurement> look) {
+  /** Who looks at updates as they come. */
+  @FunctionalInterface
+  public interface Look {
+    /**
+     * After an update; the time that this takes is nobody's.
+     *
+     * @param done updates so far
+     * @return whether there is to be another
+     */
+    boolean goesOn(UpdateMeasurement measured, long done);
+  }
+
+  /** Runs updates in a folder of its own, which is deleted afterwards. */
+  public void run(Look look) {
     Path folder = temporaryFolder();
-    Observer observer =
-        (done, of, figures) -> {
-          look.accept(
+    try (RunFolder run = RunFolder.open(folder, sentence -> {})) {
+      new Trainer(
+              new Trainer.Settings(Integer.MAX_VALUE, Duration.ofDays(1), 1, SEED),
+              method,
+              update -> new Batch(captions, empty, null, shape.latent(), 0),
+              run,
+              List.of(new Measurer(look)),
+              () -> false)
+          .run(0);
+    } finally {
+      delete(folder);
+    }
+  }
+
+  /** Ends the run when it is asked to. */
+  private final class Measurer implements Observer {
+    private final Look look;
+    private boolean ended;
+
+    Measurer(Look look) {
+      this.look = look;
+    }
+
+    @Override
+    public Verdict after(long done, long updates, Figures figures) {
+      ended =
+          !look.goesOn(
               new UpdateMeasurement(
                   figures.get("seconds"),
                   ledger.gflop(),
@@ -167,19 +198,12 @@ public final class UpdateBenchmark implements AutoCloseable {
                   (int) (ledger.learntImages() / shape.batch()),
                   ledger.seconds()),
               done);
-          return Observer.Verdict.GO_ON;
-        };
-    try (RunFolder run = RunFolder.open(folder, sentence -> {})) {
-      new Trainer(
-              new Trainer.Settings(updates, Duration.ofDays(1), 1, SEED),
-              method,
-              update -> new Batch(captions, empty, null, shape.latent(), 0),
-              run,
-              List.of(observer),
-              () -> false)
-          .run(0);
-    } finally {
-      delete(folder);
+      return Verdict.GO_ON;
+    }
+
+    @Override
+    public long updates(long done, long updates) {
+      return ended ? done : updates;
     }
   }
 

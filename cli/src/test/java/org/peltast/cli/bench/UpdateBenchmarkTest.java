@@ -24,7 +24,11 @@ class UpdateBenchmarkTest {
     List<UpdateMeasurement> all = new ArrayList<>();
     try (UpdateBenchmark benchmark =
         new UpdateBenchmark(TINY.with("fake", fakeUpdates), Precision.FLOAT32)) {
-      benchmark.run(3, (measured, done) -> all.add(measured));
+      benchmark.run(
+          (measured, done) -> {
+            all.add(measured);
+            return done < 3;
+          });
     }
     assertThat(all).hasSize(3);
     assertThat(all)
