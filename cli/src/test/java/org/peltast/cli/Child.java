@@ -1,17 +1,19 @@
 package org.peltast.cli;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Callable;
 
 /** This class path's command in JVMs of their own, with a cache of their own. */
 final class Child {
+  private static final Duration PATIENCE = Duration.ofMinutes(10);
+
   private final Path folder;
   private final Path cache;
   private final Path output;
@@ -101,8 +103,35 @@ final class Child {
 
   /** Waits for the end and returns the exit code. */
   static int end(Process process) throws Exception {
-    assertThat(process.waitFor(10, TimeUnit.MINUTES)).isTrue();
+    await(process, () -> false);
     return process.exitValue();
+  }
+
+  /**
+   * Waits until something has come, or the child has ended. Every file of a run is flushed to the
+   * device, which may take seconds where a disk is shared: so the wait is long, and a child that
+   * hangs says where.
+   */
+  static void await(Process process, Callable<Boolean> come) throws Exception {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (process.isAlive() && !come.call()) {
+      if (System.nanoTime() > end) {
+        String stacks = stacks(process);
+        process.destroyForcibly().waitFor();
+        throw new AssertionError("a child hangs:\n" + stacks);
+      }
+      Thread.sleep(1);
+    }
+  }
+
+  /** What all threads of a child are at. */
+  private static String stacks(Process process) throws IOException {
+    Path jstack = Path.of(System.getProperty("java.home"), "bin", "jstack");
+    Process asked =
+        new ProcessBuilder(jstack.toString(), Long.toString(process.pid()))
+            .redirectErrorStream(true)
+            .start();
+    return new String(asked.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
   }
 
   /**
@@ -127,10 +156,8 @@ final class Child {
   }
 
   /** Waits until the last one has printed something, or has ended. */
-  void awaitSaid(Process process, String words) throws IOException, InterruptedException {
-    while (process.isAlive() && !said().contains(words)) {
-      Thread.sleep(1);
-    }
+  void awaitSaid(Process process, String words) throws Exception {
+    await(process, () -> said().contains(words));
   }
 
   /** A distillation of a {@link TinyModel} that saves after every update, on a few prompts. */

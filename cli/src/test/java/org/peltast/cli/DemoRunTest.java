@@ -35,9 +35,7 @@ class DemoRunTest {
     assertThat(Runs.lines(killed)).isBetween(1L, (long) UPDATES);
 
     Process evaluating = child.start(child.command(demo(killed)));
-    while (evaluating.isAlive() && !Files.exists(killed.resolve("student/model_index.json"))) {
-      Thread.sleep(1);
-    }
+    Child.await(evaluating, () -> Files.exists(killed.resolve("student/model_index.json")));
     evaluating.destroyForcibly().waitFor();
     assertThat(killed.resolve("report.html")).doesNotExist();
     assertThat(Runs.figures(killed)).hasSize(UPDATES);

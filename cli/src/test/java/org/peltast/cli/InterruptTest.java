@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -27,8 +26,7 @@ class InterruptTest {
     Path out = folder.resolve("run");
     Process process = begin(child, out);
     interrupt(process);
-    assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
-    assertThat(process.exitValue()).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
+    assertThat(Child.end(process)).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
     assertThat(child.said())
         .contains(
             "Stopping after this update; Ctrl-C again stops at once.",
@@ -41,8 +39,7 @@ class InterruptTest {
     interrupt(process);
     child.awaitSaid(process, "Stopping after");
     interrupt(process);
-    assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
-    assertThat(process.exitValue()).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
+    assertThat(Child.end(process)).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
     assertThat(newest(out)).isGreaterThanOrEqualTo(saved);
   }
 

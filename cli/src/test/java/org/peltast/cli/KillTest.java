@@ -7,8 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
+import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -69,7 +68,7 @@ class KillTest {
   private boolean kill(Child child, Path run, Moment moment, Rng rng) throws Exception {
     long lines = Runs.lines(run) + rng.below(2) + (Runs.lines(run) == 0 ? 1 : 0);
     int looks = files(run.resolve("samples"), "");
-    BooleanSupplier come =
+    Callable<Boolean> come =
         switch (moment) {
           case UPDATE -> () -> Runs.lines(run) > lines;
           case CHECKPOINT ->
@@ -77,9 +76,7 @@ class KillTest {
           case LOOK -> () -> files(run.resolve("samples"), "") > looks;
         };
     Process process = child.start(child.command(distill(child, run, UPDATES)));
-    while (process.isAlive() && !come.getAsBoolean()) {
-      Thread.sleep(1);
-    }
+    Child.await(process, come);
     if (moment == Moment.UPDATE) {
       Thread.sleep(rng.below(40));
     }
@@ -145,8 +142,7 @@ class KillTest {
     for (String signal : signals) {
       new ProcessBuilder("kill", signal, Long.toString(process.pid())).start().waitFor();
     }
-    assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
-    return process.exitValue();
+    return Child.end(process);
   }
 
   private String[] distill(Child child, Path out, int updates) throws IOException {

@@ -91,10 +91,8 @@ final class Runs {
   }
 
   /** Waits until a run has logged so many updates, or has ended. */
-  static void awaitLines(Process process, Path run, long wanted) throws InterruptedException {
-    while (process.isAlive() && lines(run) < wanted) {
-      Thread.sleep(1);
-    }
+  static void awaitLines(Process process, Path run, long wanted) throws Exception {
+    Child.await(process, () -> lines(run) >= wanted);
   }
 
   static void copy(Path from, Path to) throws IOException {
