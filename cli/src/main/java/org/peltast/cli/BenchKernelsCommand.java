@@ -10,6 +10,8 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -50,6 +52,9 @@ final class BenchKernelsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (precision != null) {
+      Precision.parse(precision, Device.CPU); // said now, not once for each operator after a build
+    }
     Path home = Places.home();
     Path module = home.resolve("bench").resolve("kernels");
     if (!Files.exists(module.resolve("pom.xml"))) {
@@ -60,7 +65,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
     if (built != 0) {
       throw new CommandException("the benchmarks of " + module + " could not be built with Maven.");
     }
-    return run(jmh(module)) == 0 ? ExitCode.OK : ExitCode.FAILED;
+    return run(jmh(module));
   }
 
   /** Maven itself knows what is up to date. */
@@ -92,7 +97,9 @@ final class BenchKernelsCommand implements Callable<Integer> {
     }
     command.addAll(
         List.of(
-            "-cp", jar + java.io.File.pathSeparator + classPath(target), "org.openjdk.jmh.Main"));
+            "-cp",
+            jar + java.io.File.pathSeparator + classPath(target),
+            "org.peltast.bench.Benchmarks"));
     if (!only.isEmpty()) {
       command.addAll(List.of("-p", "operator=" + String.join(",", only).toUpperCase(Locale.ROOT)));
     }

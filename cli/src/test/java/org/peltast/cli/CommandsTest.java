@@ -125,6 +125,7 @@ class CommandsTest {
           bench step --threads 0                   | number of threads must be between 1 and 1024
           bench step --sweep width=3               | not 'width'
           bench step --variant lean                | --variant must be one of lean-eager-bf16
+          bench kernels --precision half           | unknown precision 'half'
           bench soak --updates 1                   | --updates must be at least 20
           bench shared --processes 0               | --processes must be from 1 to 64
           bench page --page no/page.md             | no/page.md is not there

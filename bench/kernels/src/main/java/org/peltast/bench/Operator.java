@@ -76,15 +76,13 @@ public enum Operator {
   FUSED_ROPE(
       s -> {
         Rotary.Layout l =
-            new Rotary.Layout(
-                s.batch(), s.tokens(), s.tokens(), s.headCount(), s.headDim(), 1e-5f);
+            new Rotary.Layout(s.batch(), s.tokens(), s.tokens(), s.headCount(), s.headDim(), 1e-5f);
         Floats x = s.operand();
         Floats y = s.operand();
         Floats dy = s.operand();
         float[] f = new float[s.headDim()];
         float[] df = new float[s.headDim()];
-        Turns turns =
-            Turns.of(new float[s.tokens() * s.headDim()], s.tokens(), s.headDim());
+        Turns turns = Turns.of(new float[s.tokens() * s.headDim()], s.tokens(), s.headDim());
         return List.of(
             () -> Rotary.forward(l, x, f, turns, y),
             () -> Rotary.backward(l, x, f, turns, dy, dy, df));
