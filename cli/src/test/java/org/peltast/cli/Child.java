@@ -134,6 +134,11 @@ final class Child {
     return new String(asked.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
   }
 
+  /** Sends a signal by its name, as in -INT: {@link Process#destroy} knows SIGTERM alone. */
+  static void signal(Process process, String signal) throws Exception {
+    new ProcessBuilder("kill", signal, Long.toString(process.pid())).start().waitFor();
+  }
+
   /**
    * Whether a child hears SIGINT: one that was started in the background of a script inherits that
    * it is ignored, and no program can change that for a JVM.

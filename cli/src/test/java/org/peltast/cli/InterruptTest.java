@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -25,7 +24,7 @@ class InterruptTest {
     Child child = new Child(folder);
     Path out = folder.resolve("run");
     Process process = begin(child, out);
-    interrupt(process);
+    Child.signal(process, "-INT");
     assertThat(Child.end(process)).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
     assertThat(child.said())
         .contains(
@@ -36,9 +35,9 @@ class InterruptTest {
 
     // Again, and impatiently: whether the update or the second signal ends it, nothing is lost.
     process = begin(child, out);
-    interrupt(process);
+    Child.signal(process, "-INT");
     child.awaitSaid(process, "Stopping after");
-    interrupt(process);
+    Child.signal(process, "-INT");
     assertThat(Child.end(process)).as(child.said()).isEqualTo(ExitCode.INTERRUPTED);
     assertThat(newest(out)).isGreaterThanOrEqualTo(saved);
   }
@@ -58,11 +57,6 @@ class InterruptTest {
     Runs.awaitLines(process, out, before + 2);
     assertThat(process.isAlive()).as(child.said()).isTrue();
     return process;
-  }
-
-  /** {@link Process#destroy} would send SIGTERM. */
-  private static void interrupt(Process process) throws Exception {
-    new ProcessBuilder(List.of("kill", "-INT", Long.toString(process.pid()))).start().waitFor();
   }
 
   private static long newest(Path out) {

@@ -140,7 +140,7 @@ class KillTest {
     Process process = child.start(child.command(typed));
     Runs.awaitLines(process, run, before + 1);
     for (String signal : signals) {
-      new ProcessBuilder("kill", signal, Long.toString(process.pid())).start().waitFor();
+      Child.signal(process, signal);
     }
     return Child.end(process);
   }
