@@ -84,7 +84,11 @@ final class BenchKernelsCommand implements Callable<Integer> {
       jar =
           files
               .map(Path::toString)
-              .filter(f -> f.endsWith(".jar") && !f.endsWith("-sources.jar"))
+              .filter(
+                  f ->
+                      f.endsWith(".jar")
+                          && !f.endsWith("-sources.jar")
+                          && !f.endsWith("-javadoc.jar"))
               .findFirst()
               .orElseThrow(() -> new CommandException("Maven left no jar in " + target + "."));
     }
@@ -99,7 +103,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
         List.of(
             "-cp",
             jar + java.io.File.pathSeparator + classPath(target),
-            "org.peltast.bench.Benchmarks"));
+            "org.peltast.bench.kernels.Benchmarks"));
     if (!only.isEmpty()) {
       command.addAll(List.of("-p", "operator=" + String.join(",", only).toUpperCase(Locale.ROOT)));
     }

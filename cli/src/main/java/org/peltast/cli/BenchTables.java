@@ -3,9 +3,9 @@ package org.peltast.cli;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.peltast.cli.bench.AgainstPytorch;
-import org.peltast.cli.bench.UpdateShape;
-import org.peltast.cli.bench.UpdateSummary;
+import org.peltast.bench.AgainstPytorch;
+import org.peltast.bench.UpdateShape;
+import org.peltast.bench.UpdateSummary;
 
 /** What benchmarks found, in rows. */
 final class BenchTables {

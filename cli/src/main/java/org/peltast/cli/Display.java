@@ -12,8 +12,8 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
-import org.peltast.distill.run.PlainProgress;
-import org.peltast.distill.run.Progress;
+import org.peltast.runs.PlainProgress;
+import org.peltast.runs.Progress;
 
 /**
  * How long work is shown: a bar with the time left and live figures on a terminal, a line now and

@@ -12,12 +12,13 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.peltast.bench.BenchException;
 import org.peltast.data.DataException;
 import org.peltast.diffusion.DiffusionException;
 import org.peltast.distill.DivergedException;
-import org.peltast.distill.run.RunException;
 import org.peltast.evaluate.EvaluationException;
 import org.peltast.models.ModelException;
+import org.peltast.runs.RunException;
 import org.peltast.safetensors.SafetensorsException;
 import org.peltast.tensor.MemoryException;
 import org.peltast.tensor.TensorException;
@@ -64,6 +65,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
       return new Verdict(ExitCode.FAILED, sentence(failure));
     }
     if (failure instanceof CommandException
+        || failure instanceof BenchException
         || failure instanceof RunException
         || failure instanceof DataException
         || failure instanceof ModelException

@@ -6,11 +6,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.peltast.cli.training.Devices;
-import org.peltast.distill.run.Recipes;
-import org.peltast.distill.run.RunFolder;
+import org.peltast.runs.Recipes;
+import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
+import org.peltast.training.Devices;
 import picocli.CommandLine.Option;
 
 /** The options of every command that runs a recipe in a folder. */

@@ -9,10 +9,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.peltast.cli.training.DistillRecipe;
-import org.peltast.cli.training.TeacherRecipe;
-import org.peltast.distill.run.Recipes;
 import org.peltast.evaluate.JudgeRun;
+import org.peltast.runs.Recipes;
+import org.peltast.training.DistillRecipe;
+import org.peltast.training.TeacherRecipe;
 
 /** The recipes that come with the clone: {@code recipes/KIND/NAME.yaml}. */
 final class RecipeShelf {

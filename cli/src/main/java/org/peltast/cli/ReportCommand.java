@@ -2,8 +2,8 @@ package org.peltast.cli;
 
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import org.peltast.cli.training.DemoReport;
-import org.peltast.distill.run.RunFolder;
+import org.peltast.runs.RunFolder;
+import org.peltast.training.DemoReport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 

@@ -2,7 +2,7 @@ package org.peltast.cli;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.peltast.cli.bench.UpdateShape;
+import org.peltast.bench.UpdateShape;
 
 /** Shapes along an axis, as {@code batch=8,16,32} names them. */
 final class Sweeps {

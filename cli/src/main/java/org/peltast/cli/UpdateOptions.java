@@ -1,6 +1,6 @@
 package org.peltast.cli;
 
-import org.peltast.cli.bench.UpdateShape;
+import org.peltast.bench.UpdateShape;
 import org.peltast.tensor.Precision;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;

@@ -1,6 +1,6 @@
 package org.peltast.cli;
 
-import org.peltast.cli.training.Origin;
+import org.peltast.training.Origin;
 import picocli.CommandLine.IVersionProvider;
 
 /** Peltast's version, read from its jar. */

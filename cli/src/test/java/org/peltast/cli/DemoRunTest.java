@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.run.MetricsLog;
+import org.peltast.runs.MetricsLog;
 import tools.jackson.databind.json.JsonMapper;
 
 /** A demonstration, killed and typed again, on a teacher that is as small as the judge can see. */

@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.run.RunFolder;
+import org.peltast.runs.RunFolder;
 
 /**
  * A real disk that fills up, and one that may not be written: a small tmpfs, where this user may

@@ -8,7 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.peltast.distill.run.Progress;
+import org.peltast.runs.Progress;
 
 class DisplayTest {
   private static final Map<String, Double> FIGURES = new LinkedHashMap<>();

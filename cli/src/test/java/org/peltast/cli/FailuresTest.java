@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.run.RunException;
+import org.peltast.runs.RunException;
 import org.peltast.tensor.MemoryException;
 import org.peltast.tensor.TensorException;
 

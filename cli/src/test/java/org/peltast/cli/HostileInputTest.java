@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.run.Checksums;
+import org.peltast.runs.Checksums;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.run.RunFolder;
+import org.peltast.runs.RunFolder;
 
 /** Ctrl-C, as a terminal sends it: SIGINT. */
 @DisabledOnOs(OS.WINDOWS)

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.cli.bench.UpdateShape;
+import org.peltast.bench.UpdateShape;
 
 /** Figures go between their marks, and everything around them stays. */
 class MeasuredPageTest {

@@ -12,7 +12,7 @@ import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.run.MetricsLog;
+import org.peltast.runs.MetricsLog;
 
 /** A user's own pictures and prompts, through the commands. */
 class OwnDataTest {

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.peltast.distill.run.Checksums;
-import org.peltast.distill.run.MetricsLog;
+import org.peltast.runs.Checksums;
+import org.peltast.runs.MetricsLog;
 
 /** What tests compare of runs' folders, and demand of whoever writes to them. */
 final class Runs {

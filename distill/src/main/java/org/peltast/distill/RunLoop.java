@@ -9,11 +9,11 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import org.peltast.distill.run.Checkpoint;
-import org.peltast.distill.run.Checkpoints;
-import org.peltast.distill.run.MetricsLog;
-import org.peltast.distill.run.RunException;
-import org.peltast.distill.run.RunFolder;
+import org.peltast.runs.Checkpoint;
+import org.peltast.runs.Checkpoints;
+import org.peltast.runs.MetricsLog;
+import org.peltast.runs.RunException;
+import org.peltast.runs.RunFolder;
 
 /**
  * The loop around anything that is done in updates: figures out, checkpoints in between, observers

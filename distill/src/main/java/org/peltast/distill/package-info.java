@@ -57,8 +57,7 @@
  *       no number any more. {@link org.peltast.distill.Appearance} measures pictures for the log.
  * </ul>
  *
- * <p>{@code org.peltast.distill.run} is the run without its tensors: recipe, folder, checkpoints,
- * log.
+ * <p>{@link org.peltast.runs} is the run without its tensors: recipe, folder, checkpoints, log.
  */
 @org.jspecify.annotations.NullMarked
 package org.peltast.distill;

@@ -16,8 +16,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.diffusion.Condition;
-import org.peltast.distill.run.RunException;
-import org.peltast.distill.run.RunFolder;
+import org.peltast.runs.RunException;
+import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 

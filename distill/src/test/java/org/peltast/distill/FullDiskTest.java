@@ -14,10 +14,10 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.run.Checksums;
-import org.peltast.distill.run.MetricsLog;
-import org.peltast.distill.run.Provenance;
-import org.peltast.distill.run.RunFolder;
+import org.peltast.runs.Checksums;
+import org.peltast.runs.MetricsLog;
+import org.peltast.runs.Provenance;
+import org.peltast.runs.RunFolder;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -102,8 +102,7 @@ class FullDiskTest {
     }
     List<String> notices = new ArrayList<>();
     RunFolder folder = RunFolder.read(path, notices::add);
-    long last =
-        folder.checkpoints().latest().map(org.peltast.distill.run.Checkpoint::update).orElse(0L);
+    long last = folder.checkpoints().latest().map(org.peltast.runs.Checkpoint::update).orElse(0L);
     assertThat(notices).as("room for " + room).isEmpty();
     for (long number : folder.checkpoints().numbers()) {
       folder.checkpoints().get(number); // throws if it is damaged

@@ -14,8 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.distill.run.MetricsLog;
-import org.peltast.distill.run.RunFolder;
+import org.peltast.runs.MetricsLog;
+import org.peltast.runs.RunFolder;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
 

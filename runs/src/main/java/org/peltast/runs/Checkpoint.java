@@ -1,0 +1,16 @@
+package org.peltast.runs;
+
+import java.nio.file.Path;
+
+/**
+ * A checkpoint whose files have been found whole.
+ *
+ * @param update the number of updates done
+ * @param folder where its files are
+ */
+public record Checkpoint(long update, Path folder) {
+  /** One of its files. */
+  public Path file(String name) {
+    return folder.resolve(name);
+  }
+}

@@ -1,0 +1,110 @@
+package org.peltast.runs;
+
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.peltast.runs.RecipeNode.Table;
+import org.peltast.runs.RecipeType.Structure;
+
+/**
+ * Recipes: one YAML file ↔ one tree of records.
+ *
+ * <p>A component may be a boolean, a number, a String, a {@link Path}, a {@link java.time.Duration}
+ * ({@code 5m}), an enum (written {@code like-this}), a {@code List}, a {@code Map} from String, a
+ * record, or a sealed interface of records and enums (a table with a {@code kind}, or the kind
+ * alone). A record with a static {@code parse(String)}, such as {@link ByteSize}, is written as one
+ * word, its {@code toString()}.
+ *
+ * <p>Defaults are written once: in the record tree handed to {@link #over}, or else in a static
+ * method {@code defaults()} of the record itself. What has neither must be given, unless its type
+ * is {@code @Nullable}. A given list or map replaces its default as a whole; a given table replaces
+ * only the keys it names.
+ *
+ * <p>Nothing is ignored. An unknown key, a wrong type, a value that a record's constructor refuses,
+ * a number that is not finite: each is one {@link RunException} whose sentence has file, path and
+ * mend: {@code recipe.yaml: unknown key 'student.learningrate'; did you mean
+ * 'student.learningRate'?}
+ *
+ * @param <T> the root of the tree
+ */
+public final class Recipes<T extends Record> {
+  private final Structure type;
+  private final Class<T> root;
+  private final @Nullable T defaults;
+  private final RecipeBinder binder;
+
+  private Recipes(Class<T> root, @Nullable T defaults) {
+    this.type = new Structure(root, null);
+    this.root = root;
+    this.defaults = defaults;
+    RecipeType.check(type, new HashSet<>());
+    this.binder = new RecipeBinder(type);
+  }
+
+  /**
+   * Recipes whose defaults are in the records' own {@code defaults()}.
+   *
+   * @throws IllegalArgumentException if the tree has a component that no recipe can hold
+   */
+  public static <T extends Record> Recipes<T> of(Class<T> root) {
+    return new Recipes<>(root, null);
+  }
+
+  /** Recipes that are laid over a given one: what a file does not say, {@code defaults} says. */
+  public static <T extends Record> Recipes<T> over(T defaults) {
+    @SuppressWarnings("unchecked") // getClass() of a T, and records have no subclasses
+    Class<T> root = (Class<T>) defaults.getClass();
+    return new Recipes<>(root, defaults);
+  }
+
+  /** Reads a recipe file. */
+  public T read(Path file) {
+    return read(file, List.of());
+  }
+
+  /**
+   * Reads a recipe file, then lays settings over it, in order.
+   *
+   * @param sets each {@code a.b=value}, the value in YAML: {@code steps=[1, 2, 4]}
+   * @throws RunException with one sentence, if file or settings do not make a recipe
+   */
+  public T read(Path file, List<String> sets) {
+    try {
+      if (Files.size(file) > 4L * RecipeReader.MAX_CHARS) {
+        throw new RunException(
+            "%s has %d bytes; a recipe is about a page.".formatted(file, Files.size(file)));
+      }
+      return parse(Files.readString(file), String.valueOf(file.getFileName()), sets);
+    } catch (CharacterCodingException e) {
+      throw new RunException(file + " is not UTF-8 text; save it as UTF-8.", e);
+    } catch (NoSuchFileException e) {
+      throw new RunException("There is no recipe " + file + "; check its path.", e);
+    } catch (IOException e) {
+      throw RunException.of("read the recipe " + file, file, e);
+    }
+  }
+
+  /** Reads a recipe from text; {@code name} stands for the file in sentences. */
+  public T parse(String yaml, String name, List<String> sets) {
+    Table table = RecipeReader.document(yaml, name);
+    for (String set : sets) {
+      table = RecipeReader.with(table, set);
+    }
+    return root.cast(binder.bind(type, defaults, table, ""));
+  }
+
+  /** Lays settings over a recipe: {@code a.b=value} each. */
+  public static <T extends Record> T with(T recipe, List<String> sets) {
+    return over(recipe).parse("", "recipe", sets);
+  }
+
+  /** The whole recipe, each key with its value, as YAML; {@link #parse} gives an equal record. */
+  public String write(T recipe) {
+    return RecipeWriter.write(type, recipe);
+  }
+}

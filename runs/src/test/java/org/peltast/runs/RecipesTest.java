@@ -1,0 +1,565 @@
+package org.peltast.runs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RecipesTest {
+  enum Schedule {
+    COUPLED_SHARED,
+    DECOUPLED_HYBRID
+  }
+
+  enum Off implements Regulariser {
+    NONE
+  }
+
+  sealed interface Regulariser permits MeanVarianceKl, Gan, Off, Silent {}
+
+  record MeanVarianceKl(double weight, int bins) implements Regulariser {
+    static MeanVarianceKl defaults() {
+      return new MeanVarianceKl(0.1, 8);
+    }
+  }
+
+  record Gan(double weight) implements Regulariser {}
+
+  record Silent() implements Regulariser {}
+
+  record Optimiser(double learningRate, int warmUp, float clip) {
+    Optimiser {
+      if (learningRate <= 0) {
+        throw new IllegalArgumentException(
+            "learningRate must be above 0, but is " + learningRate + ".");
+      }
+    }
+
+    static Optimiser defaults() {
+      return new Optimiser(1e-4, 100, 1f);
+    }
+  }
+
+  record Look(String name, List<String> prompts) {}
+
+  record Unfit(String name, int[] arrays) {}
+
+  record Full(
+      String name,
+      long updates,
+      boolean shared,
+      Schedule schedule,
+      Optimiser student,
+      Optimiser fake,
+      Regulariser regulariser,
+      List<Integer> steps,
+      List<Look> looks,
+      List<List<Double>> table,
+      Map<String, Double> weights,
+      Map<String, Optimiser> roles,
+      Duration every,
+      ByteSize cache,
+      Path data,
+      @Nullable String note,
+      @Nullable Double ema) {}
+
+  static final Full DEFAULTS =
+      new Full(
+          "base",
+          400,
+          true,
+          Schedule.DECOUPLED_HYBRID,
+          new Optimiser(5e-5, 10, 1f),
+          Optimiser.defaults(),
+          new MeanVarianceKl(0.3, 4),
+          List.of(1, 2, 4),
+          List.of(),
+          List.of(),
+          Map.of(),
+          Map.of(),
+          Duration.ofMinutes(5),
+          new ByteSize(48_000_000),
+          Path.of("runs/data"),
+          null,
+          0.999);
+
+  static final Recipes<Full> RECIPES = Recipes.over(DEFAULTS);
+
+  record Small(int updates, Optimiser student, @Nullable String note) {}
+
+  private static Full parse(String yaml, String... sets) {
+    return RECIPES.parse(yaml, "recipe.yaml", List.of(sets));
+  }
+
+  private static void refused(String yaml, String sentence) {
+    assertThatThrownBy(() -> parse(yaml)).isInstanceOf(RunException.class).hasMessage(sentence);
+  }
+
+  private static void refusedSet(String set, String sentence) {
+    assertThatThrownBy(() -> parse("", set)).isInstanceOf(RunException.class).hasMessage(sentence);
+  }
+
+  @Test
+  void whatIsNotSaidIsTheDefault() {
+    assertThat(parse("")).isEqualTo(DEFAULTS);
+    assertThat(parse("# only a comment\n")).isEqualTo(DEFAULTS);
+    Full full = parse("updates: 7\nstudent:\n  warmUp: 3\n");
+    assertThat(full.updates()).isEqualTo(7);
+    assertThat(full.student()).isEqualTo(new Optimiser(5e-5, 3, 1f));
+    assertThat(full.fake()).isEqualTo(Optimiser.defaults());
+  }
+
+  @Test
+  void everyKindOfValueIsRead() {
+    Full full =
+        parse(
+            """
+            name: 007
+            updates: 1e3
+            shared: false
+            schedule: coupled-shared
+            student: {learningRate: 1e-4, clip: .5}
+            regulariser:
+              kind: gan
+              weight: 2
+            steps: [8]
+            looks:
+              - name: first
+                prompts: [a cat, "a: dog"]
+              - {name: second, prompts: []}
+            table: [[1, 2.5], []]
+            weights: {ca: 1, dm: 0.5}
+            roles:
+              teacher: {warmUp: 1}
+            every: 1h30m
+            cache: 2 GiB
+            data: /data/images
+            note: null
+            ema: 0.9
+            """);
+    assertThat(full)
+        .isEqualTo(
+            new Full(
+                "007",
+                1000,
+                false,
+                Schedule.COUPLED_SHARED,
+                new Optimiser(1e-4, 10, .5f),
+                Optimiser.defaults(),
+                new Gan(2),
+                List.of(8),
+                List.of(
+                    new Look("first", List.of("a cat", "a: dog")), new Look("second", List.of())),
+                List.of(List.of(1.0, 2.5), List.of()),
+                Map.of("ca", 1.0, "dm", 0.5),
+                Map.of("teacher", new Optimiser(1e-4, 1, 1f)),
+                Duration.ofMinutes(90),
+                new ByteSize(1L << 31),
+                Path.of("/data/images"),
+                null,
+                0.9));
+  }
+
+  @Test
+  void aVariantIsATableWithAKindOrTheKindAlone() {
+    assertThat(parse("regulariser: mean-variance-kl").regulariser())
+        .isEqualTo(new MeanVarianceKl(0.3, 4)); // over the recipe's default of the same kind
+    assertThat(parse("regulariser: {bins: 9}").regulariser()).isEqualTo(new MeanVarianceKl(0.3, 9));
+    assertThat(parse("regulariser: none").regulariser()).isEqualTo(Off.NONE);
+    assertThat(parse("regulariser: {kind: silent}").regulariser()).isEqualTo(new Silent());
+    assertThat(parse("", "regulariser.weight=3").regulariser()).isEqualTo(new MeanVarianceKl(3, 4));
+    refused(
+        "regulariser: gann",
+        "recipe.yaml: 'regulariser' must be one of the kinds mean-variance-kl, gan, none, silent,"
+            + " but is 'gann'; did you mean 'gan'?");
+    refused(
+        "regulariser: gan",
+        "recipe.yaml: 'regulariser.weight' is missing and has no default; give it a number.");
+    refused(
+        "regulariser: {kind: gan, bins: 3, weight: 1}",
+        "recipe.yaml: unknown key 'regulariser.bins'; known here: kind, weight.");
+    refused(
+        "regulariser: {kind: none, weight: 1}",
+        "recipe.yaml: unknown key 'regulariser.weight'; known here: kind.");
+  }
+
+  @Test
+  void unknownKeysNameTheNearestKnownOne() {
+    refused(
+        "student: {learningrate: 1}",
+        "recipe.yaml: unknown key 'student.learningrate'; did you mean 'student.learningRate'?");
+    refused("udpates: 1", "recipe.yaml: unknown key 'udpates'; did you mean 'updates'?");
+    refused(
+        "learningRate: 1",
+        "recipe.yaml: unknown key 'learningRate'; did you mean 'student.learningRate'?");
+    refused(
+        "student: {zzz: 1}",
+        "recipe.yaml: unknown key 'student.zzz'; known here: learningRate, warmUp, clip.");
+    refusedSet(
+        "student.warmup=3",
+        "--set student.warmup=3: unknown key 'student.warmup'; did you mean 'student.warmUp'?");
+    refusedSet("stepz.a=3", "--set stepz.a=3: unknown key 'stepz'; did you mean 'steps'?");
+  }
+
+  @Test
+  void wrongTypesAreOneSentenceWithThePath() {
+    refused(
+        "student: {learningRate: fast}",
+        "recipe.yaml: 'student.learningRate' must be a number, but is 'fast'.");
+    refused("updates: 3.5", "recipe.yaml: 'updates' must be a whole number, but is '3.5'.");
+    refused(
+        "student: {warmUp: 3000000000}",
+        "recipe.yaml: 'student.warmUp' must be a whole number from -2147483648 to 2147483647, but"
+            + " is 3000000000.");
+    refused(
+        "updates: 1e99999999",
+        "recipe.yaml: 'updates' must be a whole number from -9223372036854775808 to"
+            + " 9223372036854775807, but is 1e99999999.");
+    refused(
+        "student: {learningRate: 1e999}",
+        "recipe.yaml: 'student.learningRate' must be a number below 1.7976931348623157E308, but is"
+            + " 1e999.");
+    refused(
+        "student: {learningRate: .nan}",
+        "recipe.yaml: 'student.learningRate' must be a number, but is '.nan'.");
+    refused(
+        "student: {clip: .inf}", "recipe.yaml: 'student.clip' must be a number, but is '.inf'.");
+    refused("shared: yes", "recipe.yaml: 'shared' must be true or false, but is 'yes'.");
+    refused("steps: [1, two]", "recipe.yaml: 'steps[1]' must be a whole number, but is 'two'.");
+    refused(
+        "steps: 4",
+        "recipe.yaml: 'steps' must be a list such as [a, b], each a whole number, but is '4'.");
+    refused(
+        "student: [1]",
+        "recipe.yaml: 'student' must be a table of 'key: value' lines, but is a list.");
+    refused("name: {a: 1}", "recipe.yaml: 'name' must be a text, but is a table.");
+    refused(
+        "schedule: decoupled",
+        "recipe.yaml: 'schedule' must be one of coupled-shared, decoupled-hybrid, but is"
+            + " 'decoupled'.");
+    refused(
+        "schedule: decopled-hybird",
+        "recipe.yaml: 'schedule' must be one of coupled-shared, decoupled-hybrid, but is"
+            + " 'decopled-hybird'; did you mean 'decoupled-hybrid'?");
+    refused(
+        "every: soon",
+        "recipe.yaml: every: 'soon' is not a length of time such as 90s, 5m or 1h30m.");
+    refused("cache: big", "recipe.yaml: cache: 'big' is not a size such as 48MB or 2GiB.");
+    refused(
+        "updates:",
+        "recipe.yaml: 'updates' has no value; give it a whole number, or take the key away for its"
+            + " default.");
+    refused("[1, 2]", "recipe.yaml: a recipe is a table of 'key: value' lines.");
+  }
+
+  @Test
+  void whatAConstructorRefusesNamesTheTableAndWhoSetIt() {
+    refused(
+        "student: {learningRate: -1}",
+        "recipe.yaml: student: learningRate must be above 0, but is -1.0.");
+    assertThatThrownBy(() -> parse("student: {warmUp: 1}", "student.learningRate=0"))
+        .hasMessage(
+            "--set student.learningRate=0 with recipe.yaml: student: learningRate must be above 0,"
+                + " but is 0.0.");
+  }
+
+  @Test
+  void whatHasNoDefaultMustBeGiven() {
+    Recipes<Small> small = Recipes.of(Small.class);
+    assertThat(small.parse("updates: 3", "r.yaml", List.of()))
+        .isEqualTo(new Small(3, Optimiser.defaults(), null));
+    assertThatThrownBy(() -> small.parse("", "r.yaml", List.of()))
+        .hasMessage("r.yaml: 'updates' is missing and has no default; give it a whole number.");
+  }
+
+  @Test
+  void settingsGoOverTheFileInOrder() {
+    Full full =
+        parse(
+            "student: {warmUp: 1}\nupdates: 5",
+            "student.warmUp=2",
+            "student.warmUp=3",
+            "steps=[1, 8]",
+            "weights.ca=0.25",
+            "note=a = b",
+            "ema=null",
+            "every=90s");
+    assertThat(full.student().warmUp()).isEqualTo(3);
+    assertThat(full.updates()).isEqualTo(5);
+    assertThat(full.steps()).containsExactly(1, 8);
+    assertThat(full.weights()).containsExactly(Map.entry("ca", 0.25));
+    assertThat(full.note()).isEqualTo("a = b");
+    assertThat(full.ema()).isNull();
+    assertThat(full.every()).isEqualTo(Duration.ofSeconds(90));
+    assertThat(Recipes.with(DEFAULTS, List.of("updates=9")).updates()).isEqualTo(9);
+    refusedSet(
+        "updates", "--set takes key=value, as in student.learningRate=1e-4, but got 'updates'.");
+    refusedSet("=3", "--set takes key=value, as in student.learningRate=1e-4, but got '=3'.");
+    assertThatThrownBy(() -> parse("name: x", "name.y=1"))
+        .hasMessage("--set name.y=1: 'name' is not a table in recipe.yaml; set it as a whole.");
+    assertThatThrownBy(() -> parse("", "steps=[1"))
+        .isInstanceOf(RunException.class)
+        .hasMessageStartingWith("--set steps=[1 is not valid YAML: ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "a: &x [1]\nb: *x",
+        "steps: &a [1]",
+        "name: *a",
+        "name: a\nname: b",
+        "student:\n  <<: {warmUp: 1}",
+        "name: a\n---\nname: b",
+        "name: 'open",
+        "a: b: c",
+        "\tname: x",
+        "name: \u0007",
+        "{",
+        "@"
+      })
+  void trickyYamlIsOneSentence(String yaml) {
+    assertThatThrownBy(() -> parse(yaml))
+        .isInstanceOf(RunException.class)
+        .satisfies(
+            e ->
+                assertThat(e.getMessage())
+                    .startsWith("recipe.yaml")
+                    .doesNotContain("\n")
+                    .endsWith("."));
+  }
+
+  @Test
+  void bombsAreRefusedBeforeTheyGoOff() {
+    StringBuilder laughs = new StringBuilder("a: &a [lol]\n");
+    for (char c = 'b'; c < 'z'; c++) {
+      laughs.append(c).append(": &").append(c).append(" [");
+      laughs.append(("*" + (char) (c - 1) + ",").repeat(9)).append("]\n");
+    }
+    refused(
+        laughs.toString(),
+        "recipe.yaml, line 1: anchors (&name) and aliases (*name) are not used in recipes; write"
+            + " the value out.");
+    refused(
+        "name: " + "x".repeat(300_000),
+        "recipe.yaml has more than 262144 characters; a recipe is about a page.");
+    refused(
+        "steps: " + "[".repeat(10_000),
+        "recipe.yaml is nested deeper than 32 levels; a recipe is flat.");
+    assertThatThrownBy(() -> parse("updates: " + "9".repeat(5000)))
+        .isInstanceOf(RunException.class)
+        .satisfies(e -> assertThat(e.getMessage().length()).isLessThan(300));
+  }
+
+  @Test
+  void filesThatAreNotRecipesAreNamed(@TempDir Path folder) throws Exception {
+    assertThatThrownBy(() -> RECIPES.read(folder.resolve("no.yaml")))
+        .hasMessage("There is no recipe " + folder.resolve("no.yaml") + "; check its path.");
+    assertThatThrownBy(() -> RECIPES.read(folder)).isInstanceOf(RunException.class);
+    Path latin = Files.write(folder.resolve("latin.yaml"), new byte[] {'n', ':', ' ', (byte) 0xe9});
+    assertThatThrownBy(() -> RECIPES.read(latin)).hasMessageContaining("is not UTF-8");
+    Path huge = Files.write(folder.resolve("huge.yaml"), new byte[2_000_000]);
+    assertThatThrownBy(() -> RECIPES.read(huge)).hasMessageContaining("about a page");
+    Path good = Files.writeString(folder.resolve("good.yaml"), RECIPES.write(DEFAULTS));
+    assertThat(RECIPES.read(good)).isEqualTo(DEFAULTS);
+  }
+
+  @Test
+  void whatNoRecipeCanHoldIsRefusedWhenTheProgramStarts() {
+    assertThatThrownBy(() -> Recipes.of(Unfit.class))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("cannot hold class [I");
+  }
+
+  @Test
+  void theWrittenFormIsReadable() {
+    assertThat(RECIPES.write(DEFAULTS))
+        .isEqualTo(
+            """
+            name: base
+            updates: 400
+            shared: true
+            schedule: decoupled-hybrid
+            student:
+              learningRate: 5e-5
+              warmUp: 10
+              clip: 1.0
+            fake:
+              learningRate: 1e-4
+              warmUp: 100
+              clip: 1.0
+            regulariser:
+              kind: mean-variance-kl
+              weight: 0.3
+              bins: 4
+            steps: [1, 2, 4]
+            looks: []
+            table: []
+            weights: {}
+            roles: {}
+            every: 5m
+            cache: "48MB"
+            data: runs/data
+            note: null
+            ema: 0.999
+            """);
+  }
+
+  @Property(tries = 500, seed = "11")
+  void whatIsWrittenIsReadBack(@ForAll("recipes") Full recipe) {
+    String yaml = RECIPES.write(recipe);
+    assertThat(parse(yaml)).as(yaml).isEqualTo(recipe);
+    assertThat(RECIPES.write(parse(yaml))).isEqualTo(yaml);
+  }
+
+  @Property(tries = 1000, seed = "12")
+  void anyTextGivesARecipeOrOneSentence(@ForAll("texts") String text) {
+    try {
+      parse(text);
+    } catch (RunException e) {
+      assertThat(e.getMessage()).startsWith("recipe.yaml").doesNotContain("\n");
+    }
+  }
+
+  @Provide
+  static Arbitrary<Full> recipes() {
+    Arbitrary<String> text =
+        Arbitraries.oneOf(
+            Arbitraries.of(
+                "", " ", "null", "~", "true", "No", "1e3", ".5", "- a", "a: b", "a #b", "#a", "'",
+                "\"", "\\", "a\nb", "é", "猫", "😀", "\u0000", "\u0085", "\u2028", "\ufeff", "---",
+                "&a", "*a", "!x", "%", "@", "`", "{}", "[]", "x ", " x", "a,b", "<<", "=", ".inf"),
+            Arbitraries.strings().ofMaxLength(20).filter(RecipesTest::wellFormed));
+    Arbitrary<Double> number = Arbitraries.doubles();
+    Arbitrary<Optimiser> optimiser =
+        Combinators.combine(
+                Arbitraries.doubles().greaterThan(0).lessOrEqual(Double.MAX_VALUE),
+                Arbitraries.integers(),
+                Arbitraries.floats())
+            .as(Optimiser::new);
+    Arbitrary<Regulariser> regulariser =
+        Arbitraries.<Regulariser>oneOf(
+            number.map(Gan::new),
+            Combinators.combine(number, Arbitraries.integers()).as(MeanVarianceKl::new),
+            Arbitraries.<Regulariser>of(Off.NONE, new Silent()));
+    Arbitrary<Look> look = Combinators.combine(text, text.list().ofMaxSize(3)).as(Look::new);
+    return Combinators.combine(
+            Combinators.combine(
+                    text,
+                    Arbitraries.longs(),
+                    Arbitraries.of(true, false),
+                    Arbitraries.of(Schedule.class),
+                    optimiser,
+                    regulariser)
+                .as(Head::new),
+            Combinators.combine(
+                    Arbitraries.integers().list().ofMaxSize(3),
+                    look.list().ofMaxSize(3),
+                    number.list().ofMaxSize(2).list().ofMaxSize(3),
+                    Arbitraries.maps(text, number).ofMaxSize(3),
+                    Arbitraries.maps(text, optimiser).ofMaxSize(2))
+                .as(Middle::new),
+            Arbitraries.longs().between(0, Long.MAX_VALUE / 4).map(Duration::ofNanos),
+            Arbitraries.longs().between(0, Long.MAX_VALUE).map(ByteSize::new),
+            text.map(t -> Path.of(t.replace("\u0000", ""))),
+            text.injectNull(0.3),
+            number.injectNull(0.3))
+        .as(
+            (h, m, every, cache, data, note, ema) ->
+                new Full(
+                    h.name,
+                    h.updates,
+                    h.shared,
+                    h.schedule,
+                    h.student,
+                    h.student,
+                    h.regulariser,
+                    m.steps,
+                    m.looks,
+                    m.table,
+                    m.weights,
+                    m.roles,
+                    every,
+                    cache,
+                    data,
+                    note,
+                    ema));
+  }
+
+  record Head(
+      String name,
+      long updates,
+      boolean shared,
+      Schedule schedule,
+      Optimiser student,
+      Regulariser regulariser) {}
+
+  record Middle(
+      List<Integer> steps,
+      List<Look> looks,
+      List<List<Double>> table,
+      Map<String, Double> weights,
+      Map<String, Optimiser> roles) {}
+
+  @Provide
+  static Arbitrary<String> texts() {
+    return Arbitraries.oneOf(
+        Arbitraries.strings().ofMaxLength(60),
+        Arbitraries.strings().withChars("ab:-[]{}&*!|>'\"%@#, \n\t?<=~.0123").ofMaxLength(40),
+        Arbitraries.strings()
+            .withChars(" :[]{},\n-12e.")
+            .ofMaxLength(12)
+            .map(s -> "student:" + s + "\nsteps: " + s));
+  }
+
+  private static boolean wellFormed(String text) {
+    return text.codePoints().noneMatch(c -> c >= 0xd800 && c <= 0xdfff);
+  }
+
+  @Property(seed = "13")
+  void durationsRoundTrip(@ForAll("nanos") long nanos) {
+    Duration duration = Duration.ofNanos(nanos);
+    assertThat(Durations.parse(Durations.format(duration))).isEqualTo(duration);
+  }
+
+  @Provide
+  static Arbitrary<Long> nanos() {
+    return Arbitraries.longs().between(0, Duration.ofDays(36_500).toNanos());
+  }
+
+  @Test
+  void durationsAndSizesAreReadAsPeopleWriteThem() {
+    assertThat(Durations.parse("250ms")).isEqualTo(Duration.ofMillis(250));
+    assertThat(Durations.parse("1.5h")).isEqualTo(Duration.ofMinutes(90));
+    assertThat(Durations.parse("1d")).isEqualTo(Duration.ofDays(1));
+    assertThat(Durations.parse("0")).isEqualTo(Duration.ZERO);
+    assertThat(Durations.format(Duration.ofSeconds(5400))).isEqualTo("1h30m");
+    assertThat(Durations.format(Duration.ZERO)).isEqualTo("0s");
+    for (String bad : List.of("", "5", "m", "5 m", "-5m", "5m!", "0.0000001ms", "5x")) {
+      assertThatThrownBy(() -> Durations.parse(bad))
+          .hasMessageContaining("is not a length of time");
+    }
+    assertThat(ByteSize.parse("1.5 KiB").bytes()).isEqualTo(1536);
+    assertThat(ByteSize.parse("48mb").bytes()).isEqualTo(48_000_000);
+    assertThat(ByteSize.parse("7").bytes()).isEqualTo(7);
+    assertThat(new ByteSize(1L << 40)).hasToString("1TiB");
+    for (String bad : List.of("", "-1", "x", "1.5B", "99999999TB", "1 XB")) {
+      assertThatThrownBy(() -> ByteSize.parse(bad)).isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+}

@@ -1,0 +1,180 @@
+package org.peltast.training;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.peltast.data.CaptionedImages;
+import org.peltast.data.DataException;
+import org.peltast.data.EmojiCorpus;
+import org.peltast.data.ImageFolder;
+import org.peltast.data.PromptList;
+import org.peltast.data.Prompts;
+import org.peltast.runs.Progress;
+
+/**
+ * What a run learns from and is looked at with: the emoji corpus, a folder of captioned pictures,
+ * or a list of prompts, as {@link DataRecipe#images} says.
+ */
+public interface Corpus {
+  /** Sentences about pictures that were left out: beyond so many, only their number. */
+  int NAMED = 20;
+
+  /** The captions to learn from. */
+  Prompts captions();
+
+  /** The pictures to learn from, a collection for each size; empty if there are prompts alone. */
+  List<CaptionedImages> pictures();
+
+  /** At most so many prompts to look at and to measure on, in an order that is always the same. */
+  Examples examples(int count);
+
+  /** Names the content, for provenance: what it is and its checksum. */
+  Map<String, String> inputs();
+
+  /**
+   * Opens what a recipe names, drawing or decoding on first use.
+   *
+   * @param notices is told, in sentences, of captions cut and pictures left out
+   * @throws DataException if it is not there, or nothing in it can be used
+   */
+  static Corpus open(DataRecipe data, Progress progress, Consumer<String> notices) {
+    DataRecipe.Source source = data.source();
+    if (source instanceof DataRecipe.Source.Folder folder) {
+      ImageFolder opened =
+          ImageFolder.open(
+              folder.path(),
+              ImageFolder.Options.ofSize(data.size())
+                  .withFit(data.fit())
+                  .withPreparation((what, done, total) -> progress.step(done, total, Map.of())));
+      progress.close(); // what is told should not stand in the middle of a bar
+      opened.notes().forEach(notices);
+      tellSkipped(opened, notices);
+      return new OfFolder(opened.groups());
+    }
+    if (source instanceof DataRecipe.Source.PromptFile file) {
+      PromptList prompts = PromptList.read(file.path());
+      prompts.notes().forEach(notices);
+      return new OfPrompts(prompts);
+    }
+    return new OfEmoji(
+        EmojiCorpus.open(
+            EmojiCorpus.Options.ofSize(data.size())
+                .withConcepts(data.limit())
+                .withPreparation((what, done, total) -> progress.step(done, total, Map.of()))));
+  }
+
+  private static void tellSkipped(ImageFolder folder, Consumer<String> notices) {
+    List<String> skipped = folder.skipped();
+    if (skipped.isEmpty()) {
+      return;
+    }
+    int used = folder.groups().stream().mapToInt(Prompts::size).sum();
+    notices.accept(
+        "%d of %d pictures cannot be used and are left out:"
+            .formatted(skipped.size(), used + skipped.size()));
+    skipped.stream().limit(NAMED).forEach(sentence -> notices.accept("  " + sentence));
+    if (skipped.size() > NAMED) {
+      notices.accept("  … and %d more.".formatted(skipped.size() - NAMED));
+    }
+  }
+
+  /** The built-in emoji: learnt from the training split, looked at on held-out pairs. */
+  record OfEmoji(EmojiCorpus corpus) implements Corpus {
+    @Override
+    public Prompts captions() {
+      return corpus.train();
+    }
+
+    @Override
+    public List<CaptionedImages> pictures() {
+      return List.of(corpus.train());
+    }
+
+    @Override
+    public Examples examples(int count) {
+      return new Examples(corpus.heldOut(), corpus.evaluationOrder(count));
+    }
+
+    @Override
+    public Map<String, String> inputs() {
+      return Map.of("emoji", corpus.all().checksum() + " " + corpus.splitVersion());
+    }
+  }
+
+  /** A user's pictures: all are learnt from, and some of the largest group's are looked at. */
+  record OfFolder(List<CaptionedImages> pictures) implements Corpus {
+    @Override
+    public Prompts captions() {
+      return pictures.size() == 1 ? pictures.get(0) : new Joined(pictures);
+    }
+
+    @Override
+    public Examples examples(int count) {
+      return Examples.evenly(pictures.get(0), count);
+    }
+
+    @Override
+    public Map<String, String> inputs() {
+      Map<String, String> all = new LinkedHashMap<>();
+      pictures.forEach(group -> all.put("images " + group.name(), group.checksum()));
+      return all;
+    }
+  }
+
+  /** Prompts without pictures. */
+  record OfPrompts(PromptList captions) implements Corpus {
+    @Override
+    public List<CaptionedImages> pictures() {
+      return List.of();
+    }
+
+    @Override
+    public Examples examples(int count) {
+      return Examples.evenly(captions, count);
+    }
+
+    @Override
+    public Map<String, String> inputs() {
+      return Map.of(captions.name(), captions.checksum());
+    }
+  }
+
+  /** Several collections' captions, one after another. */
+  record Joined(List<CaptionedImages> parts) implements Prompts {
+    @Override
+    public String name() {
+      return parts.stream().map(Prompts::name).collect(Collectors.joining(" + "));
+    }
+
+    @Override
+    public int size() {
+      return parts.stream().mapToInt(Prompts::size).sum();
+    }
+
+    @Override
+    public List<String> captions(int index) {
+      int rest = index;
+      for (CaptionedImages part : parts) {
+        if (rest < part.size()) {
+          return part.captions(rest);
+        }
+        rest -= part.size();
+      }
+      throw new IndexOutOfBoundsException(index);
+    }
+
+    @Override
+    public String checksum() {
+      return parts.stream().map(Prompts::checksum).collect(Collectors.joining(" "));
+    }
+  }
+
+  /** So many numbers spread evenly over a collection. */
+  static List<Integer> spread(int size, int count) {
+    int n = Math.min(count, size);
+    return IntStream.range(0, n).mapToObj(i -> (int) ((long) size * i / n)).toList();
+  }
+}

@@ -1,0 +1,95 @@
+package org.peltast.training;
+
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.peltast.data.DataException;
+import org.peltast.data.ImageFolder;
+
+/**
+ * What a run learns from.
+ *
+ * @param images {@code emoji}, a folder of captioned pictures, or, where captions are enough, a
+ *     list of prompts ({@code .txt} or {@code .jsonl})
+ * @param size the edge of the square pictures, in pixels
+ * @param fit how a folder's pictures are brought to size
+ * @param limit at most so many of the emoji corpus's concepts; 0 for all
+ */
+public record DataRecipe(String images, int size, ImageFolder.Fit fit, int limit) {
+  /** All emoji at 64 px. */
+  public static DataRecipe defaults() {
+    return new DataRecipe("emoji", 64, ImageFolder.Fit.CENTRE_CROP, 0);
+  }
+
+  /** Checks the ranges. */
+  public DataRecipe {
+    if (size < 8 || size > 2048 || size % 8 != 0 || limit < 0) {
+      throw new IllegalArgumentException(
+          "size must be a multiple of 8 from 8 to 2048, and limit not negative");
+    }
+  }
+
+  /** Other pictures, brought to size in the same way. */
+  public DataRecipe of(String otherImages) {
+    return new DataRecipe(otherImages, size, fit, limit);
+  }
+
+  /** What {@code images} may name. */
+  sealed interface Source {
+    record Emoji() implements Source {}
+
+    record Folder(Path path) implements Source {}
+
+    record PromptFile(Path path) implements Source {}
+  }
+
+  /**
+   * What {@code images} names.
+   *
+   * @throws DataException if it names nothing that is there
+   */
+  Source source() {
+    if (images.equals("emoji")) {
+      return new Source.Emoji();
+    }
+    try {
+      Path path = Path.of(images);
+      String lower = images.toLowerCase(Locale.ROOT);
+      if (Files.isDirectory(path)) {
+        return new Source.Folder(path);
+      }
+      if ((lower.endsWith(".txt") || lower.endsWith(".jsonl")) && Files.isRegularFile(path)) {
+        return new Source.PromptFile(path);
+      }
+    } catch (InvalidPathException e) {
+      // Named below, like any other that is not there.
+    }
+    throw new DataException(
+        "data.images is '%s', which is not there; it may be emoji, a folder of captioned pictures, or a list of prompts (.txt or .jsonl)."
+            .formatted(images));
+  }
+
+  /**
+   * Checks that what it names is there: before a run's folder is made, for a mistyped name should
+   * leave nothing behind.
+   *
+   * @throws DataException if it is not
+   */
+  public void requireCaptions() {
+    source();
+  }
+
+  /**
+   * Checks that it names pictures.
+   *
+   * @throws DataException if it names nothing that is there, or prompts alone
+   */
+  public void requirePictures() {
+    if (source() instanceof Source.PromptFile) {
+      throw new DataException(
+          "data.images is '%s', a list of prompts, but pictures are needed; name emoji or a folder of captioned pictures."
+              .formatted(images));
+    }
+  }
+}

@@ -1,0 +1,371 @@
+package org.peltast.training;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.peltast.distill.Observer;
+import org.peltast.distill.Trainer;
+import org.peltast.evaluate.Evaluation;
+import org.peltast.evaluate.Judge;
+import org.peltast.evaluate.JudgeFolder;
+import org.peltast.evaluate.Prompt;
+import org.peltast.evaluate.Scores;
+import org.peltast.models.GenerationSettings;
+import org.peltast.models.ModelFolder;
+import org.peltast.models.TextToImage;
+import org.peltast.runs.Checksums;
+import org.peltast.runs.MetricsLog;
+import org.peltast.runs.Progress;
+import org.peltast.runs.Recipes;
+import org.peltast.runs.RunException;
+import org.peltast.runs.RunFolder;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The main job in one piece: distils the shipped teacher, measures student, teacher and real
+ * pictures on the same held-out prompts, and leaves a report.
+ */
+public final class Demo {
+  /**
+   * What may be chosen.
+   *
+   * @param out the run folder
+   * @param recipe of the distillation
+   * @param minutes to distil in, with fewer updates than the recipe has if need be; null for as
+   *     long as they take
+   * @param weights the folder with the shipped teacher and judge
+   * @param prompts held-out prompts to measure on
+   * @param spear updates of the run without a shield; 0 leaves it out
+   */
+  public record Options(
+      Path out,
+      DistillRecipe recipe,
+      @Nullable Duration minutes,
+      Path weights,
+      int prompts,
+      long spear) {}
+
+  /** How long each part took, in seconds; distilling, and so the whole, over all processes. */
+  record Seconds(double prepare, double distil, double evaluate, double total) {}
+
+  private static final int STORY_PROMPTS = 4;
+  private static final int STORY_MOMENTS = 6;
+  private static final int NOISE_FLOOR_DRAWS = 8;
+  private static final int SPEAR_BATCH = 16;
+
+  private final Options options;
+  private final Function<String, Progress> progress;
+  private final Consumer<String> notices;
+  private final BooleanSupplier interrupted;
+
+  /**
+   * A demonstration; {@code progress} shows a stage of that title, {@code notices} hears warnings.
+   */
+  public Demo(
+      Options options,
+      Function<String, Progress> progress,
+      Consumer<String> notices,
+      BooleanSupplier interrupted) {
+    this.options = options;
+    this.progress = progress;
+    this.notices = notices;
+    this.interrupted = interrupted;
+  }
+
+  /** Runs, or goes on with, the demonstration. */
+  public Trainer.End run() {
+    long begin = System.nanoTime();
+    DistillRecipe recipe = options.recipe();
+    recipe.data().requirePictures(); // to measure beside
+    Device device = Devices.of(recipe.device());
+    try (RunFolder folder = RunFolder.open(options.out(), notices);
+        TextToImage teacher =
+            ModelFolder.open(
+                recipe.teacher(), device, Precision.parse(recipe.precision(), device));
+        Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(device);
+        Progress preparing = progress.apply("preparing pictures")) {
+      requireSeen(judge, teacher);
+      Corpus corpus = Corpus.open(recipe.data(), preparing, notices);
+      record(folder, corpus);
+      double prepared = since(begin);
+
+      Trainer.End end;
+      double distilled;
+      double earlier; // of it, in other processes
+      try (Distillation distillation = new Distillation(recipe, teacher)) {
+        Map<String, String> origin = Origin.of(folder);
+        Story watched = story("shield", corpus, () -> distillation.student(origin));
+        watched.begin();
+        long started = System.nanoTime();
+        end = distil(distillation, corpus, folder, watched);
+        double here = since(started);
+        distilled = Math.max(here, updating(folder));
+        earlier = distilled - here;
+        if (end == Trainer.End.STOPPED) {
+          return end;
+        }
+        long updates = updates(folder);
+        watched.end(updates);
+        if (updates < recipe.run().updates()) {
+          notices.accept(
+              "%d of %d updates fitted the time; --updates %2$d takes the time for all of them."
+                  .formatted(updates, recipe.run().updates()));
+        }
+        if (spear(teacher, corpus) == Trainer.End.STOPPED) {
+          return Trainer.End.STOPPED;
+        }
+        long measuring = System.nanoTime();
+        try (Scope scope = Scope.open()) {
+          TextToImage student = distillation.student(origin);
+          ModelFolder.write(options.out().resolve("student"), student, DType.BFLOAT16);
+          Results results = measure(teacher, student, judge, corpus);
+          Seconds seconds =
+              new Seconds(prepared, distilled, since(measuring), earlier + since(begin));
+          samples(results);
+          folder.write(options.out().resolve("metrics.json"), json(results, updates, seconds));
+          DemoReport.write(folder);
+        }
+      }
+      return Trainer.End.FINISHED;
+    } catch (StoppedException e) {
+      return Trainer.End.STOPPED;
+    }
+  }
+
+  /** Refuses at the beginning what could not be measured at the end. */
+  private void requireSeen(Judge judge, TextToImage teacher) {
+    int edge = judge.config().imageSize();
+    int height = teacher.defaults().height();
+    int width = teacher.defaults().width();
+    int real = options.recipe().data().size();
+    if (height != width || height % edge != 0 || real % edge != 0) {
+      throw new RunException(
+          "the judge sees square pictures of %d pixels or a whole multiple of that, but this teacher draws %d × %d and data.size is %d; choose others, or distil without measuring by 'peltast distill'."
+              .formatted(edge, height, width, real));
+    }
+  }
+
+  private void record(RunFolder folder, Corpus corpus) {
+    folder.writeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()));
+    Map<String, String> inputs = new LinkedHashMap<>();
+    inputs.put("teacher", Checksums.sha256(options.recipe().teacher()));
+    inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
+    inputs.putAll(corpus.inputs());
+    Origin.settle(folder, options.recipe().seed(), inputs);
+  }
+
+  private Story story(String name, Corpus corpus, java.util.function.Supplier<TextToImage> model) {
+    return new Story(
+        Story.folder(options.out(), name),
+        corpus.examples(STORY_PROMPTS).captions(),
+        options.recipe().seed(),
+        STORY_MOMENTS,
+        model);
+  }
+
+  private Trainer.End distil(
+      Distillation distillation, Corpus corpus, RunFolder folder, Story story) {
+    List<Observer> observers = new ArrayList<>();
+    if (options.minutes() != null) {
+      observers.add(new TimeLimit(options.minutes(), options.recipe().plateau()));
+    }
+    try (Progress shown = progress.apply("distilling");
+        Events events = new Events(folder.events())) {
+      observers.addAll(List.of(TeacherTraining.shown(shown), events, story));
+      return distillation.run(corpus.captions(), folder, observers, interrupted);
+    }
+  }
+
+  /** The same start with the engine alone, until it falls apart. */
+  private Trainer.End spear(TextToImage teacher, Corpus corpus) {
+    long updates = options.spear();
+    if (updates == 0) {
+      return Trainer.End.FINISHED;
+    }
+    RunRecipe main = options.recipe().run();
+    DistillRecipe recipe =
+        options
+            .recipe()
+            .withoutShield(
+                new RunRecipe(
+                    updates,
+                    Math.min(SPEAR_BATCH, main.batch()),
+                    main.checkpointEvery(),
+                    1,
+                    0,
+                    main.memory()));
+    try (Distillation alone = new Distillation(recipe, teacher);
+        RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
+        Progress shown = progress.apply("the spear alone")) {
+      Story story = story("spear", corpus, () -> alone.student(Map.of()));
+      story.begin();
+      return alone.run(
+          corpus.captions(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
+    }
+  }
+
+  /**
+   * All that was measured.
+   *
+   * @param candidates what the teacher can do at the student's cost, the best first
+   */
+  record Results(
+      Examples heldOut,
+      Contestant student,
+      Contestant teacher,
+      Contestant teacherSameCost,
+      Contestant teacherSameSteps,
+      List<Contestant> candidates,
+      Tensor realImages,
+      Scores real,
+      Evaluation.NoiseFloor floor) {
+    List<Contestant> contestants() {
+      return List.of(student, teacher, teacherSameCost, teacherSameSteps);
+    }
+  }
+
+  /** Pictures being drawn, which is where a demonstration that has distilled can be stopped. */
+  private Progress drawing(String title) {
+    Progress shown = progress.apply(title);
+    return new Progress() {
+      @Override
+      public void step(long done, long total, Map<String, Double> figures) {
+        shown.step(done, total, figures);
+        if (interrupted.getAsBoolean()) {
+          throw new StoppedException();
+        }
+      }
+
+      @Override
+      public void close() {
+        shown.close();
+      }
+    };
+  }
+
+  /** Asked to stop while it measures: all that came before is saved. */
+  private static final class StoppedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
+  private Results measure(TextToImage teacher, TextToImage student, Judge judge, Corpus corpus) {
+    JudgeFolder judged = JudgeFolder.at(options.weights().resolve("judge"));
+    long seed = options.recipe().seed();
+    Evaluation evaluation = new Evaluation(judge, teacher.textEncoder(), judged.reference(), seed);
+    Examples heldOut = corpus.examples(options.prompts());
+    List<Prompt> asked = heldOut.prompts();
+    GenerationSettings full = teacher.defaults();
+    int n = options.recipe().steps();
+    Contestant best;
+    List<Contestant> candidates = new ArrayList<>();
+    try (Progress shown = drawing("drawing with the student")) {
+      best =
+          Contestant.measure(
+              "student", student, student.defaults(), asked, evaluation, seed, shown);
+    }
+    try (Progress shown = drawing("drawing with the teacher at the student's cost")) {
+      for (GenerationSettings settings : Contestant.sameCost(full, n)) {
+        candidates.add(
+            Contestant.measure(
+                "teacherSameCost", teacher, settings, asked, evaluation, seed, shown));
+      }
+      candidates.sort(Comparator.comparingDouble(c -> c.scores().frechet()));
+    }
+    Contestant sameSteps;
+    try (Progress shown = drawing("drawing with the teacher in as many steps")) {
+      sameSteps =
+          Contestant.measure(
+              "teacherSameSteps", teacher, full.withSteps(n), asked, evaluation, seed, shown);
+    }
+    Contestant slow;
+    try (Progress shown = drawing("drawing with the teacher, all its steps")) {
+      slow = Contestant.measure("teacher", teacher, full, asked, evaluation, seed, shown);
+    }
+    Tensor real = heldOut.real();
+    Tensor all = corpus.examples(Integer.MAX_VALUE).real();
+    Evaluation.NoiseFloor floor =
+        evaluation.noiseFloor(judge.see(all).features(), asked.size(), NOISE_FLOOR_DRAWS);
+    return new Results(
+        heldOut,
+        best,
+        slow,
+        candidates.get(0),
+        sameSteps,
+        candidates,
+        real,
+        evaluation.score(real, asked),
+        floor);
+  }
+
+  private void samples(Results results) {
+    Path folder = options.out().resolve("samples");
+    Map<String, Tensor> sets = new LinkedHashMap<>();
+    sets.put("student", results.student().images());
+    sets.put("teacher", results.teacher().images());
+    sets.put("teacher-same-cost", results.teacherSameCost().images());
+    sets.put("real", results.realImages());
+    sets.forEach((name, images) -> Pictures.writeAll(folder.resolve(name), Pictures.of(images)));
+    try {
+      java.nio.file.Files.writeString(
+          folder.resolve("prompts.txt"), String.join("\n", results.heldOut().captions()) + "\n");
+    } catch (java.io.IOException e) {
+      throw new RunException(
+          "cannot write " + folder.resolve("prompts.txt") + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  /** The seconds that all updates took, in this process and in those before it. */
+  private static double updating(RunFolder folder) {
+    return MetricsLog.read(folder.metrics()).stream()
+        .mapToDouble(
+            line -> line.figures().get("seconds") instanceof Number n ? n.doubleValue() : 0)
+        .sum();
+  }
+
+  /** The updates really done: fewer than the recipe's where these had not fitted the time. */
+  static long updates(RunFolder folder) {
+    List<MetricsLog.Line> log = MetricsLog.read(folder.metrics());
+    return log.isEmpty() ? 0 : log.get(log.size() - 1).update();
+  }
+
+  private String json(Results results, long updates, Seconds seconds) {
+    JsonMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+    ObjectNode root = mapper.createObjectNode();
+    root.put("updates", updates);
+    root.put("prompts", results.heldOut().size());
+    root.put("seed", options.recipe().seed());
+    ObjectNode times = root.putObject("seconds");
+    times.put("prepare", seconds.prepare());
+    times.put("distil", seconds.distil());
+    times.put("evaluate", seconds.evaluate());
+    times.put("total", seconds.total());
+    for (Contestant c : results.contestants()) {
+      root.set(c.name(), c.toJson());
+    }
+    ObjectNode real = results.real().toJson();
+    real.put("steps", 0).put("guidance", 1).put("evaluations", 0).put("imagesPerSecond", 0);
+    real.put("frechetNoiseFloor", results.floor().frechet());
+    real.put("frechetNoiseFloorDeviation", results.floor().deviation());
+    root.set("real", real);
+    return mapper.writeValueAsString(root) + "\n";
+  }
+
+  static double since(long begin) {
+    return (System.nanoTime() - begin) / 1e9;
+  }
+}

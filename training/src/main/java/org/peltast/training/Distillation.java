@@ -1,0 +1,231 @@
+package org.peltast.training;
+
+import java.awt.image.BufferedImage;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.peltast.data.Prompts;
+import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.Denoiser;
+import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.Renoise;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.DecoupledDmd;
+import org.peltast.distill.DistributionMatching;
+import org.peltast.distill.MeanVariance;
+import org.peltast.distill.NoRegulariser;
+import org.peltast.distill.Observer;
+import org.peltast.distill.Regulariser;
+import org.peltast.distill.Role;
+import org.peltast.distill.Trainer;
+import org.peltast.models.CachedTextEncoder;
+import org.peltast.models.Captions;
+import org.peltast.models.GenerationSettings;
+import org.peltast.models.TextToImage;
+import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.runs.Progress;
+import org.peltast.runs.RunFolder;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/** Distils a teacher into a generator of a few steps, by Decoupled DMD. */
+public final class Distillation implements AutoCloseable {
+  /** Features are asked for again and again: as many are kept as this holds. */
+  static final long TEXT_MEMORY = 600L << 20;
+
+  private static final int LOOKS = 8;
+
+  /** Between noise (0) and image (1), before the shift: where much is decided, and some is seen. */
+  private static final double LOOK_TIME = 0.5;
+
+  private final DistillRecipe recipe;
+  private final TextToImage teacher;
+  private final ZImageTransformer student;
+  private final ZImageTransformer average;
+  private final @Nullable ZImageTransformer fake;
+  private final Role role;
+  private final DecoupledDmd method;
+  private final UpdateMemory memory;
+
+  /** A distillation of an open teacher, which stays the caller's. */
+  public Distillation(DistillRecipe recipe, TextToImage teacher) {
+    this.recipe = recipe;
+    this.teacher = teacher;
+    this.student = teacher.network().copy();
+    this.average = teacher.network().copy();
+    this.role = new Role("student", student, recipe.student().settings());
+    boolean matching =
+        recipe.regulariserWeight() > 0
+            && recipe.regulariser() instanceof RegulariserRecipe.DistributionMatching;
+    this.fake = matching ? teacher.network().copy() : null;
+    this.memory =
+        UpdateMemory.of(
+            teacher.network(), // and the average are not trained
+            2,
+            matching ? 2 : 1,
+            imageTokens(teacher),
+            teacher.textEncoder().maxTokens());
+    this.method =
+        new DecoupledDmd(
+            recipe.settings(memory.parts(recipe.run(), recipe.microBatches())),
+            teacher.denoiser(),
+            teacher.denoiser().with(student),
+            role,
+            regulariser(),
+            new PictureAppearance(teacher.codec()));
+  }
+
+  private Regulariser regulariser() {
+    ZImageTransformer own = fake;
+    if (own != null
+        && recipe.regulariser() instanceof RegulariserRecipe.DistributionMatching matching) {
+      return new DistributionMatching(
+          teacher.denoiser().with(own),
+          new Role("fake", own, matching.fake().settings()),
+          matching.updates());
+    }
+    if (recipe.regulariser() instanceof RegulariserRecipe.MeanVariance moments) {
+      return new MeanVariance(moments.mean(), moments.variance());
+    }
+    return new NoRegulariser();
+  }
+
+  /** Runs or goes on as a command does: shown, logged, and looked at. */
+  public Trainer.End run(
+      Corpus corpus, RunFolder folder, Progress progress, BooleanSupplier interrupted) {
+    List<String> shown = corpus.examples(LOOKS).captions();
+    try (Events events = new Events(folder.events())) {
+      return run(
+          corpus.captions(),
+          folder,
+          List.of(
+              TeacherTraining.shown(progress),
+              events,
+              new Looks(recipe.run().looksEvery(), folder, shown, events, () -> look(shown))),
+          interrupted);
+    }
+  }
+
+  /** Runs or goes on with the run in an open folder. */
+  public Trainer.End run(
+      Prompts prompts, RunFolder folder, List<Observer> observers, BooleanSupplier interrupted) {
+    GenerationSettings size = teacher.defaults();
+    int factor = teacher.codec().factor();
+    // Not closed: what it wraps is the teacher's.
+    CachedTextEncoder text = CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY);
+    Captions captions = new Captions(text, teacher.device());
+    Trainer trainer =
+        new Trainer(
+            recipe.run().settings(recipe.seed()),
+            method,
+            new PromptBatches(
+                prompts,
+                captions,
+                recipe.run().batch(),
+                recipe.seed(),
+                List.of(teacher.codec().channels(), size.height() / factor, size.width() / factor),
+                recipe.unconditional()),
+            folder,
+            guarded(observers),
+            interrupted);
+    return memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
+  }
+
+  private static int imageTokens(TextToImage teacher) {
+    int edge = teacher.codec().factor() * teacher.network().patch();
+    return (teacher.defaults().height() / edge) * (teacher.defaults().width() / edge);
+  }
+
+  /** The guards look first: what they end is not drawn any more. */
+  private List<Observer> guarded(List<Observer> observers) {
+    List<Observer> all = recipe.guard().observers(method);
+    all.addAll(observers);
+    return all;
+  }
+
+  /**
+   * What student, teacher and fake make of the same prompts and noise. Directions of training are
+   * seen in the last rows: guidance is what the engine pushes towards, and where the fake's
+   * prediction differs from the teacher's without guidance, the regulariser pulls.
+   */
+  Sheet look(List<String> prompts) {
+    List<String> asked = recipe.unconditional() ? Collections.nCopies(prompts.size(), "") : prompts;
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      Captions captions = new Captions(teacher.textEncoder(), teacher.device());
+      Condition condition = captions.of(asked);
+      long seed = recipe.seed();
+      Tensor averaged = student(Map.of()).latents(condition, null, seed, 0, settings());
+      Tensor raw =
+          teacher.with(student, settings(), Map.of()).latents(condition, null, seed, 0, settings());
+      Denoiser seeing = teacher.denoiser();
+      Tensor time = seeing.at(LOOK_TIME, raw);
+      Tensor noise =
+          Rng.of(seed)
+              .fork("looks")
+              .normal(raw.size(0), raw.size(1), raw.size(2), raw.size(3))
+              .to(teacher.device());
+      Tensor noised = seeing.path().mix(raw, noise, time);
+      Tensor plain = seeing.clean(noised, time, seeing.network().read(condition));
+      Tensor without =
+          seeing.clean(noised, time, seeing.network().read(captions.empty(asked.size())));
+      Map<String, List<BufferedImage>> rows = new LinkedHashMap<>();
+      rows.put("student, averaged weights, steps: " + recipe.steps(), pictures(averaged));
+      rows.put("student, weights in training", pictures(raw));
+      String at = " at t = " + LOOK_TIME;
+      rows.put(
+          "teacher's x₀ of the row above%s, α = %s".formatted(at, recipe.alpha()),
+          pictures(new Guidance(recipe.alpha()).apply(plain, without)));
+      rows.put("teacher's x₀%s, without guidance".formatted(at), pictures(plain));
+      ZImageTransformer own = fake;
+      if (own != null) {
+        rows.put(
+            "fake's x₀" + at, pictures(seeing.with(own).clean(noised, time, own.read(condition))));
+      }
+      return new Sheet(rows);
+    }
+  }
+
+  private List<BufferedImage> pictures(Tensor latents) {
+    return Pictures.of(teacher.decode(latents));
+  }
+
+  /** The generator with its weights' moving average as they are now; it belongs to this. */
+  public TextToImage student(Map<String, String> provenance) {
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      average.parameters().load(role.ema().values());
+    }
+    return teacher.with(average, settings(), provenance);
+  }
+
+  /** The steps that the generator is trained for, unguided, noised afresh in between. */
+  public GenerationSettings settings() {
+    return new GenerationSettings(
+        teacher.defaults().height(),
+        teacher.defaults().width(),
+        StepGrid.uniform(recipe.steps()),
+        Guidance.NONE,
+        new Renoise());
+  }
+
+  /** The fake model's denoiser, if there is one: to see what it sees. */
+  public @Nullable ZImageTransformer fake() {
+    return fake;
+  }
+
+  @Override
+  public void close() {
+    method.close();
+    student.close();
+    average.close();
+    if (fake != null) {
+      fake.close();
+    }
+  }
+}

@@ -1,0 +1,60 @@
+package org.peltast.training;
+
+import java.awt.image.BufferedImage;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.peltast.distill.Figures;
+import org.peltast.distill.Observer;
+import org.peltast.runs.RunFolder;
+
+/**
+ * Saves a sheet of pictures every so many updates and after the last one, under {@code samples/}
+ * and among the TensorBoard events; the prompts stand in {@code samples/prompts.txt}.
+ */
+final class Looks implements Observer {
+  private final int every;
+  private final RunFolder folder;
+  private final List<String> prompts;
+  private final Events events;
+  private final Supplier<Sheet> look;
+  private @Nullable Runnable writing;
+
+  /**
+   * Looks at a run.
+   *
+   * @param every updates between sheets; 0 for none
+   * @param prompts what the pictures of every sheet are of
+   * @param look draws a sheet with the weights as they are, always of the same prompts and noise
+   */
+  Looks(int every, RunFolder folder, List<String> prompts, Events events, Supplier<Sheet> look) {
+    this.every = every;
+    this.folder = folder;
+    this.prompts = List.copyOf(prompts);
+    this.events = events;
+    this.look = look;
+  }
+
+  @Override
+  public Verdict after(long done, long updates, Figures figures) {
+    writing = null;
+    if (every > 0 && (done % every == 0 || done == updates)) {
+      Sheet seen = look.get();
+      writing = () -> write(done, seen);
+    }
+    return Verdict.GO_ON;
+  }
+
+  @Override
+  public Optional<Runnable> aside() {
+    return Optional.ofNullable(writing);
+  }
+
+  private void write(long done, Sheet seen) {
+    BufferedImage sheet = seen.draw();
+    Pictures.write(folder.samples().resolve("%07d.png".formatted(done)), sheet);
+    folder.write(folder.samples().resolve("prompts.txt"), String.join("\n", prompts) + "\n");
+    events.image("looks", done, sheet);
+  }
+}

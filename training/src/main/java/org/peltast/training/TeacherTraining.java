@@ -1,0 +1,219 @@
+package org.peltast.training;
+
+import java.awt.image.BufferedImage;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.peltast.diffusion.Denoiser;
+import org.peltast.diffusion.EulerOde;
+import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.diffusion.TimeShift;
+import org.peltast.distill.Figures;
+import org.peltast.distill.FlowMatching;
+import org.peltast.distill.Observer;
+import org.peltast.distill.Role;
+import org.peltast.distill.Trainer;
+import org.peltast.models.CachedTextEncoder;
+import org.peltast.models.Captions;
+import org.peltast.models.Codec;
+import org.peltast.models.GenerationSettings;
+import org.peltast.models.MiniLmEncoder;
+import org.peltast.models.ModelFolder;
+import org.peltast.models.Normalisation;
+import org.peltast.models.NormalisedCodec;
+import org.peltast.models.PixelCodec;
+import org.peltast.models.Taef2Codec;
+import org.peltast.models.TextEncoder;
+import org.peltast.models.TextToImage;
+import org.peltast.models.zimage.ZImageConfig;
+import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.runs.Progress;
+import org.peltast.runs.RunFolder;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/** Trains a many-step teacher from nothing. */
+public final class TeacherTraining {
+  private static final int LOOKS = 24;
+
+  /** How the exported teacher is meant to be sampled. */
+  private static final int STEPS = 50;
+
+  private static final Guidance GUIDANCE = new Guidance(3);
+
+  private TeacherTraining() {}
+
+  /**
+   * Runs or goes on with a training in an open run folder.
+   *
+   * @param listen called when the updates begin: until then, an interruption has nothing to finish
+   *     and may simply end the process
+   */
+  public static Trainer.End run(
+      TeacherRecipe recipe,
+      Corpus corpus,
+      RunFolder folder,
+      Progress progress,
+      Supplier<? extends BooleanSupplier> listen) {
+    Device device = Devices.of(recipe.device());
+    try (TextEncoder text =
+            CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
+        Codec raw = codec(recipe.model().codec(), device);
+        LatentGroups latents = LatentGroups.of(corpus.pictures(), raw, device, progress)) {
+      Normalisation normalisation = latents.measure(raw.channels());
+      Codec codec = new NormalisedCodec(raw, normalisation);
+      ZImageConfig config = recipe.model().config(codec.channels(), text.width());
+      Precision precision = Precision.parse(recipe.precision(), device);
+      Captions captions = new Captions(text, device);
+      try (ZImageTransformer network =
+              new ZImageTransformer(config, Parameters.on(device, precision));
+          ZImageTransformer average =
+              new ZImageTransformer(config, Parameters.on(device, precision))) {
+        network.parameters().initialise(Rng.of(recipe.seed()).fork("weights"));
+        Denoiser denoiser =
+            new Denoiser(network, new RectifiedFlow(), new TimeShift(recipe.model().shift()));
+        Role role = new Role("teacher", network, recipe.teacher().settings());
+        UpdateMemory memory =
+            UpdateMemory.of(
+                network, 1, 1, imageTokens(latents, recipe.model().patch()), text.maxTokens());
+        int parts = memory.parts(recipe.run(), recipe.flow().microBatches());
+        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow().inParts(parts));
+            Events events = new Events(folder.events())) {
+          Examples examples = corpus.examples(LOOKS);
+          Looks looks =
+              new Looks(
+                  recipe.run().looksEvery(),
+                  folder,
+                  examples.captions(),
+                  events,
+                  () ->
+                      look(
+                          recipe,
+                          examples,
+                          captions,
+                          codec,
+                          denoiser.with(average),
+                          role,
+                          latents.groups().get(0).latent()));
+          Trainer trainer =
+              new Trainer(
+                  recipe.run().settings(recipe.seed()),
+                  method,
+                  new PictureBatches(
+                      latents.groups(),
+                      captions,
+                      recipe.run().batch(),
+                      recipe.seed(),
+                      normalisation,
+                      device),
+                  folder,
+                  List.of(shown(progress), events, looks),
+                  listen.get());
+          Trainer.End end = memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
+          if (end == Trainer.End.FINISHED) {
+            export(recipe, folder, denoiser, role, codec, text);
+          }
+          return end;
+        }
+      }
+    }
+  }
+
+  /** Of the largest pictures. */
+  private static int imageTokens(LatentGroups latents, int patch) {
+    return latents.groups().stream()
+        .map(LatentCorpus::latent)
+        .mapToInt(l -> (l.get(1) / patch) * (l.get(2) / patch))
+        .max()
+        .orElse(1);
+  }
+
+  /** Writes the averaged weights as a model folder beside the checkpoints. */
+  private static void export(
+      TeacherRecipe recipe,
+      RunFolder folder,
+      Denoiser denoiser,
+      Role role,
+      Codec codec,
+      TextEncoder text) {
+    GenerationSettings settings =
+        new GenerationSettings(
+            recipe.data().size(),
+            recipe.data().size(),
+            StepGrid.uniform(STEPS),
+            GUIDANCE,
+            new EulerOde());
+    if (denoiser.network() instanceof ZImageTransformer network) {
+      ModelFolder.write(
+          folder.path().resolve("teacher"),
+          TextToImage.of(network, denoiser.shift(), codec, text, settings, Origin.of(folder)),
+          role.ema().values(),
+          DType.BFLOAT16);
+    }
+  }
+
+  static Observer shown(Progress progress) {
+    return (long done, long updates, Figures figures) -> {
+      progress.step(done, updates, figures.values());
+      return Observer.Verdict.GO_ON;
+    };
+  }
+
+  static Codec codec(String name, Device device) {
+    return switch (name) {
+      case "taef2" -> Taef2Codec.builtIn(device);
+      case "pixels" -> new PixelCodec();
+      default ->
+          throw new IllegalArgumentException("unknown codec '" + name + "'; use taef2 or pixels");
+    };
+  }
+
+  /**
+   * Guided pictures of the examples from the averaged weights, the same noise at every look; below
+   * them the real ones.
+   */
+  private static Sheet look(
+      TeacherRecipe recipe,
+      Examples examples,
+      Captions captions,
+      Codec codec,
+      Denoiser average,
+      Role role,
+      List<Integer> latent) {
+    try (Scope scope = Scope.open();
+        Autograd off = Autograd.off()) {
+      average.network().parameters().load(role.ema().values());
+      List<String> prompts = examples.captions();
+      Tensor start =
+          Rng.of(recipe.seed())
+              .fork("looks")
+              .normal(prompts.size(), latent.get(0), latent.get(1), latent.get(2))
+              .to(average.network().parameters().device());
+      Tensor z =
+          new EulerOde()
+              .sample(
+                  average,
+                  StepGrid.uniform(20),
+                  GUIDANCE,
+                  start,
+                  average.network().read(captions.of(prompts)),
+                  average.network().read(captions.empty(prompts.size())),
+                  k -> start,
+                  null);
+      Map<String, List<BufferedImage>> rows = new LinkedHashMap<>();
+      rows.put("teacher, averaged weights", Pictures.of(codec.decode(z)));
+      rows.put("real", Pictures.of(examples.real()));
+      return new Sheet(rows);
+    }
+  }
+}

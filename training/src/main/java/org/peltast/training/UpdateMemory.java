@@ -1,0 +1,149 @@
+package org.peltast.training;
+
+import java.util.Locale;
+import java.util.function.Supplier;
+import org.peltast.distill.Trainer;
+import org.peltast.models.zimage.ZImageConfig;
+import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.runs.ByteSize;
+import org.peltast.runs.RunException;
+import org.peltast.tensor.MemoryException;
+import org.peltast.tensor.Precision;
+
+/**
+ * How much memory an update takes, estimated from the networks' shape: what does not depend on the
+ * batch, and what each item of it adds while it is computed. It is an estimate and not a
+ * measurement so that a run that goes on cuts its batches as it began.
+ *
+ * @param networks bytes of all weights, their gradients, optimisers and averages
+ * @param item bytes that an item of the batch adds
+ */
+record UpdateMemory(long networks, long item) {
+  /** The JVM, libtorch and the allocator's reserves, measured with a network of no size. */
+  private static final long PROCESS = 700L << 20;
+
+  /**
+   * A trained weight, its gradients by two threads, AdamW's two moments, the moving average:
+   * float32 each.
+   */
+  private static final int TRAINED = 6 * Float.BYTES;
+
+  /**
+   * What a block keeps for the way back, in float32 values a row: so many of the model's width, of
+   * the feed-forward's, and of the scores. Fitted to the growth of peak memory with the batch in
+   * float32 (40 MiB an item at width 256, 6 layers, 96 rows) and rounded up; a block that keeps
+   * less stays below the budget.
+   */
+  private static final double WIDTHS = 32;
+
+  private static final double HIDDENS = 7;
+  private static final double SCORES = 4;
+
+  /**
+   * Estimates.
+   *
+   * @param network one of the networks, which are all of one shape
+   * @param frozen how many are not trained
+   * @param trained how many are
+   */
+  static UpdateMemory of(
+      ZImageTransformer network, int frozen, int trained, int imageTokens, int captionTokens) {
+    long weights = network.parameters().count();
+    // In bfloat16 products read weights from copies, forth and, where they are trained, back.
+    int copy = network.parameters().precision() == Precision.BF16 ? 2 : 0;
+    return new UpdateMemory(
+        weights * (frozen * (Float.BYTES + copy) + trained * (TRAINED + 2 * copy)),
+        item(network.config(), imageTokens, captionTokens));
+  }
+
+  private static long item(ZImageConfig config, int imageTokens, int captionTokens) {
+    int image = filled(imageTokens);
+    int caption = filled(captionTokens);
+    double values =
+        config.refinerLayers() * (block(config, image) + block(config, caption))
+            + config.layers() * block(config, image + caption);
+    return (long) (values * Float.BYTES);
+  }
+
+  private static double block(ZImageConfig config, int rows) {
+    return rows
+        * (WIDTHS * config.dim()
+            + HIDDENS * config.feedForwardDim()
+            + SCORES * config.heads() * rows);
+  }
+
+  private static int filled(int tokens) {
+    int m = ZImageConfig.SEQUENCE_MULTIPLE;
+    return (tokens + m - 1) / m * m;
+  }
+
+  /** Bytes of a process whose updates compute so many items at a time. */
+  long needed(int items) {
+    return PROCESS + networks + items * item;
+  }
+
+  /**
+   * In how many parts a batch is computed to stay within the run's budget.
+   *
+   * @param atLeast parts that the recipe asks for anyway
+   * @throws RunException if a single item is too much
+   */
+  int parts(RunRecipe run, int atLeast) {
+    ByteSize budget = run.memory();
+    if (budget == null) {
+      return atLeast;
+    }
+    long items = (budget.bytes() - needed(0)) / item;
+    if (budget.bytes() < needed(1)) {
+      throw new RunException(
+          "a memory of %s is too little: networks and optimisers take %s, the process %s and a single item of the batch %s; allow at least %s (--memory, run.memory), or use a smaller model."
+              .formatted(
+                  budget, size(networks), size(PROCESS), size(item), size(needed(1) + (1 << 20))));
+    }
+    int parts = atLeast;
+    while ((run.batch() + parts - 1) / parts > items) {
+      parts++;
+    }
+    return parts;
+  }
+
+  /**
+   * Runs, and tells what was asked, who uses what and which setting helps if memory ends.
+   *
+   * @throws RunException that tells it
+   */
+  Trainer.End watch(RunRecipe run, Supplier<Trainer.End> body) {
+    try {
+      return body.get();
+    } catch (MemoryException e) {
+      throw ended(run, String.valueOf(e.getMessage()), e);
+    } catch (OutOfMemoryError e) {
+      throw ended(
+          run,
+          "the Java heap's limit of %s was reached (%s)"
+              .formatted(size(Runtime.getRuntime().maxMemory()), e.getMessage()),
+          e);
+    }
+  }
+
+  private RunException ended(RunRecipe run, String asked, Throwable cause) {
+    Runtime java = Runtime.getRuntime();
+    ByteSize budget = run.memory();
+    return new RunException(
+        "out of memory: %s; of what this run holds, networks and optimisers are %s, the Java heap %s, and each of the batch's %d items about %s while it is computed; lower run.batch, or compute the batch in parts by a smaller --memory (run.memory, now %s)."
+            .formatted(
+                asked,
+                size(networks),
+                size(java.totalMemory() - java.freeMemory()),
+                run.batch(),
+                size(item),
+                budget == null ? "not set" : budget),
+        cause);
+  }
+
+  private static String size(long bytes) {
+    return bytes < 1L << 30
+        ? String.format(Locale.ROOT, "%.1f MiB", bytes / (double) (1L << 20))
+        : String.format(Locale.ROOT, "%.2f GiB", bytes / (double) (1L << 30));
+  }
+}
