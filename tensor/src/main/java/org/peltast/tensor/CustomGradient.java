@@ -29,7 +29,7 @@ public final class CustomGradient {
      *
      * @param result the gradient by the result, of the result's shape
      * @return one for each input, in order and of its shape; null where it is zero or not asked
-     *     for. The gradients of {@link Parameter}s may be added to {@link Parameter#gradient}
+     *     for. The gradients of {@link Parameter}s may be added to {@code Parameter.gradient}
      *     instead
      */
     List<@Nullable Tensor> gradients(Tensor result);
