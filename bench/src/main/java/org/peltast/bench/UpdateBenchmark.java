@@ -9,12 +9,11 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
-import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.diffusion.TimeShift;
 import org.peltast.distill.Appearance;
 import org.peltast.distill.Batch;
 import org.peltast.distill.DecoupledDmd;
@@ -29,7 +28,9 @@ import org.peltast.distill.Renoising;
 import org.peltast.distill.Role;
 import org.peltast.distill.Rollout;
 import org.peltast.distill.Trainer;
-import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.models.Backbone;
+import org.peltast.models.ItemCost;
+import org.peltast.models.NetworkRecipe;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
@@ -54,11 +55,12 @@ public final class UpdateBenchmark implements AutoCloseable {
   private static final StepGrid GRID = StepGrid.uniform(2);
 
   private final UpdateShape shape;
+  private final NetworkRecipe recipe;
   private final Ledger ledger;
   private final Scope features = Scope.detached();
-  private final ZImageTransformer teacher;
-  private final ZImageTransformer student;
-  private final ZImageTransformer fake;
+  private final Backbone teacher;
+  private final Backbone student;
+  private final Backbone fake;
   private final PinnedSteps method;
   private final Condition captions;
   private final Condition empty;
@@ -67,7 +69,8 @@ public final class UpdateBenchmark implements AutoCloseable {
   public UpdateBenchmark(UpdateShape shape, Precision precision) {
     this.shape = shape;
     ledger = new Ledger(Math.min(Engine.threads(), shape.batch()));
-    teacher = new ZImageTransformer(shape.config(), Parameters.on(Device.CPU, precision));
+    recipe = shape.network();
+    teacher = recipe.create(shape.channels(), shape.captionDim(), Device.CPU, precision);
     fill(teacher.parameters());
     student = teacher.copy();
     fake = teacher.copy();
@@ -102,9 +105,7 @@ public final class UpdateBenchmark implements AutoCloseable {
   }
 
   private DecoupledDmd method() {
-    Denoiser real =
-        new Denoiser(
-            metered(teacher, Phase.TEACHER, Phase.TEACHER), new RectifiedFlow(), TimeShift.NONE);
+    Denoiser real = recipe.schedule().denoiser(metered(teacher, Phase.TEACHER, Phase.TEACHER));
     MeteredNetwork learner = metered(student, Phase.ROLLOUTS, Phase.GENERATOR);
     boolean matching = shape.fakeUpdates() > 0;
     return new DecoupledDmd(
@@ -130,8 +131,8 @@ public final class UpdateBenchmark implements AutoCloseable {
         real.with(follower), new Role("fake", follower, training(1e-5)), shape.fakeUpdates());
   }
 
-  private MeteredNetwork metered(ZImageTransformer network, Phase frozen, Phase learning) {
-    return new MeteredNetwork(network, shape, ledger, frozen, learning);
+  private MeteredNetwork metered(Backbone network, Phase frozen, Phase learning) {
+    return new MeteredNetwork(network, cost(), ledger, frozen, learning);
   }
 
   private static Role.Settings training(double rate) {
@@ -142,6 +143,16 @@ public final class UpdateBenchmark implements AutoCloseable {
   /** The shape that is measured. */
   public UpdateShape shape() {
     return shape;
+  }
+
+  /** What an item of the batch costs one network. */
+  ItemCost cost() {
+    return teacher.cost(shape.latent().get(1), shape.latent().get(2), shape.captionTokens());
+  }
+
+  /** Why the blocks are computed by the plain operators; null if the fused kernels compute them. */
+  @Nullable String obstacleToFusing() {
+    return teacher.obstacleToFusion();
   }
 
   /** Weights of one network. */

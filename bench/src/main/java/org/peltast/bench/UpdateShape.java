@@ -1,7 +1,9 @@
 package org.peltast.bench;
 
 import java.util.List;
-import org.peltast.models.zimage.ZImageConfig;
+import org.peltast.models.ModelFamilies;
+import org.peltast.models.ModelFamily;
+import org.peltast.models.NetworkRecipe;
 
 /**
  * What an update is measured on.
@@ -25,9 +27,6 @@ public record UpdateShape(
     int fakeUpdates) {
   private static final int CHANNELS = 32;
   private static final int CAPTION_DIM = 384;
-  private static final int REFINERS = 2;
-  private static final int TIME_SINUSOIDS = 256;
-  private static final int TIME_HIDDEN = 1024;
 
   /** Checks the ranges. */
   public UpdateShape {
@@ -82,25 +81,15 @@ public record UpdateShape(
     };
   }
 
-  /** The transformer of this shape. */
-  ZImageConfig config() {
-    int head = dim / heads;
-    int other = Math.max(2, head * 3 / 8 / 2 * 2); // rows and columns; the rest is the caption's
-    int first = head - 2 * other;
-    return new ZImageConfig(
-        List.of(1),
-        CHANNELS,
-        dim,
-        layers,
-        REFINERS,
-        heads,
-        1e-5,
-        true,
-        CAPTION_DIM,
-        256,
-        1000,
-        List.of(first, other, other),
-        List.of(2 * filled(captionTokens) + 64, edge(), edge()));
+  /** The network of this shape. */
+  NetworkRecipe network() {
+    return ModelFamilies.standard()
+        .scaled(new ModelFamily.Scale(dim, layers, heads, edge(), captionTokens));
+  }
+
+  /** Channels of the latents. */
+  int channels() {
+    return CHANNELS;
   }
 
   /** One image's latents, (C, h, w). */
@@ -115,45 +104,5 @@ public record UpdateShape(
   /** Width of the captions' features. */
   int captionDim() {
     return CAPTION_DIM;
-  }
-
-  private static int filled(int tokens) {
-    int m = ZImageConfig.SEQUENCE_MULTIPLE;
-    return (tokens + m - 1) / m * m;
-  }
-
-  /** Floating-point operations of reading so many captions, without gradients. */
-  double readOperations(int captions) {
-    int rows = filled(captionTokens);
-    double embedding = 2.0 * rows * CAPTION_DIM * dim;
-    return captions * (embedding + REFINERS * blockOperations(rows));
-  }
-
-  /** Floating-point operations of evaluating the network on so many images, without gradients. */
-  double forwardOperations(int images) {
-    ZImageConfig config = config();
-    int rows = filled(imageTokens);
-    int joint = rows + filled(captionTokens);
-    double time = TIME_SINUSOIDS * (double) TIME_HIDDEN + TIME_HIDDEN * config.modulationDim();
-    double modulations = (REFINERS + layers) * 4.0 * dim * config.modulationDim();
-    double embedderAndHead = 2.0 * imageTokens * CHANNELS * dim;
-    return images
-        * (2 * (time + modulations + embedderAndHead)
-            + REFINERS * blockOperations(rows)
-            + (layers - 1) * blockOperations(joint)
-            + blockOperations(joint, imageTokens));
-  }
-
-  private double blockOperations(int rows) {
-    return blockOperations(rows, rows);
-  }
-
-  /**
-   * One item's, of a block: keys and values of all rows; queries, the output's projection, the
-   * three of the feed-forward, scores and values of those asked for, in the last layer the image's.
-   */
-  private double blockOperations(int rows, int asked) {
-    double ofAsked = 2.0 * dim * dim + 3.0 * dim * config().feedForwardDim();
-    return 2 * (rows * 2.0 * dim * dim + asked * ofAsked) + 4.0 * asked * rows * dim;
   }
 }

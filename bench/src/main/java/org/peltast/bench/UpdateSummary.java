@@ -7,8 +7,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
-import org.peltast.models.zimage.fused.FusedBlocks;
-import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 
 /**
@@ -16,6 +14,8 @@ import org.peltast.tensor.Precision;
  *
  * @param shape what was measured
  * @param precision of the products
+ * @param obstacleToFusing why the blocks are computed by the plain operators; null if the fused
+ *     kernels compute them
  * @param threads of one operation
  * @param parameters weights of one network
  * @param updates how many were counted, those of the warm-up left out
@@ -29,6 +29,7 @@ import org.peltast.tensor.Precision;
 public record UpdateSummary(
     UpdateShape shape,
     Precision precision,
+    @Nullable String obstacleToFusing,
     int threads,
     long parameters,
     int updates,
@@ -57,6 +58,7 @@ public record UpdateSummary(
     return new UpdateSummary(
         benchmark.shape(),
         precision,
+        benchmark.obstacleToFusing(),
         threads,
         benchmark.parameters(),
         measured.size(),
@@ -76,12 +78,6 @@ public record UpdateSummary(
     return n == 0
         ? Double.NaN
         : n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-  }
-
-  /** Why the blocks are computed by the plain operators; null if the fused kernels compute them. */
-  public @Nullable String obstacleToFusing() {
-    return FusedBlocks.obstacle(
-        Device.CPU, precision.products(), shape.dim(), shape.dim() / shape.heads());
   }
 
   /** Achieved rate, in 1e9 operations a second. */

@@ -15,7 +15,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.peltast.data.CacheFolder;
-import org.peltast.models.zimage.fused.FusedBlocks;
+import org.peltast.models.ModelFamilies;
+import org.peltast.models.ModelFamily;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
@@ -87,15 +88,16 @@ final class DoctorCommand implements Callable<Integer> {
               : "measured: products are " + (faster ? "faster" : "not faster") + " than float32's");
       Precision chosen = Precision.auto(device);
       line(out, "choice", "device %s, precision %s".formatted(device, chosen));
-      String obstacle =
-          FusedBlocks.obstacle(device, chosen.products(), Fused.width(), Fused.width());
-      line(
-          out,
-          "blocks",
-          obstacle == null
-              ? "fused kernels, in float32 and bf16, where rows are whole vectors of %d floats"
-                  .formatted(Fused.width())
-              : "plain operators, because " + obstacle);
+      for (ModelFamily family : ModelFamilies.all()) {
+        String obstacle = family.obstacleToFusion(device, chosen);
+        line(
+            out,
+            "blocks",
+            obstacle == null
+                ? "%s: fused kernels, in float32 and bf16, where rows are whole vectors of %d floats"
+                    .formatted(family.id(), Fused.width())
+                : family.id() + ": plain operators, because " + obstacle);
+      }
     } catch (LinkageError failure) {
       well = false;
       line(out, "libtorch", "cannot be loaded: " + failure.getMessage());

@@ -31,6 +31,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.peltast.models.ModelFamilies;
+import org.peltast.models.ModelFamily;
 import org.w3c.dom.NodeList;
 
 /** The house's order: imports run downwards only, and libtorch is seen by one room. */
@@ -153,6 +155,21 @@ class HouseTest {
         .arePublic()
         .should(HAVE_NO_PUBLIC_LIBTORCH)
         .check(house);
+  }
+
+  /** Whoever draws, trains or measures knows model families by their plug, and no network. */
+  @Test
+  void noNetworkIsNamedOutsideItsFamily() {
+    for (ModelFamily family : ModelFamilies.all()) {
+      String own = family.getClass().getPackageName() + "..";
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(own)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(own)
+          .check(house);
+    }
   }
 
   /** A room has one exception for its user's mistakes, which all its packages may throw. */

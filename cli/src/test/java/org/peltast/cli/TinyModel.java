@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import org.peltast.diffusion.EulerOde;
 import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.models.GenerationSettings;
@@ -65,7 +66,7 @@ final class TinyModel {
           folder,
           TextToImage.of(
               network,
-              new TimeShift(1),
+              NoiseSchedule.flow(new TimeShift(1)),
               new NormalisedCodec(new PixelCodec(), Normalisation.uniform(3, 0, 0.5)),
               text,
               new GenerationSettings(

@@ -61,7 +61,7 @@ public final class CachedTextEncoder implements TextEncoder {
     Path file = folder.resolve(encoder.id() + ".features");
     FeatureFile disk = null;
     try {
-      disk = FeatureFile.open(file, encoder.width(), encoder.maxTokens());
+      disk = FeatureFile.open(file, encoder.width(), encoder.vectors(), encoder.maxTokens());
     } catch (IOException e) {
       LOG.warn("Text features are not kept on disk: {} cannot be opened ({}).", file, e.toString());
     }
@@ -76,6 +76,11 @@ public final class CachedTextEncoder implements TextEncoder {
   @Override
   public int width() {
     return encoder.width();
+  }
+
+  @Override
+  public Map<String, Integer> vectors() {
+    return encoder.vectors();
   }
 
   @Override
@@ -153,8 +158,12 @@ public final class CachedTextEncoder implements TextEncoder {
     }
   }
 
-  private static long bytes(String prompt, TokenFeatures features) {
-    return 2L * prompt.length() + 4L * features.tokens() * features.width();
+  private long bytes(String prompt, TokenFeatures features) {
+    long values = (long) features.tokens() * features.width();
+    for (int length : encoder.vectors().values()) {
+      values += length;
+    }
+    return 2L * prompt.length() + Float.BYTES * values;
   }
 
   private void store(String prompt, TokenFeatures features) {

@@ -6,12 +6,14 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.peltast.diffusion.Condition;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Tensor;
 
-/** Turns prompts into what networks are conditioned on. */
+/** Turns prompts into conditions: token features padded to a batch, and pooled vectors stacked. */
 public final class Captions {
   private final TextEncoder encoder;
   private final Device device;
@@ -24,7 +26,7 @@ public final class Captions {
 
   /**
    * The prompts' features [B, L, D] float32 with L the longest prompt's tokens, zero beyond each
-   * prompt's own.
+   * prompt's own; and the encoder's vectors, [B, length] each.
    */
   public Condition of(List<String> prompts) {
     return padded(encoder.encode(prompts));
@@ -52,6 +54,29 @@ public final class Captions {
       lengths.add(features.get(i).tokens());
     }
     return new Condition(
-        Tensor.of(bytes, DType.FLOAT32, features.size(), longest, width).to(device), lengths);
+        Tensor.of(bytes, DType.FLOAT32, features.size(), longest, width).to(device),
+        lengths,
+        vectors(features));
+  }
+
+  private Map<String, Tensor> vectors(List<TokenFeatures> features) {
+    Map<String, Tensor> stacked = new TreeMap<>();
+    encoder
+        .vectors()
+        .forEach(
+            (name, length) -> {
+              FloatBuffer all = FloatBuffer.allocate(features.size() * length);
+              for (TokenFeatures f : features) {
+                float[] vector = f.vectors().get(name);
+                if (vector == null || vector.length != length) {
+                  throw new ModelException(
+                      "the text encoder %s promises %d numbers of %s, and gave others"
+                          .formatted(encoder.id(), length, name));
+                }
+                all.put(vector);
+              }
+              stacked.put(name, Tensor.of(all.array(), features.size(), length).to(device));
+            });
+    return stacked;
   }
 }

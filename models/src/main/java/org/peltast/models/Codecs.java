@@ -8,11 +8,16 @@ import java.util.stream.Stream;
 import org.peltast.tensor.Device;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Codecs in model folders: what {@code vae/} holds. */
-final class Codecs {
+/** Codecs by name, and in model folders: what {@code vae/} holds. */
+public final class Codecs {
+  /** The names of {@link #builtIn}. */
+  public static final List<String> BUILT_IN_NAMES = List.of("taef2", "pixels");
+
   static final String TAEF2 = "Taef2Codec";
   static final String PIXELS = "PixelCodec";
-  static final List<String> CLASSES = List.of(TAEF2, PIXELS, AutoencoderKl.CLASS);
+
+  /** The classes of codecs that a folder may hold. */
+  public static final List<String> CLASSES = List.of(TAEF2, PIXELS, AutoencoderKl.CLASS);
 
   /** The value of {@code weights} that stands for those that come with the project. */
   private static final String BUILT_IN = "built-in";
@@ -20,12 +25,34 @@ final class Codecs {
   private Codecs() {}
 
   /**
+   * A codec that comes with the project, not normalised.
+   *
+   * @throws IllegalArgumentException if there is none of that name
+   */
+  public static Codec builtIn(String name, Device device) {
+    requireBuiltIn(name);
+    return name.equals("taef2") ? Taef2Codec.builtIn(device) : new PixelCodec();
+  }
+
+  /**
+   * Refuses a name that {@link #builtIn} does not know.
+   *
+   * @throws IllegalArgumentException naming those it does
+   */
+  public static void requireBuiltIn(String name) {
+    if (!BUILT_IN_NAMES.contains(name)) {
+      throw new IllegalArgumentException(
+          "unknown codec '" + name + "'; use " + String.join(" or ", BUILT_IN_NAMES));
+    }
+  }
+
+  /**
    * Reads a codec with its normalisation.
    *
    * <p>TAEF2's folder either holds its two files of weights, or says {@code "weights": "built-in"}:
    * the same five megabytes need not lie in every model.
    */
-  static NormalisedCodec load(Path folder, Device device) {
+  public static NormalisedCodec load(Path folder, Device device) {
     JsonConfig json = JsonConfig.read(folder.resolve("config.json"));
     String name = json.string("_class_name");
     Codec codec = load(folder, json, name, device);

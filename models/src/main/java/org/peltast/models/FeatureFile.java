@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
@@ -12,6 +13,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -20,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * file:   "PLTF" | int version | int width | records
- * record: int length of the prompt | int tokens | prompt, UTF-8 | tokens·width floats | int CRC-32C
+ * record: int length of the prompt | int tokens | prompt, UTF-8 | tokens·width floats
+ *         | the floats of each vector, in the order of their names | int CRC-32C
  * </pre>
  *
  * <p>All little-endian. The prompt itself is the key, so there is nothing to collide; a record
@@ -35,17 +39,27 @@ final class FeatureFile implements AutoCloseable {
 
   private final FileChannel channel;
   private final int width;
+  private final SortedMap<String, Integer> vectors;
   private final boolean writable;
   private final Map<String, Long> index = new HashMap<>();
   private long end = HEADER;
 
-  private FeatureFile(FileChannel channel, int width, boolean writable) {
+  private FeatureFile(
+      FileChannel channel, int width, Map<String, Integer> vectors, boolean writable) {
     this.channel = channel;
     this.width = width;
+    this.vectors = new TreeMap<>(vectors);
     this.writable = writable;
   }
 
-  static FeatureFile open(Path file, int width, int maxTokens) throws IOException {
+  /**
+   * Opens or makes a file.
+   *
+   * @param width of a token's features
+   * @param vectors lengths of the vectors that every prompt has besides, by name
+   */
+  static FeatureFile open(Path file, int width, Map<String, Integer> vectors, int maxTokens)
+      throws IOException {
     Path folder = file.toAbsolutePath().getParent();
     if (folder != null) {
       Files.createDirectories(folder);
@@ -54,7 +68,7 @@ final class FeatureFile implements AutoCloseable {
         FileChannel.open(
             file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     try {
-      FeatureFile features = new FeatureFile(channel, width, lock(channel));
+      FeatureFile features = new FeatureFile(channel, width, vectors, lock(channel));
       features.scan(maxTokens);
       return features;
     } catch (IOException | RuntimeException e) {
@@ -107,7 +121,11 @@ final class FeatureFile implements AutoCloseable {
   }
 
   private long recordBytes(int promptBytes, int tokens) {
-    return 8L + promptBytes + 4L * tokens * width + 4;
+    long floats = (long) tokens * width;
+    for (int length : vectors.values()) {
+      floats += length;
+    }
+    return 8L + promptBytes + Float.BYTES * floats + 4;
   }
 
   int size() {
@@ -130,8 +148,15 @@ final class FeatureFile implements AutoCloseable {
     }
     float[] values = new float[tokens * width];
     record.position(8 + promptBytes);
-    record.asFloatBuffer().get(values);
-    return new TokenFeatures(values, tokens, width);
+    FloatBuffer floats = record.asFloatBuffer().get(values);
+    Map<String, float[]> others = new HashMap<>();
+    vectors.forEach(
+        (name, length) -> {
+          float[] vector = new float[length];
+          floats.get(vector);
+          others.put(name, vector);
+        });
+    return new TokenFeatures(values, tokens, width, others);
   }
 
   /** Appends, unless it is here already or another process has the file. */
@@ -144,7 +169,9 @@ final class FeatureFile implements AutoCloseable {
     }
     ByteBuffer record = buffer((int) recordBytes(text.length, features.tokens()));
     record.putInt(text.length).putInt(features.tokens()).put(text);
-    features.putInto(record.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer());
+    FloatBuffer floats = record.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+    features.putInto(floats);
+    features.vectors().values().forEach(floats::put);
     record.putInt(record.limit() - 4, checksum(record, record.limit() - 4)).position(0);
     long start = end;
     write(record, start);

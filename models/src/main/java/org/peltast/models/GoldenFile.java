@@ -13,8 +13,12 @@ import org.peltast.tensor.Precision;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
 
-/** A reference's inputs and answers, read into the current scope. */
-final class GoldenFile {
+/**
+ * A golden file: inputs and outputs that a reference implementation recorded, and its settings as
+ * metadata. Tensors are read into the current scope; the format is told in {@code
+ * oracles/README.md}.
+ */
+public final class GoldenFile {
   private final Path path;
   private final Device device;
   private final Map<String, String> metadata;
@@ -47,15 +51,18 @@ final class GoldenFile {
     }
   }
 
-  Path path() {
+  /** The file. */
+  public Path path() {
     return path;
   }
 
-  boolean has(String key) {
+  /** Whether there is metadata of that name. */
+  public boolean has(String key) {
     return metadata.containsKey(key);
   }
 
-  String text(String key) {
+  /** Metadata that must be there. */
+  public String text(String key) {
     String value = metadata.get(key);
     if (value == null) {
       throw new ModelException(path + ": the golden file lacks the metadata " + key);
@@ -63,7 +70,8 @@ final class GoldenFile {
     return value;
   }
 
-  double number(String key) {
+  /** Metadata that must be a finite number. */
+  public double number(String key) {
     try {
       double value = Double.parseDouble(text(key));
       if (Double.isFinite(value)) {
@@ -75,7 +83,8 @@ final class GoldenFile {
     throw new ModelException(path + ": the metadata " + key + " is no number: " + text(key));
   }
 
-  int integer(String key) {
+  /** Metadata that must be a whole number. */
+  public int integer(String key) {
     double value = number(key);
     if (value != Math.rint(value) || Math.abs(value) > 1e9) {
       throw new ModelException(
@@ -85,13 +94,13 @@ final class GoldenFile {
   }
 
   /** Where products were computed in bfloat16, so are ours. */
-  Precision precision() {
+  public Precision precision() {
     String dtype = has("dtype") ? text("dtype") : "float32";
     return dtype.equals("bfloat16") || dtype.equals("bf16") ? Precision.BF16 : Precision.FLOAT32;
   }
 
   /** The file's own tolerance, else what the format says. */
-  double tolerance() {
+  public double tolerance() {
     if (has("tolerance")) {
       return number("tolerance");
     }
@@ -102,12 +111,13 @@ final class GoldenFile {
     return operation.equals("backward") || operation.equals("sample") ? 1e-3 : 1e-4;
   }
 
-  boolean hasInput(String name) {
+  /** Whether there is an input of that name. */
+  public boolean hasInput(String name) {
     return inputs.containsKey(name);
   }
 
   /** An input as it is in the file, on the device. */
-  Tensor raw(String name) {
+  public Tensor raw(String name) {
     Tensor value = inputs.get(name);
     if (value == null) {
       throw new ModelException(path + ": the golden file lacks the tensor input." + name);
@@ -116,12 +126,12 @@ final class GoldenFile {
   }
 
   /** An input in float32, on the device. */
-  Tensor input(String name) {
+  public Tensor input(String name) {
     return raw(name).to(DType.FLOAT32);
   }
 
   /** Captions from features [B, L, D] and a mask [B, L] whose ones come first. */
-  Condition condition(Tensor features, String maskName) {
+  public Condition condition(Tensor features, String maskName) {
     Tensor mask = raw(maskName);
     if (mask.rank() != 2
         || features.rank() != 3
@@ -150,7 +160,7 @@ final class GoldenFile {
   }
 
   /** The expected answers by name. */
-  Map<String, Tensor> outputs() {
+  public Map<String, Tensor> outputs() {
     return outputs;
   }
 }

@@ -15,9 +15,15 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** One JSON object of a model folder, read key by key; every mistake names file and key. */
-final class JsonConfig {
-  static final JsonMapper JSON =
+/**
+ * A JSON object of a model folder, read key by key.
+ *
+ * <p>A key that is absent or null has the default that is asked for; a value of a wrong type, or a
+ * missing one without default, is a {@link ModelException} that names file and key.
+ */
+public final class JsonConfig {
+  /** Reads JSON and refuses what follows it. */
+  public static final JsonMapper JSON =
       JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
 
   private final Path file;
@@ -28,7 +34,8 @@ final class JsonConfig {
     this.root = root;
   }
 
-  static JsonConfig read(Path file) {
+  /** Reads a file that holds one JSON object. */
+  public static JsonConfig read(Path file) {
     try {
       if (JSON.readTree(Files.readAllBytes(file)) instanceof ObjectNode object) {
         return new JsonConfig(file, object);
@@ -45,21 +52,28 @@ final class JsonConfig {
   }
 
   /** Writes indented JSON with a final newline. */
-  static void write(Path file, ObjectNode root) throws IOException {
+  public static void write(Path file, ObjectNode root) throws IOException {
     Files.writeString(
         file, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root).strip() + "\n");
   }
 
-  Path file() {
+  /** Where it was read. */
+  public Path file() {
     return file;
   }
 
-  boolean has(String key) {
+  /** All keys, in the order of the file. */
+  public List<String> keys() {
+    return List.copyOf(root.propertyNames());
+  }
+
+  /** Whether a key has a value other than null. */
+  public boolean has(String key) {
     return !root.path(key).isMissingNode() && !root.path(key).isNull();
   }
 
   /** Refuses keys that are not among those known. */
-  void requireOnly(List<String> known) {
+  public void requireOnly(List<String> known) {
     for (String key : root.propertyNames()) {
       if (!known.contains(key)) {
         throw new ModelException(
@@ -68,15 +82,18 @@ final class JsonConfig {
     }
   }
 
-  String string(String key) {
+  /** A text that must be there. */
+  public String string(String key) {
     return value(key, null, JsonNode::isString, JsonNode::stringValue, "a text");
   }
 
-  String string(String key, String otherwise) {
+  /** A text. */
+  public String string(String key, String otherwise) {
     return value(key, otherwise, JsonNode::isString, JsonNode::stringValue, "a text");
   }
 
-  int integer(String key, @Nullable Integer otherwise) {
+  /** A whole number that fits 32 bits; {@code otherwise} may be null for one that must be there. */
+  public int integer(String key, @Nullable Integer otherwise) {
     return value(
         key,
         otherwise,
@@ -85,15 +102,18 @@ final class JsonConfig {
         "a whole number");
   }
 
-  double number(String key, @Nullable Double otherwise) {
+  /** A finite number; {@code otherwise} may be null for one that must be there. */
+  public double number(String key, @Nullable Double otherwise) {
     return value(key, otherwise, JsonConfig::isFinite, JsonNode::doubleValue, "a number");
   }
 
-  boolean bool(String key, boolean otherwise) {
+  /** True or false. */
+  public boolean bool(String key, boolean otherwise) {
     return value(key, otherwise, JsonNode::isBoolean, JsonNode::booleanValue, "true or false");
   }
 
-  List<Integer> integers(String key, @Nullable List<Integer> otherwise) {
+  /** Whole numbers; {@code otherwise} may be null for a list that must be there. */
+  public List<Integer> integers(String key, @Nullable List<Integer> otherwise) {
     return value(
         key,
         otherwise,
@@ -102,7 +122,8 @@ final class JsonConfig {
         "a list of whole numbers");
   }
 
-  List<Double> numbers(String key, @Nullable List<Double> otherwise) {
+  /** Finite numbers; {@code otherwise} may be null for a list that must be there. */
+  public List<Double> numbers(String key, @Nullable List<Double> otherwise) {
     return value(
         key,
         otherwise,
@@ -112,7 +133,7 @@ final class JsonConfig {
   }
 
   /** The texts of a list, null for its nulls; empty if the key is absent. */
-  List<@Nullable String> strings(String key) {
+  public List<@Nullable String> strings(String key) {
     return value(
         key,
         List.<@Nullable String>of(),
@@ -128,7 +149,7 @@ final class JsonConfig {
   }
 
   /** The object under a key, empty if absent. */
-  ObjectNode object(String key) {
+  public ObjectNode object(String key) {
     return value(
         key, JSON.createObjectNode(), JsonNode::isObject, n -> (ObjectNode) n, "an object");
   }

@@ -15,10 +15,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.DiffusionException;
 import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.diffusion.TimeShift;
-import org.peltast.models.zimage.ZImageConfig;
-import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
@@ -32,13 +30,15 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * <pre>
  *   model_index.json                   which class each component is
- *   scheduler/scheduler_config.json    FlowMatchEulerDiscreteScheduler: the shift
- *   transformer/config.json            ZImageTransformer2DModel, loads into diffusers unchanged
+ *   scheduler/scheduler_config.json    noise path, prediction type and shift
+ *   transformer/config.json            the network, or unet/; loads into diffusers unchanged
  *   transformer/*.safetensors          its weights, one file or shards with an index
  *   vae/config.json                    the codec and its normalisation
  *   text_encoder/config.json           the text encoder's id; its weights come with the project
  *   peltast.json                       size, steps, guidance, sampler, precision, provenance
  * </pre>
+ *
+ * <p>Which {@link ModelFamily} reads a folder is decided by the class of its network.
  *
  * <p>A folder without {@code peltast.json} or text encoder opens too; it then has the settings of
  * an undistilled model, and no prompts can be read.
@@ -57,11 +57,21 @@ public final class ModelFolder {
           "patch",
           "precision",
           "provenance");
+
+  /** What a model's files are; others in its folder are its owner's. */
   private static final List<String> COMPONENTS =
-      List.of(INDEX, EXTRAS, "scheduler", "transformer", "vae", "text_encoder");
-  private static final String SCHEDULER = "FlowMatchEulerDiscreteScheduler";
-  private static final String MINILM = "MiniLmEncoder";
-  private static final int TRAIN_TIMESTEPS = 1000;
+      List.of(
+          INDEX,
+          EXTRAS,
+          "scheduler",
+          "transformer",
+          "unet",
+          "vae",
+          "text_encoder",
+          "text_encoder_2",
+          "tokenizer",
+          "tokenizer_2");
+
   private static final int DEFAULT_STEPS = 50;
   private static final double DEFAULT_GUIDANCE = 5;
   private static final int DEFAULT_SIZE = 1024;
@@ -83,11 +93,11 @@ public final class ModelFolder {
    */
   public static TextToImage open(Path folder, Device device, @Nullable Precision precision) {
     JsonConfig index = index(folder);
-    requireClass(index, "scheduler", List.of(SCHEDULER));
-    TimeShift shift = shift(folder);
-    requireClass(index, "transformer", List.of(ZImageFiles.CLASS));
+    ModelFamily family = family(index);
+    requireClass(index, "scheduler", family.schedulers());
+    NoiseSchedule schedule = schedule(folder, family);
     requireClass(index, "vae", Codecs.CLASSES);
-    Supplier<TextEncoder> encoder = textEncoder(folder, index);
+    Supplier<TextEncoder> encoder = family.openText(folder, index);
     JsonConfig extras =
         Files.exists(folder.resolve(EXTRAS)) ? JsonConfig.read(folder.resolve(EXTRAS)) : null;
     if (extras != null) {
@@ -95,12 +105,13 @@ public final class ModelFolder {
     }
     int patch = extras == null ? 0 : extras.integer("patch", 0);
     Precision p = precision != null ? precision : precision(extras, device);
-    ZImageTransformer network = ZImageFiles.load(folder.resolve("transformer"), patch, device, p);
+    Backbone network =
+        family.open(folder.resolve(family.networkComponent()), schedule, patch, device, p);
     NormalisedCodec codec = null;
     try {
-      codec = Codecs.load(folder.resolve("vae"), device);
-      GenerationSettings settings = settings(extras, network, codec);
-      return TextToImage.owning(network, shift, codec, encoder, settings, provenance(extras));
+      codec = family.openCodec(folder.resolve("vae"), device);
+      GenerationSettings settings = settings(extras, network, schedule, codec);
+      return TextToImage.owning(network, schedule, codec, encoder, settings, provenance(extras));
     } catch (RuntimeException e) {
       network.close();
       if (codec != null) {
@@ -108,6 +119,24 @@ public final class ModelFolder {
       }
       throw e;
     }
+  }
+
+  /** The family that reads a model's network. */
+  private static ModelFamily family(JsonConfig index) {
+    List<String> components = ModelFamilies.networkComponents();
+    for (String component : components) {
+      ModelFamily family = ModelFamilies.reading(component, componentClass(index, component));
+      if (family != null) {
+        return family;
+      }
+    }
+    String present =
+        components.stream()
+            .filter(c -> componentClass(index, c) != null)
+            .findFirst()
+            .orElse(ModelFamilies.standard().networkComponent());
+    requireClass(index, present, ModelFamilies.networkClasses(present));
+    throw new IllegalStateException(index.file() + ": no family reads " + present);
   }
 
   /** The classes of a folder's components; its first sign of being a model folder. */
@@ -148,70 +177,15 @@ public final class ModelFolder {
     }
   }
 
-  /** The shift of the folder's flow-matching scheduler. */
-  static TimeShift shift(Path folder) {
-    JsonConfig json = JsonConfig.read(folder.resolve("scheduler").resolve("scheduler_config.json"));
-    String name = json.string("_class_name", SCHEDULER);
-    if (!name.equals(SCHEDULER)) {
-      throw new ModelException(
-          json.file() + ": _class_name is " + name + "; the scheduler supported is " + SCHEDULER);
-    }
-    for (String option :
-        List.of(
-            "use_dynamic_shifting",
-            "use_karras_sigmas",
-            "use_exponential_sigmas",
-            "use_beta_sigmas",
-            "invert_sigmas",
-            "stochastic_sampling")) {
-      if (json.bool(option, false)) {
-        throw new ModelException(
-            json.file()
-                + ": "
-                + option
-                + " is true, which is not supported; only a static shift is");
-      }
-    }
-    if (json.has("shift_terminal")) {
-      throw new ModelException(json.file() + ": shift_terminal is set, which is not supported");
-    }
-    if (json.integer("num_train_timesteps", TRAIN_TIMESTEPS) < 1) {
-      throw new ModelException(json.file() + ": num_train_timesteps must be positive");
-    }
-    return inFile(json, () -> new TimeShift(json.number("shift", 1.0)));
-  }
-
-  private static Supplier<TextEncoder> textEncoder(Path folder, JsonConfig index) {
-    String name = componentClass(index, "text_encoder");
-    if (name == null) {
-      return () -> {
-        throw new ModelException(folder + " has no text encoder, so it cannot read prompts");
-      };
-    }
-    if (!name.equals(MINILM)) {
-      throw new ModelException(
-          index.file() + ": the text_encoder is of class " + name + "; supported is " + MINILM);
-    }
-    JsonConfig json = JsonConfig.read(folder.resolve("text_encoder").resolve("config.json"));
-    String id = json.string("id");
-    int tokens = json.integer("max_tokens", MiniLmEncoder.DEFAULT_MAX_TOKENS);
-    if (tokens < 3 || tokens > 512) {
-      throw new ModelException(json.file() + ": max_tokens must be 3 to 512, but is " + tokens);
-    }
-    return () -> {
-      TextEncoder encoder = new MiniLmEncoder(tokens);
-      if (!encoder.id().equals(id)) {
-        encoder.close();
-        throw new ModelException(
-            json.file()
-                + ": the model was trained with the text encoder "
-                + id
-                + ", but this build has "
-                + encoder.id()
-                + "; use the version of Peltast that wrote the model");
-      }
-      return encoder;
-    };
+  /**
+   * Noise path, prediction and shift as a model's scheduler says them.
+   *
+   * @param folder of the model
+   * @param family of its network
+   * @throws ModelException naming file and key, if they are not supported, or not by the family
+   */
+  public static NoiseSchedule schedule(Path folder, ModelFamily family) {
+    return Schedulers.read(folder, family.schedulers());
   }
 
   private static Precision precision(@Nullable JsonConfig extras, Device device) {
@@ -227,18 +201,19 @@ public final class ModelFolder {
   }
 
   private static GenerationSettings settings(
-      @Nullable JsonConfig json, ZImageTransformer network, Codec codec) {
-    ZImageConfig c = network.config();
-    int unit = codec.factor() * network.patch();
-    int height = Math.min(DEFAULT_SIZE / unit, c.axesLens().get(1)) * unit;
-    int width = Math.min(DEFAULT_SIZE / unit, c.axesLens().get(2)) * unit;
+      @Nullable JsonConfig json, Backbone network, NoiseSchedule schedule, Codec codec) {
+    int unit = codec.factor() * network.multiple();
+    int height =
+        (int) Math.min(DEFAULT_SIZE / unit, network.maxHeight() / network.multiple()) * unit;
+    int width = (int) Math.min(DEFAULT_SIZE / unit, network.maxWidth() / network.multiple()) * unit;
+    String sampler = GenerationSettings.name(schedule.sampler());
     if (json == null) {
       return new GenerationSettings(
           height,
           width,
           StepGrid.uniform(DEFAULT_STEPS),
           new Guidance(DEFAULT_GUIDANCE),
-          GenerationSettings.sampler("euler"));
+          GenerationSettings.sampler(sampler));
     }
     return inFile(
         json,
@@ -252,7 +227,7 @@ public final class ModelFolder {
                   ? StepGrid.of(grid)
                   : StepGrid.uniform(json.integer("steps", DEFAULT_STEPS)),
               new Guidance(json.number("guidance", DEFAULT_GUIDANCE)),
-              GenerationSettings.sampler(json.string("sampler", "euler")));
+              GenerationSettings.sampler(json.string("sampler", sampler)));
         });
   }
 
@@ -427,38 +402,32 @@ public final class ModelFolder {
 
   private static void fill(Path folder, TextToImage model, Map<String, Tensor> weights, DType dtype)
       throws IOException {
+    ModelFamily family = model.network().family();
     TextEncoder encoder = model.textEncoder();
+    String scheduler = family.schedulers().get(0);
+    Map<String, List<@Nullable String>> components = new TreeMap<>();
+    components.put("scheduler", List.of("diffusers", scheduler));
+    components.put(
+        family.networkComponent(), List.of(family.networkLibrary(), family.networkClass()));
+    components.put("vae", List.of(Codecs.library(model.codec()), Codecs.className(model.codec())));
+    components.putAll(family.writeText(folder, encoder));
     ObjectNode index = JsonConfig.JSON.createObjectNode();
-    index.put("_class_name", "ZImagePipeline");
-    index.putArray("scheduler").add("diffusers").add(SCHEDULER);
-    index.putArray("text_encoder").add("peltast").add(MINILM);
-    index.putArray("tokenizer").addNull().addNull();
-    index.putArray("transformer").add("diffusers").add(ZImageFiles.CLASS);
-    index.putArray("vae").add(Codecs.library(model.codec())).add(Codecs.className(model.codec()));
+    index.put("_class_name", family.pipelineClass());
+    components.forEach(
+        (name, classes) -> {
+          ArrayNode entry = index.putArray(name);
+          classes.forEach(entry::add);
+        });
     JsonConfig.write(folder.resolve(INDEX), index);
 
-    ObjectNode scheduler = JsonConfig.JSON.createObjectNode();
-    scheduler.put("_class_name", SCHEDULER);
-    scheduler.put("num_train_timesteps", TRAIN_TIMESTEPS);
-    scheduler.put("shift", model.denoiser().shift().factor());
-    scheduler.put("use_dynamic_shifting", false);
     JsonConfig.write(
         Files.createDirectory(folder.resolve("scheduler")).resolve("scheduler_config.json"),
-        scheduler);
+        Schedulers.json(model.schedule(), scheduler));
 
-    Path transformer = Files.createDirectory(folder.resolve("transformer"));
-    JsonConfig.write(
-        transformer.resolve("config.json"), ZImageFiles.json(model.network().config()));
-    Weights.write(transformer, weights, dtype);
+    Path network = Files.createDirectory(folder.resolve(family.networkComponent()));
+    family.write(network, model.network(), weights, dtype);
 
     Codecs.write(Files.createDirectory(folder.resolve("vae")), model.codec());
-
-    ObjectNode text = JsonConfig.JSON.createObjectNode();
-    text.put("_class_name", MINILM);
-    text.put("id", encoder.id());
-    text.put("max_tokens", encoder.maxTokens());
-    JsonConfig.write(
-        Files.createDirectory(folder.resolve("text_encoder")).resolve("config.json"), text);
 
     JsonConfig.write(folder.resolve(EXTRAS), extras(model));
   }
@@ -478,7 +447,9 @@ public final class ModelFolder {
     }
     json.put("guidance", s.guidance().alpha());
     json.put("sampler", GenerationSettings.name(s.sampler()));
-    json.put("patch", model.network().patch());
+    if (model.network().patch() > 0) {
+      json.put("patch", model.network().patch());
+    }
     json.put("precision", "auto");
     ObjectNode provenance = json.putObject("provenance");
     new TreeMap<>(model.provenance()).forEach(provenance::put);

@@ -1,6 +1,7 @@
 package org.peltast.models;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * Turns prompts into features, one vector a token.
@@ -20,6 +21,15 @@ public interface TextEncoder extends AutoCloseable {
 
   /** D, the number of features of a token. */
   int width();
+
+  /**
+   * The vectors without a token axis that every prompt has besides, such as pooled features: their
+   * names, as {@link TokenFeatures#vectors} and {@link org.peltast.diffusion.Condition#vectors}
+   * have them, and lengths. None unless an encoder says so.
+   */
+  default Map<String, Integer> vectors() {
+    return Map.of();
+  }
 
   /** The most tokens that a prompt gives, special tokens included; what is beyond is cut. */
   int maxTokens();

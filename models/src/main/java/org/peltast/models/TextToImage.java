@@ -9,10 +9,8 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
-import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.Sampler;
-import org.peltast.diffusion.TimeShift;
-import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Crew;
 import org.peltast.tensor.DType;
@@ -29,8 +27,8 @@ import org.peltast.tensor.Tensor;
  * the same seed and batch size give the same bytes.
  */
 public final class TextToImage implements AutoCloseable {
-  private final ZImageTransformer network;
-  private final TimeShift shift;
+  private final Backbone network;
+  private final NoiseSchedule schedule;
   private final Codec codec;
   private final Supplier<TextEncoder> encoderSource;
   private @Nullable TextEncoder encoder;
@@ -39,24 +37,24 @@ public final class TextToImage implements AutoCloseable {
   private final boolean owner;
 
   private TextToImage(
-      ZImageTransformer network,
-      TimeShift shift,
+      Backbone network,
+      NoiseSchedule schedule,
       Codec codec,
       Supplier<TextEncoder> encoderSource,
       GenerationSettings defaults,
       Map<String, String> provenance,
       boolean owner) {
-    if (codec.channels() != network.config().inChannels()) {
+    if (codec.channels() != network.channels()) {
       throw new ModelException(
           "the network draws latents of "
-              + network.config().inChannels()
+              + network.channels()
               + " channels, but the codec "
               + codec.id()
               + " has "
               + codec.channels());
     }
     this.network = network;
-    this.shift = shift;
+    this.schedule = schedule;
     this.codec = codec;
     this.encoderSource = encoderSource;
     this.defaults = defaults;
@@ -68,29 +66,29 @@ public final class TextToImage implements AutoCloseable {
   /**
    * A model of the given parts, which stay the caller's to close.
    *
-   * @param shift between the times of grids and the network's
+   * @param schedule that the network was trained with
    * @param codec with its normalisation
    * @param provenance where the weights come from, for the model folder: recipe, seed, versions
    */
   public static TextToImage of(
-      ZImageTransformer network,
-      TimeShift shift,
+      Backbone network,
+      NoiseSchedule schedule,
       Codec codec,
       TextEncoder encoder,
       GenerationSettings defaults,
       Map<String, String> provenance) {
-    return new TextToImage(network, shift, codec, () -> encoder, defaults, provenance, false);
+    return new TextToImage(network, schedule, codec, () -> encoder, defaults, provenance, false);
   }
 
   /** A model that closes its parts, its text encoder opened when first needed. */
   static TextToImage owning(
-      ZImageTransformer network,
-      TimeShift shift,
+      Backbone network,
+      NoiseSchedule schedule,
       Codec codec,
       Supplier<TextEncoder> encoder,
       GenerationSettings defaults,
       Map<String, String> provenance) {
-    return new TextToImage(network, shift, codec, encoder, defaults, provenance, true);
+    return new TextToImage(network, schedule, codec, encoder, defaults, provenance, true);
   }
 
   /**
@@ -98,19 +96,24 @@ public final class TextToImage implements AutoCloseable {
    * close: a student beside its teacher.
    */
   public TextToImage with(
-      ZImageTransformer other, GenerationSettings settings, Map<String, String> otherProvenance) {
+      Backbone other, GenerationSettings settings, Map<String, String> otherProvenance) {
     return new TextToImage(
-        other, shift, codec, this::textEncoder, settings, otherProvenance, false);
+        other, schedule, codec, this::textEncoder, settings, otherProvenance, false);
   }
 
   /** The network. */
-  public ZImageTransformer network() {
+  public Backbone network() {
     return network;
   }
 
   /** The network under its path and shift. */
   public Denoiser denoiser() {
-    return new Denoiser(network, new RectifiedFlow(), shift);
+    return schedule.denoiser(network);
+  }
+
+  /** Noise path, prediction and shift that the network was trained with. */
+  public NoiseSchedule schedule() {
+    return schedule;
   }
 
   /** From pictures to the network's latents and back, normalisation included. */
@@ -127,10 +130,10 @@ public final class TextToImage implements AutoCloseable {
     TextEncoder e = encoder;
     if (e == null) {
       e = encoderSource.get();
-      if (e.width() != network.config().captionDim()) {
+      if (e.width() != network.captionWidth()) {
         throw new ModelException(
             "the network reads captions of width "
-                + network.config().captionDim()
+                + network.captionWidth()
                 + ", but the text encoder "
                 + e.id()
                 + " gives "
@@ -301,7 +304,7 @@ public final class TextToImage implements AutoCloseable {
    * @throws ModelException saying which it can
    */
   public void requireSize(GenerationSettings s) {
-    int multiple = codec.factor() * network.patch();
+    int multiple = codec.factor() * network.multiple();
     if (s.height() % multiple != 0 || s.width() % multiple != 0) {
       throw new ModelException(
           "this model draws pictures whose height and width are multiples of "
@@ -311,8 +314,8 @@ public final class TextToImage implements AutoCloseable {
               + " × "
               + s.width());
     }
-    long highest = (long) network.config().axesLens().get(1) * multiple;
-    long widest = (long) network.config().axesLens().get(2) * multiple;
+    long highest = network.maxHeight() * codec.factor();
+    long widest = network.maxWidth() * codec.factor();
     if (s.height() > highest || s.width() > widest) {
       throw new ModelException(
           "this model draws pictures of at most "

@@ -2,16 +2,21 @@ package org.peltast.models;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
- * The features of one prompt: a float32 matrix [L, D] = [tokens, width], row-major. A value: arrays
- * are copied on the way in and out.
+ * The features of one prompt: a float32 matrix [L, D] = [tokens, width], row-major, and vectors
+ * without a token axis, such as a pooled feature, by the name under which the network knows them. A
+ * value: arrays are copied on the way in and out.
  */
 public final class TokenFeatures {
   private final float[] values;
   private final int tokens;
   private final int width;
+  private final SortedMap<String, float[]> vectors;
 
   /**
    * Features of a given shape.
@@ -21,6 +26,11 @@ public final class TokenFeatures {
    * @param width D, at least 1
    */
   public TokenFeatures(float[] values, int tokens, int width) {
+    this(values, tokens, width, Map.of());
+  }
+
+  /** Like the other constructor, with vectors by name. */
+  public TokenFeatures(float[] values, int tokens, int width, Map<String, float[]> vectors) {
     if (tokens < 1 || width < 1 || values.length != (long) tokens * width) {
       throw new IllegalArgumentException(
           "Token features of shape [%d, %d] cannot hold %d numbers."
@@ -29,6 +39,8 @@ public final class TokenFeatures {
     this.values = values.clone();
     this.tokens = tokens;
     this.width = width;
+    this.vectors = new TreeMap<>();
+    vectors.forEach((name, v) -> this.vectors.put(name, v.clone()));
   }
 
   /** L, at least 1. */
@@ -56,6 +68,13 @@ public final class TokenFeatures {
     target.put(values);
   }
 
+  /** Copies of the vectors, sorted by name. */
+  public SortedMap<String, float[]> vectors() {
+    SortedMap<String, float[]> copies = new TreeMap<>();
+    vectors.forEach((name, v) -> copies.put(name, v.clone()));
+    return copies;
+  }
+
   /** The mean over the tokens, [D]: what sentence-embedding models call mean pooling. */
   public float[] mean() {
     double[] sums = new double[width];
@@ -74,7 +93,10 @@ public final class TokenFeatures {
     return other instanceof TokenFeatures that
         && tokens == that.tokens
         && width == that.width
-        && Arrays.equals(values, that.values);
+        && Arrays.equals(values, that.values)
+        && vectors.keySet().equals(that.vectors.keySet())
+        && vectors.entrySet().stream()
+            .allMatch(e -> Arrays.equals(e.getValue(), that.vectors.get(e.getKey())));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.peltast.models;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,7 +11,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.DiffusionException;
-import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -132,13 +133,21 @@ public final class Verification {
       throw new Unsupported("LoRA files cannot be loaded yet.");
     }
     String what = golden.text("component") + " " + golden.text("operation");
+    String component = golden.text("component");
+    String operation = golden.text("operation");
+    boolean network =
+        component.equals(ModelFamilies.standard().networkComponent())
+            || (ModelFamilies.networkComponents().contains(component)
+                && Files.exists(folder.resolve(component)));
+    if (network && (operation.equals("forward") || operation.equals("backward"))) {
+      return network(folder, component, golden, device, operation.equals("backward"));
+    }
     return switch (what) {
-      case "transformer forward", "transformer backward" ->
-          transformer(folder, golden, device, what.endsWith("backward"));
       case "vae encode" -> encode(folder, golden, device);
       case "vae decode" -> decode(folder, golden, device);
       case "vae encode,decode" -> reconstruct(folder, golden, device);
-      case "pipeline sample" -> compare(golden, ZImagePipeline.sample(folder, golden, device));
+      case "pipeline sample" ->
+          compare(golden, family(folder).reference().sample(folder, golden, device));
       default ->
           throw new Unsupported(
               "The operation "
@@ -154,34 +163,45 @@ public final class Verification {
         .string("_class_name", "");
   }
 
-  /** A Z-Image transformer for a golden file, on the patch size that it asks for. */
-  static ZImageTransformer transformer(Path folder, int patch, GoldenFile golden, Device device) {
-    String name = className(folder, "transformer");
-    if (!name.equals(ZImageFiles.CLASS)) {
-      throw new Unsupported(
-          "Transformers of class "
-              + name
-              + " cannot be computed yet, only "
-              + ZImageFiles.CLASS
-              + ".");
-    }
-    return ZImageFiles.load(folder.resolve("transformer"), patch, device, golden.precision());
+  /** The family of a checkpoint's network, wherever it lies. */
+  private static ModelFamily family(Path folder) {
+    return family(
+        folder,
+        ModelFamilies.networkComponents().stream()
+            .filter(c -> Files.isDirectory(folder.resolve(c)))
+            .findFirst()
+            .orElse(ModelFamilies.standard().networkComponent()));
   }
 
-  private static List<Line> transformer(
-      Path folder, GoldenFile golden, Device device, boolean backward) {
+  private static ModelFamily family(Path folder, String component) {
+    String name = className(folder, component);
+    ModelFamily family = ModelFamilies.reading(component, name);
+    if (family == null) {
+      throw new Unsupported(
+          (component.equals("transformer") ? "Transformers" : "Networks")
+              + " of class "
+              + name
+              + " cannot be computed yet, only "
+              + String.join(", ", ModelFamilies.networkClasses(component))
+              + ".");
+    }
+    return family;
+  }
+
+  private static List<Line> network(
+      Path folder, String component, GoldenFile golden, Device device, boolean backward) {
     int patch = golden.has("patch_size") ? golden.integer("patch_size") : 0;
-    try (ZImageTransformer network = transformer(folder, patch, golden, device)) {
+    ModelFamily family = family(folder, component);
+    ModelFamily.Reference reference = family.reference();
+    NoiseSchedule any = family.recipe().schedule(); // raw answers do not depend on it
+    try (Backbone network =
+        family.open(folder.resolve(component), any, patch, device, golden.precision())) {
       Map<String, Tensor> leaves = new LinkedHashMap<>();
-      for (String name : List.of("latents", "timestep", "caption_features")) {
+      for (String name : reference.leaves()) {
         leaves.put(name, golden.input(name).detach().requireGrad(backward));
       }
       network.parameters().trainable(backward);
-      Tensor sample =
-          network.forward(
-              leaf(leaves, "latents"),
-              leaf(leaves, "timestep"),
-              network.read(golden.condition(leaf(leaves, "caption_features"), "caption_mask")));
+      Tensor sample = reference.forward(network, golden, leaves);
       Map<String, Tensor> answers = new LinkedHashMap<>();
       answers.put("sample", sample);
       if (backward) {
@@ -194,14 +214,6 @@ public final class Verification {
       }
       return compare(golden, answers);
     }
-  }
-
-  private static Tensor leaf(Map<String, Tensor> leaves, String name) {
-    Tensor leaf = leaves.get(name);
-    if (leaf == null) {
-      throw new IllegalStateException("no leaf " + name);
-    }
-    return leaf;
   }
 
   /** A leaf's gradient; zeros if the answer does not depend on it. */

@@ -18,7 +18,7 @@ import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
 
 /** Networks' weights in safetensors files, single or sharded, read and written tensor by tensor. */
-final class Weights {
+public final class Weights {
   private Weights() {}
 
   /**
@@ -28,7 +28,7 @@ final class Weights {
    * @throws ModelException naming what is missing, unexpected, misshapen, of a type that is no
    *     weight's, or not finite
    */
-  static void load(Path path, Parameters parameters) {
+  public static void load(Path path, Parameters parameters) {
     try (Checkpoint checkpoint = Checkpoint.open(path)) {
       requireFit(path, checkpoint, parameters);
       try (Autograd off = Autograd.off()) {
@@ -123,7 +123,7 @@ final class Weights {
    *
    * @param dtype FLOAT32 or BFLOAT16, whatever the weights are kept in
    */
-  static void write(Path folder, Map<String, Tensor> weights, DType dtype) {
+  public static void write(Path folder, Map<String, Tensor> weights, DType dtype) {
     TensorFiles.writeSharded(
         folder.resolve("diffusion_pytorch_model.safetensors"),
         weights,

@@ -1,14 +1,20 @@
 package org.peltast.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.DiffusionException;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Scope;
 
 class CachedTextEncoderTest {
   private static final int WIDTH = 4;
@@ -141,6 +147,76 @@ class CachedTextEncoderTest {
         }
       }
     }
+  }
+
+  /** Pooled vectors are kept with their prompt, and become a condition's. */
+  @Test
+  void vectorsAreKeptToo() {
+    TextEncoder pooled = new Pooled();
+    List<TokenFeatures> expected = pooled.encode(List.of("a cat", ""));
+    try (CachedTextEncoder first = CachedTextEncoder.onDisk(new Pooled(), folder, 0)) {
+      assertThat(first.encode(List.of("a cat", ""))).isEqualTo(expected);
+    }
+    try (CachedTextEncoder second = CachedTextEncoder.onDisk(new Pooled(), folder, 1 << 20);
+        Scope scope = Scope.open()) {
+      assertThat(second.encode(List.of("a cat", ""))).isEqualTo(expected);
+      assertThat(second.encodedCount()).isZero();
+      Condition condition = new Captions(second, Device.CPU).of(List.of("a cat", ""));
+      assertThat(condition.vectors().keySet()).containsExactly("pooled", "size");
+      assertThat(condition.vector("pooled").toFloats()).containsExactly(5, 6, 7, 0, 1, 2);
+      assertThat(condition.vector("size").toFloats()).containsExactly(5, 0);
+      Condition mixed =
+          condition.where(new boolean[] {true, false}, new Captions(second, Device.CPU).empty(2));
+      assertThat(mixed.vector("pooled").toFloats()).containsExactly(5, 6, 7, 0, 1, 2);
+      Condition last = condition.narrow(1, 1);
+      assertThat(last.vector("pooled").contiguous().toFloats()).containsExactly(0, 1, 2);
+      assertThatThrownBy(() -> last.vector("time_ids"))
+          .isInstanceOf(DiffusionException.class)
+          .hasMessageContaining("the network needs the vectors time_ids");
+      assertThatThrownBy(
+              () -> last.where(new boolean[] {true}, new Condition(last.features(), List.of(1))))
+          .isInstanceOf(DiffusionException.class)
+          .hasMessageContaining("cannot be mixed");
+    }
+  }
+
+  /** One token, and two vectors that tell the prompt's length. */
+  private record Pooled() implements TextEncoder {
+    @Override
+    public String id() {
+      return "pooled";
+    }
+
+    @Override
+    public int width() {
+      return 1;
+    }
+
+    @Override
+    public Map<String, Integer> vectors() {
+      return Map.of("size", 1, "pooled", 3);
+    }
+
+    @Override
+    public int maxTokens() {
+      return 1;
+    }
+
+    @Override
+    public List<TokenFeatures> encode(List<String> prompts) {
+      return prompts.stream()
+          .map(
+              p -> {
+                int n = p.length();
+                float[] pooled = {n, n + 1, n + 2};
+                return new TokenFeatures(
+                    new float[] {n}, 1, 1, Map.of("size", new float[] {n}, "pooled", pooled));
+              })
+          .toList();
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Test

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.models.zimage.ZImageConfig;
@@ -87,7 +88,7 @@ class ModelFolderTest {
             new PixelCodec(), new Normalisation(List.of(0.1, 0.2, 0.3), List.of(0.5, 0.6, 0.7)));
     return TextToImage.of(
         network,
-        new TimeShift(3),
+        NoiseSchedule.flow(new TimeShift(3)),
         codec,
         new LetterEncoder(),
         settings,
@@ -144,7 +145,9 @@ class ModelFolderTest {
     try (TextToImage again = ModelFolder.open(folder)) {
       assertThat(again.defaults()).isEqualTo(model.defaults());
       assertThat(again.provenance()).isEqualTo(model.provenance());
-      assertThat(again.network().config()).isEqualTo(TINY);
+      assertThat(again.network())
+          .isInstanceOfSatisfying(
+              ZImageTransformer.class, n -> assertThat(n.config()).isEqualTo(TINY));
       assertThat(again.denoiser().shift()).isEqualTo(new TimeShift(3));
       assertThat(((NormalisedCodec) again.codec()).normalisation())
           .isEqualTo(((NormalisedCodec) model.codec()).normalisation());

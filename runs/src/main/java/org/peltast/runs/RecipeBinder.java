@@ -30,8 +30,6 @@ import org.peltast.runs.RecipeType.Word;
 
 /** {@link RecipeNode} → record, laid over defaults; every mistake one sentence with its path. */
 final class RecipeBinder {
-  static final String KIND = "kind";
-
   private static final Pattern NUMBER =
       Pattern.compile("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
 
@@ -132,17 +130,17 @@ final class RecipeBinder {
     if (node instanceof Scalar scalar) {
       kind = text(scalar);
     } else if (node instanceof Table table) {
-      RecipeNode given = table.entries().get(KIND);
+      RecipeNode given = table.entries().get(type.key());
       if (given instanceof Scalar scalar && scalar.text() != null) {
         kind = scalar.text();
       } else if (given != null) {
-        throw wrong(type, given, join(path, KIND));
+        throw wrong(type, given, join(path, type.key()));
       } else if (base instanceof Record) {
-        kind = RecipeType.kebab(base.getClass().getSimpleName());
+        kind = type.kindOf(base);
       } else {
         throw new RunException(
             "%s: '%s' is missing; give it %s."
-                .formatted(node.source(), join(path, KIND), type.wanted()));
+                .formatted(node.source(), join(path, type.key()), type.wanted()));
       }
     } else {
       throw wrong(type, node, path);
@@ -154,11 +152,12 @@ final class RecipeBinder {
     Table table = node instanceof Table t ? t : new Table(new LinkedHashMap<>(), node.source());
     if (meant instanceof Structure structure) {
       Object under = structure.type().isInstance(base) ? base : null;
-      return structure(structure, under, table, path, Set.of(KIND));
+      return structure(structure, under, table, path, Set.of(type.key()));
     }
     for (Map.Entry<String, RecipeNode> entry : table.entries().entrySet()) {
-      if (!entry.getKey().equals(KIND)) {
-        throw unknownKey(entry.getKey(), entry.getValue().source(), path, Set.of(), Set.of(KIND));
+      if (!entry.getKey().equals(type.key())) {
+        throw unknownKey(
+            entry.getKey(), entry.getValue().source(), path, Set.of(), Set.of(type.key()));
       }
     }
     return meant;

@@ -25,6 +25,9 @@ import org.jspecify.annotations.Nullable;
  * this one list, so that neither knows a type that the other does not.
  */
 sealed interface RecipeType {
+  /** The key that says which of several records a table is. */
+  String KIND = "kind";
+
   /** What may be written here, for a sentence: "a whole number". */
   String wanted();
 
@@ -107,12 +110,26 @@ sealed interface RecipeType {
   }
 
   /**
-   * One of several records or constants: a table whose {@code kind} says which, or the kind alone.
+   * One of several records or constants: a table in which one key says which, or its value alone.
+   *
+   * @param key {@code kind}, unless the interface has a name of its own for it
    */
-  record Variant(Class<?> type, Map<String, Object> kinds) implements RecipeType {
+  record Variant(Class<?> type, String key, Map<String, Object> kinds) implements RecipeType {
+    /** The name of a record's kind. */
+    String kindOf(Object value) {
+      return kinds.entrySet().stream()
+          .filter(e -> e.getValue() instanceof Structure s && s.type() == value.getClass())
+          .map(Map.Entry::getKey)
+          .findFirst()
+          .orElseThrow(() -> new IllegalArgumentException(value.getClass() + " is no " + type));
+    }
+
     @Override
     public String wanted() {
-      return "one of the kinds " + String.join(", ", kinds.keySet());
+      String names = String.join(", ", kinds.keySet());
+      return key.equals(KIND)
+          ? "one of the kinds " + names
+          : "a table with '" + key + "', one of " + names;
     }
   }
 
@@ -183,9 +200,25 @@ sealed interface RecipeType {
           throw unsupported(sub, owner);
         }
       }
-      return new Variant(c, kinds);
+      return new Variant(c, KIND, kinds);
+    } else if (c.isInterface() && open(c, "kinds") instanceof Map<?, ?> records) {
+      Map<String, Object> kinds = new LinkedHashMap<>();
+      records.forEach((name, sub) -> kinds.put((String) name, of((Class<?>) sub, owner)));
+      return new Variant(c, open(c, "kindKey") instanceof String key ? key : KIND, kinds);
     }
     throw unsupported(c, owner);
+  }
+
+  /** What an interface's static method without parameters answers; null if it has none. */
+  private static @Nullable Object open(Class<?> type, String name) {
+    for (Method m : type.getDeclaredMethods()) {
+      if (m.getName().equals(name)
+          && Modifier.isStatic(m.getModifiers())
+          && m.getParameterCount() == 0) {
+        return invoke(m, null);
+      }
+    }
+    return null;
   }
 
   /** Refuses, when the program starts and not when a user reads, what no recipe can hold. */
@@ -195,17 +228,17 @@ sealed interface RecipeType {
     } else if (type instanceof Dictionary d) {
       check(d.value(), seen);
     } else if (type instanceof Variant v) {
-      v.kinds().values().forEach(k -> checkKind(k, seen));
+      v.kinds().values().forEach(k -> checkKind(v.key(), k, seen));
     } else if (type instanceof Structure s && seen.add(s.type())) {
       s.components().values().forEach(c -> check(c.type(), seen));
     }
   }
 
-  private static void checkKind(Object kind, Set<Class<?>> seen) {
+  private static void checkKind(String key, Object kind, Set<Class<?>> seen) {
     if (kind instanceof Structure s) {
-      if (s.components().containsKey("kind")) {
+      if (s.components().containsKey(key)) {
         throw new IllegalArgumentException(
-            s.type() + ": a record of a sealed interface has no component named 'kind'.");
+            s.type() + ": a record of several kinds has no component named '" + key + "'.");
       }
       check(s, seen);
     }
@@ -290,6 +323,6 @@ sealed interface RecipeType {
             + " ("
             + owner
             + "); use numbers, texts, enums, durations, paths,"
-            + " lists, maps from String, records and sealed interfaces of records.");
+            + " lists, maps from String, records, and interfaces that are sealed or have kinds().");
   }
 }

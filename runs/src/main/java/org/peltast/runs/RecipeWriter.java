@@ -60,9 +60,9 @@ final class RecipeWriter {
     } else if (type instanceof Variant variant) {
       Structure structure = kind(variant, value);
       yaml.append(indent)
-          .append(RecipeBinder.KIND)
+          .append(variant.key())
           .append(": ")
-          .append(kindName(value))
+          .append(variant.kindOf(value))
           .append('\n');
       components(structure, value, indent);
     } else if (type instanceof Dictionary dictionary) {
@@ -105,7 +105,7 @@ final class RecipeWriter {
       return structure.components().isEmpty() ? "{}" : null;
     }
     if (type instanceof Variant variant) {
-      return kind(variant, value).components().isEmpty() ? kindName(value) : null;
+      return kind(variant, value).components().isEmpty() ? variant.kindOf(value) : null;
     }
     if (type instanceof Dictionary) {
       return ((Map<?, ?>) value).isEmpty() ? "{}" : null;
@@ -124,11 +124,7 @@ final class RecipeWriter {
   }
 
   private static Structure kind(Variant variant, Object value) {
-    return (Structure) Objects.requireNonNull(variant.kinds().get(kindName(value)), "kind");
-  }
-
-  private static String kindName(Object value) {
-    return RecipeType.kebab(value.getClass().getSimpleName());
+    return (Structure) Objects.requireNonNull(variant.kinds().get(variant.kindOf(value)), "kind");
   }
 
   private static String word(Word type, Object value) {

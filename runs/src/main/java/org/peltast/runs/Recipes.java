@@ -17,8 +17,9 @@ import org.peltast.runs.RecipeType.Structure;
  * <p>A component may be a boolean, a number, a String, a {@link Path}, a {@link java.time.Duration}
  * ({@code 5m}), an enum (written {@code like-this}), a {@code List}, a {@code Map} from String, a
  * record, or a sealed interface of records and enums (a table with a {@code kind}, or the kind
- * alone). A record with a static {@code parse(String)}, such as {@link ByteSize}, is written as one
- * word, its {@code toString()}.
+ * alone), or an interface whose static {@code kinds()} gives its records by name, and whose static
+ * {@code kindKey()} the key that stands for {@code kind}. A record with a static {@code
+ * parse(String)}, such as {@link ByteSize}, is written as one word, its {@code toString()}.
  *
  * <p>Defaults are written once: in the record tree handed to {@link #over}, or else in a static
  * method {@code defaults()} of the record itself. What has neither must be given, unless its type

@@ -42,6 +42,25 @@ class RecipesTest {
 
   record Silent() implements Regulariser {}
 
+  /** Kinds that are not known when it is compiled. */
+  interface Shape {
+    static String kindKey() {
+      return "family";
+    }
+
+    static Map<String, Class<? extends Shape>> kinds() {
+      return Map.of("round", Circle.class);
+    }
+  }
+
+  record Circle(int radius) implements Shape {
+    static Circle defaults() {
+      return new Circle(3);
+    }
+  }
+
+  record Drawing(Shape shape) {}
+
   record Optimiser(double learningRate, int warmUp, float clip) {
     Optimiser {
       if (learningRate <= 0) {
@@ -196,6 +215,25 @@ class RecipesTest {
     refused(
         "regulariser: {kind: none, weight: 1}",
         "recipe.yaml: unknown key 'regulariser.weight'; known here: kind.");
+  }
+
+  @Test
+  void anInterfaceMayNameItsKindsAndTheirKeyItself() {
+    Recipes<Drawing> recipes = Recipes.over(new Drawing(new Circle(1)));
+    assertThat(recipes.parse("shape: {family: round}", "r", List.of()).shape())
+        .isEqualTo(new Circle(1));
+    assertThat(recipes.parse("shape: {radius: 5}", "r", List.of()).shape())
+        .isEqualTo(new Circle(5));
+    assertThat(recipes.write(new Drawing(new Circle(2))))
+        .isEqualTo("shape:\n  family: round\n  radius: 2\n");
+    assertThat(Recipes.of(Drawing.class).parse("shape: round", "r", List.of()).shape())
+        .isEqualTo(new Circle(3)); // its own defaults
+    assertThatThrownBy(() -> recipes.parse("shape: {family: square}", "r", List.of()))
+        .isInstanceOf(RunException.class)
+        .hasMessage("r: 'shape' must be a table with 'family', one of round, but is 'square'.");
+    assertThatThrownBy(() -> recipes.parse("shape: {kind: round}", "r", List.of()))
+        .isInstanceOf(RunException.class)
+        .hasMessage("r: unknown key 'shape.kind'; known here: family, radius.");
   }
 
   @Test

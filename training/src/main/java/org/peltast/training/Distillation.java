@@ -21,11 +21,11 @@ import org.peltast.distill.Observer;
 import org.peltast.distill.Regulariser;
 import org.peltast.distill.Role;
 import org.peltast.distill.Trainer;
+import org.peltast.models.Backbone;
 import org.peltast.models.CachedTextEncoder;
 import org.peltast.models.Captions;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.TextToImage;
-import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Autograd;
@@ -45,9 +45,9 @@ public final class Distillation implements AutoCloseable {
 
   private final DistillRecipe recipe;
   private final TextToImage teacher;
-  private final ZImageTransformer student;
-  private final ZImageTransformer average;
-  private final @Nullable ZImageTransformer fake;
+  private final Backbone student;
+  private final Backbone average;
+  private final @Nullable Backbone fake;
   private final Role role;
   private final DecoupledDmd method;
   private final UpdateMemory memory;
@@ -68,8 +68,7 @@ public final class Distillation implements AutoCloseable {
             teacher.network(), // and the average are not trained
             2,
             matching ? 2 : 1,
-            imageTokens(teacher),
-            teacher.textEncoder().maxTokens());
+            itemBytes(teacher));
     this.method =
         new DecoupledDmd(
             recipe.settings(memory.parts(recipe.run(), recipe.microBatches())),
@@ -81,7 +80,7 @@ public final class Distillation implements AutoCloseable {
   }
 
   private Regulariser regulariser() {
-    ZImageTransformer own = fake;
+    Backbone own = fake;
     if (own != null
         && recipe.regulariser() instanceof RegulariserRecipe.DistributionMatching matching) {
       return new DistributionMatching(
@@ -136,9 +135,16 @@ public final class Distillation implements AutoCloseable {
     return memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
   }
 
-  private static int imageTokens(TextToImage teacher) {
-    int edge = teacher.codec().factor() * teacher.network().patch();
-    return (teacher.defaults().height() / edge) * (teacher.defaults().width() / edge);
+  /** What an item of the size that the teacher draws keeps while it is learnt from. */
+  private static long itemBytes(TextToImage teacher) {
+    int factor = teacher.codec().factor();
+    return teacher
+        .network()
+        .cost(
+            teacher.defaults().height() / factor,
+            teacher.defaults().width() / factor,
+            teacher.textEncoder().maxTokens())
+        .trainingBytes();
   }
 
   /** The guards look first: what they end is not drawn any more. */
@@ -182,7 +188,7 @@ public final class Distillation implements AutoCloseable {
           "teacher's x₀ of the row above%s, α = %s".formatted(at, recipe.alpha()),
           pictures(new Guidance(recipe.alpha()).apply(plain, without)));
       rows.put("teacher's x₀%s, without guidance".formatted(at), pictures(plain));
-      ZImageTransformer own = fake;
+      Backbone own = fake;
       if (own != null) {
         rows.put(
             "fake's x₀" + at, pictures(seeing.with(own).clean(noised, time, own.read(condition))));
@@ -215,7 +221,7 @@ public final class Distillation implements AutoCloseable {
   }
 
   /** The fake model's denoiser, if there is one: to see what it sees. */
-  public @Nullable ZImageTransformer fake() {
+  public @Nullable Backbone fake() {
     return fake;
   }
 

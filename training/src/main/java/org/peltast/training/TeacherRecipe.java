@@ -1,8 +1,9 @@
 package org.peltast.training;
 
 import java.time.Duration;
-import java.util.List;
 import org.peltast.distill.FlowMatching;
+import org.peltast.models.ModelFamilies;
+import org.peltast.models.NetworkRecipe;
 
 /**
  * Everything that decides a teacher's training.
@@ -11,7 +12,7 @@ import org.peltast.distill.FlowMatching;
  * @param device {@code auto} (a GPU if there is one), {@code cpu}, {@code cuda} or {@code cuda:N}
  * @param precision {@code auto}, {@code float32} or {@code bf16}
  * @param data what it learns from
- * @param model its shape
+ * @param model its network's family and shape
  * @param teacher its optimiser
  * @param flow times and empty captions
  * @param run the loop
@@ -21,7 +22,7 @@ public record TeacherRecipe(
     String device,
     String precision,
     DataRecipe data,
-    ModelRecipe model,
+    NetworkRecipe model,
     RoleRecipe teacher,
     FlowMatching.Settings flow,
     RunRecipe run) {
@@ -29,7 +30,7 @@ public record TeacherRecipe(
   public TeacherRecipe {
     Ranges.device(device);
     Ranges.precision(precision);
-    Ranges.check(() -> model.config(1, 1));
+    Ranges.check(model::check);
     if (flow.microBatches() > run.batch()) {
       throw new IllegalArgumentException(
           "flow.microBatches is %d, but a batch of %d has no more parts than that"
@@ -44,7 +45,7 @@ public record TeacherRecipe(
         "auto",
         "auto",
         DataRecipe.defaults(),
-        new ModelRecipe("taef2", 1, 192, 6, 1, 4, List.of(16, 16, 16), List.of(160, 64, 64), 1),
+        ModelFamilies.standard().recipe(),
         new RoleRecipe(1e-3, 200, 0.3, 0.9, 0.99, 0.01, 1, 0.999),
         FlowMatching.Settings.defaults(),
         new RunRecipe(6000, 64, Duration.ofMinutes(3), 2, 500));

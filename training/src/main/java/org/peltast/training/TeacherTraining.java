@@ -7,36 +7,31 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.peltast.diffusion.Denoiser;
-import org.peltast.diffusion.EulerOde;
 import org.peltast.diffusion.Guidance;
-import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.diffusion.TimeShift;
 import org.peltast.distill.Figures;
 import org.peltast.distill.FlowMatching;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Role;
 import org.peltast.distill.Trainer;
+import org.peltast.models.Backbone;
 import org.peltast.models.CachedTextEncoder;
 import org.peltast.models.Captions;
 import org.peltast.models.Codec;
+import org.peltast.models.Codecs;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.MiniLmEncoder;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.Normalisation;
 import org.peltast.models.NormalisedCodec;
-import org.peltast.models.PixelCodec;
-import org.peltast.models.Taef2Codec;
 import org.peltast.models.TextEncoder;
 import org.peltast.models.TextToImage;
-import org.peltast.models.zimage.ZImageConfig;
-import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -68,24 +63,22 @@ public final class TeacherTraining {
     Device device = Devices.of(recipe.device());
     try (TextEncoder text =
             CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
-        Codec raw = codec(recipe.model().codec(), device);
+        Codec raw = Codecs.builtIn(recipe.model().codec(), device);
         LatentGroups latents = LatentGroups.of(corpus.pictures(), raw, device, progress)) {
       Normalisation normalisation = latents.measure(raw.channels());
       Codec codec = new NormalisedCodec(raw, normalisation);
-      ZImageConfig config = recipe.model().config(codec.channels(), text.width());
+      NoiseSchedule schedule = recipe.model().schedule();
       Precision precision = Precision.parse(recipe.precision(), device);
       Captions captions = new Captions(text, device);
-      try (ZImageTransformer network =
-              new ZImageTransformer(config, Parameters.on(device, precision));
-          ZImageTransformer average =
-              new ZImageTransformer(config, Parameters.on(device, precision))) {
+      try (Backbone network =
+              recipe.model().create(codec.channels(), text.width(), device, precision);
+          Backbone average =
+              recipe.model().create(codec.channels(), text.width(), device, precision)) {
         network.parameters().initialise(Rng.of(recipe.seed()).fork("weights"));
-        Denoiser denoiser =
-            new Denoiser(network, new RectifiedFlow(), new TimeShift(recipe.model().shift()));
+        Denoiser denoiser = schedule.denoiser(network);
         Role role = new Role("teacher", network, recipe.teacher().settings());
         UpdateMemory memory =
-            UpdateMemory.of(
-                network, 1, 1, imageTokens(latents, recipe.model().patch()), text.maxTokens());
+            UpdateMemory.of(network, 1, 1, itemBytes(network, latents, text.maxTokens()));
         int parts = memory.parts(recipe.run(), recipe.flow().microBatches());
         try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow().inParts(parts));
             Events events = new Events(folder.events())) {
@@ -121,7 +114,7 @@ public final class TeacherTraining {
                   listen.get());
           Trainer.End end = memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
           if (end == Trainer.End.FINISHED) {
-            export(recipe, folder, denoiser, role, codec, text);
+            export(recipe, folder, network, role, codec, text);
           }
           return end;
         }
@@ -129,11 +122,11 @@ public final class TeacherTraining {
     }
   }
 
-  /** Of the largest pictures. */
-  private static int imageTokens(LatentGroups latents, int patch) {
+  /** What an item of the largest pictures keeps while it is learnt from. */
+  private static long itemBytes(Backbone network, LatentGroups latents, int captionTokens) {
     return latents.groups().stream()
         .map(LatentCorpus::latent)
-        .mapToInt(l -> (l.get(1) / patch) * (l.get(2) / patch))
+        .mapToLong(l -> network.cost(l.get(1), l.get(2), captionTokens).trainingBytes())
         .max()
         .orElse(1);
   }
@@ -142,39 +135,29 @@ public final class TeacherTraining {
   private static void export(
       TeacherRecipe recipe,
       RunFolder folder,
-      Denoiser denoiser,
+      Backbone network,
       Role role,
       Codec codec,
       TextEncoder text) {
+    NoiseSchedule schedule = recipe.model().schedule();
     GenerationSettings settings =
         new GenerationSettings(
             recipe.data().size(),
             recipe.data().size(),
             StepGrid.uniform(STEPS),
             GUIDANCE,
-            new EulerOde());
-    if (denoiser.network() instanceof ZImageTransformer network) {
-      ModelFolder.write(
-          folder.path().resolve("teacher"),
-          TextToImage.of(network, denoiser.shift(), codec, text, settings, Origin.of(folder)),
-          role.ema().values(),
-          DType.BFLOAT16);
-    }
+            schedule.sampler());
+    ModelFolder.write(
+        folder.path().resolve("teacher"),
+        TextToImage.of(network, schedule, codec, text, settings, Origin.of(folder)),
+        role.ema().values(),
+        DType.BFLOAT16);
   }
 
   static Observer shown(Progress progress) {
     return (long done, long updates, Figures figures) -> {
       progress.step(done, updates, figures.values());
       return Observer.Verdict.GO_ON;
-    };
-  }
-
-  static Codec codec(String name, Device device) {
-    return switch (name) {
-      case "taef2" -> Taef2Codec.builtIn(device);
-      case "pixels" -> new PixelCodec();
-      default ->
-          throw new IllegalArgumentException("unknown codec '" + name + "'; use taef2 or pixels");
     };
   }
 
@@ -200,7 +183,10 @@ public final class TeacherTraining {
               .normal(prompts.size(), latent.get(0), latent.get(1), latent.get(2))
               .to(average.network().parameters().device());
       Tensor z =
-          new EulerOde()
+          recipe
+              .model()
+              .schedule()
+              .sampler()
               .sample(
                   average,
                   StepGrid.uniform(20),

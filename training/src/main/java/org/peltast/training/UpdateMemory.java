@@ -3,8 +3,7 @@ package org.peltast.training;
 import java.util.Locale;
 import java.util.function.Supplier;
 import org.peltast.distill.Trainer;
-import org.peltast.models.zimage.ZImageConfig;
-import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.models.Backbone;
 import org.peltast.runs.ByteSize;
 import org.peltast.runs.RunException;
 import org.peltast.tensor.MemoryException;
@@ -29,52 +28,19 @@ record UpdateMemory(long networks, long item) {
   private static final int TRAINED = 6 * Float.BYTES;
 
   /**
-   * What a block keeps for the way back, in float32 values a row: so many of the model's width, of
-   * the feed-forward's, and of the scores. Fitted to the growth of peak memory with the batch in
-   * float32 (40 MiB an item at width 256, 6 layers, 96 rows) and rounded up; a block that keeps
-   * less stays below the budget.
-   */
-  private static final double WIDTHS = 32;
-
-  private static final double HIDDENS = 7;
-  private static final double SCORES = 4;
-
-  /**
    * Estimates.
    *
    * @param network one of the networks, which are all of one shape
    * @param frozen how many are not trained
    * @param trained how many are
+   * @param item bytes that an item of the batch adds, by {@link Backbone#cost}
    */
-  static UpdateMemory of(
-      ZImageTransformer network, int frozen, int trained, int imageTokens, int captionTokens) {
+  static UpdateMemory of(Backbone network, int frozen, int trained, long item) {
     long weights = network.parameters().count();
     // In bfloat16 products read weights from copies, forth and, where they are trained, back.
     int copy = network.parameters().precision() == Precision.BF16 ? 2 : 0;
     return new UpdateMemory(
-        weights * (frozen * (Float.BYTES + copy) + trained * (TRAINED + 2 * copy)),
-        item(network.config(), imageTokens, captionTokens));
-  }
-
-  private static long item(ZImageConfig config, int imageTokens, int captionTokens) {
-    int image = filled(imageTokens);
-    int caption = filled(captionTokens);
-    double values =
-        config.refinerLayers() * (block(config, image) + block(config, caption))
-            + config.layers() * block(config, image + caption);
-    return (long) (values * Float.BYTES);
-  }
-
-  private static double block(ZImageConfig config, int rows) {
-    return rows
-        * (WIDTHS * config.dim()
-            + HIDDENS * config.feedForwardDim()
-            + SCORES * config.heads() * rows);
-  }
-
-  private static int filled(int tokens) {
-    int m = ZImageConfig.SEQUENCE_MULTIPLE;
-    return (tokens + m - 1) / m * m;
+        weights * (frozen * (Float.BYTES + copy) + trained * (TRAINED + 2 * copy)), item);
   }
 
   /** Bytes of a process whose updates compute so many items at a time. */

@@ -9,12 +9,14 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
 import org.peltast.distill.Trainer;
-import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.models.Backbone;
+import org.peltast.models.ModelFamilies;
+import org.peltast.models.ModelFamily;
+import org.peltast.models.NetworkRecipe;
 import org.peltast.runs.ByteSize;
 import org.peltast.runs.RunException;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.MemoryException;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.TensorException;
 
@@ -67,22 +69,10 @@ class UpdateMemoryTest {
   }
 
   private static UpdateMemory of(int dim, int layers) {
-    ModelRecipe shape =
-        new ModelRecipe(
-            "taef2",
-            1,
-            dim,
-            layers,
-            1,
-            2,
-            java.util.List.of(dim / 4, dim / 8, dim / 8),
-            java.util.List.of(160, 64, 64),
-            1);
-    try (Parameters weights = Parameters.on(Device.CPU, Precision.FLOAT32)) {
-      ZImageTransformer network = new ZImageTransformer(shape.config(32, 384), weights);
-      UpdateMemory memory = UpdateMemory.of(network, 2, 2, 64, 32);
-      network.close();
-      return memory;
+    NetworkRecipe shape =
+        ModelFamilies.standard().scaled(new ModelFamily.Scale(dim, layers, 2, 8, 32));
+    try (Backbone network = shape.create(32, 384, Device.CPU, Precision.FLOAT32)) {
+      return UpdateMemory.of(network, 2, 2, network.cost(8, 8, 32).trainingBytes());
     }
   }
 

@@ -6,8 +6,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
-import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
+import org.peltast.models.Backbone;
+import org.peltast.models.ItemCost;
 import org.peltast.models.ModelException;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Autograd;
@@ -28,9 +29,9 @@ import org.peltast.tensor.Tensor;
  * the reference network computes, before its pipeline turns the sign for a scheduler that counts
  * the other way.
  */
-public final class ZImageTransformer implements Network, AutoCloseable {
-  private static final int TIME_SINUSOIDS = 256;
-  private static final int TIME_HIDDEN = 1024;
+public final class ZImageTransformer implements Backbone {
+  static final int TIME_SINUSOIDS = 256;
+  static final int TIME_HIDDEN = 1024;
 
   private final ZImageConfig config;
   private final int patch;
@@ -126,9 +127,50 @@ public final class ZImageTransformer implements Network, AutoCloseable {
     return config;
   }
 
+  @Override
+  public ZImageFamily family() {
+    return ZImageFamily.INSTANCE;
+  }
+
   /** The edge of the patches it is used with. */
+  @Override
   public int patch() {
     return patch;
+  }
+
+  @Override
+  public int channels() {
+    return config.inChannels();
+  }
+
+  @Override
+  public int multiple() {
+    return patch;
+  }
+
+  @Override
+  public long maxHeight() {
+    return (long) config.axesLens().get(1) * patch;
+  }
+
+  @Override
+  public long maxWidth() {
+    return (long) config.axesLens().get(2) * patch;
+  }
+
+  @Override
+  public int captionWidth() {
+    return config.captionDim();
+  }
+
+  @Override
+  public ItemCost cost(int height, int width, int captionTokens) {
+    return ZImageCost.of(config, patch, (height / patch) * (width / patch), captionTokens);
+  }
+
+  @Override
+  public @Nullable String obstacleToFusion() {
+    return obstacleToFusion(config, parameters);
   }
 
   @Override
@@ -224,7 +266,8 @@ public final class ZImageTransformer implements Network, AutoCloseable {
     }
   }
 
-  private static int filled(int n) {
+  /** The rows of a sequence of n tokens, pad rows included. */
+  static int filled(int n) {
     int m = ZImageConfig.SEQUENCE_MULTIPLE;
     return (n + m - 1) / m * m;
   }
@@ -342,7 +385,7 @@ public final class ZImageTransformer implements Network, AutoCloseable {
     return Tensor.of(mask, rows.size(), 1, 1, n).to(parameters.device());
   }
 
-  /** A frozen twin: the same shape and values in memory of its own. */
+  @Override
   public ZImageTransformer copy() {
     Parameters p = Parameters.on(parameters.device(), parameters.precision());
     ZImageTransformer twin = new ZImageTransformer(config, p, patch);

@@ -2,7 +2,6 @@ package org.peltast.bench.kernels;
 
 import java.util.List;
 import java.util.function.Function;
-import org.peltast.models.zimage.ZImageConfig;
 import org.peltast.tensor.Attention;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
@@ -153,24 +152,9 @@ public enum Operator {
       return dim / headCount;
     }
 
-    /** As a transformer of this width has it. */
+    /** As a transformer of this width with a SwiGLU feed-forward has it. */
     int feedForwardDim() {
-      int other = Math.max(2, headDim() * 3 / 8 / 2 * 2);
-      return new ZImageConfig(
-              List.of(1),
-              1,
-              dim,
-              1,
-              0,
-              headCount,
-              1e-5,
-              true,
-              1,
-              256,
-              1000,
-              List.of(headDim() - 2 * other, other, other),
-              List.of(1, 1, 1))
-          .feedForwardDim();
+      return (int) (dim / 3.0 * 8);
     }
 
     /** Memory of a stream, float32 [B, S, dim]. */

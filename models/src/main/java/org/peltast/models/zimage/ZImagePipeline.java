@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.zimage;
 
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -10,9 +10,12 @@ import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.EulerOde;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Network;
-import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.models.Codec;
+import org.peltast.models.Codecs;
+import org.peltast.models.GoldenFile;
+import org.peltast.models.JsonConfig;
+import org.peltast.models.ModelFolder;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
@@ -75,8 +78,13 @@ final class ZImagePipeline {
     Arguments arguments = Arguments.of(golden);
     Map<String, Tensor> answers = new LinkedHashMap<>();
     try (Autograd off = Autograd.off();
-        ZImageTransformer network = Verification.transformer(folder, patch, golden, device)) {
-      Denoiser denoiser = new Denoiser(network, new RectifiedFlow(), ModelFolder.shift(folder));
+        ZImageTransformer network =
+            ZImageFiles.load(
+                folder.resolve(ZImageFamily.INSTANCE.networkComponent()),
+                patch,
+                device,
+                golden.precision())) {
+      Denoiser denoiser = ModelFolder.schedule(folder, ZImageFamily.INSTANCE).denoiser(network);
       Network.Text text =
           network.read(golden.condition(golden.input("prompt_embeds"), "prompt_attention_mask"));
       Network.Text none =

@@ -1,10 +1,17 @@
-package org.peltast.training;
+package org.peltast.models.zimage;
 
 import java.util.List;
-import org.peltast.models.zimage.ZImageConfig;
+import org.peltast.diffusion.NoiseSchedule;
+import org.peltast.diffusion.TimeShift;
+import org.peltast.models.Codecs;
+import org.peltast.models.ModelFamily;
+import org.peltast.models.NetworkRecipe;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Precision;
 
 /**
- * The shape of a network trained from nothing: a configuration of the Z-Image transformer.
+ * The configuration of a Z-Image transformer that is trained from nothing.
  *
  * @param codec {@code taef2} or {@code pixels}
  * @param patch the edge of a token's patch of latents
@@ -16,7 +23,7 @@ import org.peltast.models.zimage.ZImageConfig;
  * @param axesLens positions on each axis
  * @param shift of the timesteps
  */
-public record ModelRecipe(
+public record ZImageRecipe(
     String codec,
     int patch,
     int dim,
@@ -25,17 +32,16 @@ public record ModelRecipe(
     int heads,
     List<Integer> axesDims,
     List<Integer> axesLens,
-    double shift) {
+    double shift)
+    implements NetworkRecipe {
   private static final int MOST_LAYERS = 1000;
   private static final int WIDEST = 1 << 16;
   private static final int MOST_POSITIONS = 1 << 17;
   private static final double MOST_SHIFT = 1000;
 
-  /** Checks the ranges that memory and float32 set; the network checks that the parts fit. */
-  public ModelRecipe {
-    if (!codec.equals("taef2") && !codec.equals("pixels")) {
-      throw new IllegalArgumentException("unknown codec '" + codec + "'; use taef2 or pixels");
-    }
+  /** Checks the ranges that memory and float32 set; {@link #check} sees that the parts fit. */
+  public ZImageRecipe {
+    Codecs.requireBuiltIn(codec);
     if (layers < 1 || layers > MOST_LAYERS || refinerLayers < 0 || refinerLayers > MOST_LAYERS) {
       throw new IllegalArgumentException(
           "layers must be from 1, and refinerLayers from 0, to %d, but they are %d and %d"
@@ -58,10 +64,35 @@ public record ModelRecipe(
     }
   }
 
-  ZImageConfig config(int latentChannels, int captionWidth) {
+  /** The shipped teacher's. */
+  public static ZImageRecipe defaults() {
+    return new ZImageRecipe("taef2", 1, 192, 6, 1, 4, List.of(16, 16, 16), List.of(160, 64, 64), 1);
+  }
+
+  /** Two refiner blocks on either side; patches are single latents. */
+  static ZImageRecipe scaled(ModelFamily.Scale scale) {
+    int head = scale.width() / scale.heads();
+    int other = Math.max(2, head * 3 / 8 / 2 * 2); // rows and columns; the rest is the caption's
+    int first = head - 2 * other;
+    return new ZImageRecipe(
+        defaults().codec(),
+        1,
+        scale.width(),
+        scale.layers(),
+        2,
+        scale.heads(),
+        List.of(first, other, other),
+        List.of(
+            2 * ZImageTransformer.filled(scale.captionTokens()) + 64,
+            scale.latentEdge(),
+            scale.latentEdge()),
+        1);
+  }
+
+  ZImageConfig config(int channels, int captionWidth) {
     return new ZImageConfig(
         List.of(patch),
-        latentChannels,
+        channels,
         dim,
         layers,
         refinerLayers,
@@ -73,5 +104,22 @@ public record ModelRecipe(
         1000,
         axesDims,
         axesLens);
+  }
+
+  @Override
+  public NoiseSchedule schedule() {
+    return NoiseSchedule.flow(new TimeShift(shift));
+  }
+
+  @Override
+  public void check() {
+    config(1, 1);
+  }
+
+  @Override
+  public ZImageTransformer create(
+      int channels, int captionWidth, Device device, Precision precision) {
+    ZImageConfig config = config(channels, captionWidth);
+    return new ZImageTransformer(config, Parameters.on(device, precision));
   }
 }

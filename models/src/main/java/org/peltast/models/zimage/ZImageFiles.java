@@ -1,10 +1,11 @@
-package org.peltast.models;
+package org.peltast.models.zimage;
 
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import org.peltast.models.zimage.ZImageConfig;
-import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.models.JsonConfig;
+import org.peltast.models.ModelException;
+import org.peltast.models.Weights;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.Device;

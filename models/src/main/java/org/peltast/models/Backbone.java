@@ -1,0 +1,51 @@
+package org.peltast.models;
+
+import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.Network;
+
+/**
+ * The denoising network of a latent diffusion model, a transformer or a UNet: a {@link Network}
+ * that also says which latents it takes, what an evaluation costs, and how it is copied and closed.
+ * It is all that training, generation and benchmarks know of a network; what is particular to a
+ * {@link ModelFamily} stays in the family's package.
+ */
+public interface Backbone extends Network, AutoCloseable {
+  /** The family that made it, and that writes it. */
+  ModelFamily family();
+
+  /** C, the channels of the latents, in and out. */
+  int channels();
+
+  /** Latents' height and width must be multiples of this: a transformer's patch, else 1. */
+  int multiple();
+
+  /** The most rows of latents that it takes. */
+  long maxHeight();
+
+  /** The most columns of latents that it takes. */
+  long maxWidth();
+
+  /** D, the width of the token features that it reads. */
+  int captionWidth();
+
+  /**
+   * The patch size in use where the weights serve several; 0 if there is no such choice. A model
+   * folder remembers it.
+   */
+  default int patch() {
+    return 0;
+  }
+
+  /** What one item of a batch costs at a size of latents and a caption's length. */
+  ItemCost cost(int height, int width, int captionTokens);
+
+  /** Why it is computed by the plain operators; null if by fused kernels, which give the same. */
+  @Nullable String obstacleToFusion();
+
+  /** A twin of the same shape, device, precision and values, in memory of its own. */
+  Backbone copy();
+
+  /** Frees the weights. */
+  @Override
+  void close();
+}

@@ -1,0 +1,179 @@
+package org.peltast.models;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.NoiseSchedule;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Tensor;
+
+/**
+ * A family of text-to-image models that share an architecture: the plug by which Z-Image, Lumina 2
+ * or SDXL is opened, written, measured, trained and verified. Nothing outside a family's package
+ * names its network.
+ *
+ * <p><b>A new family</b> is one package below {@code org.peltast.models} and one line in {@code
+ * META-INF/services/org.peltast.models.ModelFamily}. It provides:
+ *
+ * <ol>
+ *   <li>a {@link Backbone}, the network: {@code read} digests a {@link
+ *       org.peltast.diffusion.Condition} once, {@code forward} is called at every step with times
+ *       in [0, 1], 0 noise, 1 clean. A network of discrete timesteps converts them by its {@link
+ *       org.peltast.diffusion.VariancePreserving} path, which it is opened with, and answers the
+ *       prediction of its schedule. Weights have the names of diffusers' checkpoints;
+ *   <li>a {@link NetworkRecipe}, the record of a configuration that is trained from nothing, and
+ *       {@link #scaled}, one of a given size for benchmarks and for tests that hold for any family;
+ *   <li>this interface: classes, schedulers, files, LoRA targets, and the {@link Reference} that
+ *       golden files are compared by;
+ *   <li>where the standard ones do not do: {@link #openCodec}, {@link #openText}, {@link
+ *       #writeText}. A {@link TextEncoder} is the whole text side of a family: it applies its
+ *       prompt template (never to the empty prompt, which stands for "no condition"), concatenates
+ *       the features of several encoders along D, and hands pooled features on as {@link
+ *       TokenFeatures#vectors}, which arrive in the network as {@code Condition.vectors}.
+ * </ol>
+ *
+ * <p><b>How the planned ones fit.</b> <i>Lumina 2</i>: {@code transformer}, {@code
+ * Lumina2Transformer2DModel}, rectified flow with a static shift; grouped key–value heads and its
+ * own rotary positions are inside its blocks; the system prompt is its text encoder's. <i>SDXL</i>:
+ * {@code unet}, {@code UNet2DConditionModel}, a scaled-linear variance-preserving path with ε- or
+ * v-prediction; a codec of 4 channels; one text encoder made of two (features concatenated to 2048,
+ * {@code text_embeds} pooled from the second); {@code time_ids} are a vector of the condition where
+ * sizes and crops are known, else the network takes them to be the uncropped size that it draws, 8
+ * times its input's. UNets have no patch and {@code multiple()} 1, their cost is counted level by
+ * level, and their LoRA targets are {@code to_q}, {@code to_k}, {@code to_v}, {@code to_out.0}.
+ *
+ * <p>Families are stateless and safe for use by several threads.
+ */
+public interface ModelFamily {
+  /** The family's name in recipes, lower case with hyphens: {@code z-image}. */
+  String id();
+
+  /** The pipeline's class in {@code model_index.json}. */
+  String pipelineClass();
+
+  /** The component that is the network: {@code transformer} or {@code unet}. */
+  String networkComponent();
+
+  /** The network's class, in {@code model_index.json} and its {@code config.json}. */
+  String networkClass();
+
+  /**
+   * The library that {@code model_index.json} says the network's class is from; {@code diffusers}
+   * for those that load there unchanged.
+   */
+  default String networkLibrary() {
+    return "diffusers";
+  }
+
+  /**
+   * The schedulers' classes that fit its networks, which decide noise path and prediction; the
+   * first is the one that is written.
+   */
+  List<String> schedulers();
+
+  /**
+   * Opens a network: its configuration and its weights, single or in shards.
+   *
+   * @param folder that holds {@code config.json} and safetensors
+   * @param schedule of the model; it decides what the network predicts
+   * @param patch the patch size to use where the weights serve several; 0 for the first
+   * @throws ModelException if configuration or weights are missing, malformed or do not fit
+   */
+  Backbone open(Path folder, NoiseSchedule schedule, int patch, Device device, Precision precision);
+
+  /**
+   * Writes a network as {@link #open} and diffusers read it.
+   *
+   * @param folder empty
+   * @param network one of this family's
+   * @param weights by name: its own, or those of a moving average
+   * @param dtype to store them in, FLOAT32 or BFLOAT16
+   */
+  void write(Path folder, Backbone network, Map<String, Tensor> weights, DType dtype)
+      throws IOException;
+
+  /** The configuration that a recipe starts from which names this family and nothing else. */
+  NetworkRecipe recipe();
+
+  /**
+   * A configuration of a given size on {@link #recipe}'s codec.
+   *
+   * @throws ModelException if the family has none of that size
+   */
+  NetworkRecipe scaled(Scale scale);
+
+  /**
+   * A size that any family can be configured to.
+   *
+   * @param width of a token, or of a UNet's first level
+   * @param layers blocks of the trunk
+   * @param heads of attention
+   * @param latentEdge rows and columns of the latents to be drawn
+   * @param captionTokens tokens of the captions to be read
+   */
+  record Scale(int width, int layers, int heads, int latentEdge, int captionTokens) {}
+
+  /**
+   * The modules that a LoRA adapts unless told otherwise, as suffixes of their names: those of the
+   * parameters without {@code .weight}. In files they stand behind {@link #networkComponent}.
+   */
+  List<String> loraTargets();
+
+  /** Why no network of the family is computed by fused kernels here; null if there are some. */
+  @Nullable String obstacleToFusion(Device device, Precision precision);
+
+  /** How the reference implementation's golden files are computed here. */
+  Reference reference();
+
+  /** Opens the codec, normalisation included, from a folder {@code vae}. */
+  default NormalisedCodec openCodec(Path folder, Device device) {
+    return Codecs.load(folder, device);
+  }
+
+  /**
+   * The text side of a model, to be opened when it is first needed; what can be checked without
+   * opening it is checked at once.
+   *
+   * @param folder of the model
+   * @param index its {@code model_index.json}
+   */
+  default Supplier<TextEncoder> openText(Path folder, JsonConfig index) {
+    return TextEncoders.open(folder, index);
+  }
+
+  /**
+   * Writes the text side into a model's folder.
+   *
+   * @return the components' classes for {@code model_index.json}, each (library, class)
+   */
+  default Map<String, List<@Nullable String>> writeText(Path folder, TextEncoder encoder)
+      throws IOException {
+    return TextEncoders.write(folder, encoder);
+  }
+
+  /** How golden files of the family's reference implementation are computed. */
+  interface Reference {
+    /** The inputs of a network's golden file through which gradients flow. */
+    List<String> leaves();
+
+    /**
+     * The network's answer to a golden file.
+     *
+     * @param leaves the inputs of these names, in float32
+     */
+    Tensor forward(Backbone network, GoldenFile golden, Map<String, Tensor> leaves);
+
+    /**
+     * What the reference's pipeline draws, with its own conventions of guidance.
+     *
+     * @param folder of the model
+     * @return outputs by name
+     */
+    Map<String, Tensor> sample(Path folder, GoldenFile golden, Device device);
+  }
+}

@@ -1,0 +1,241 @@
+package org.peltast.models;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.peltast.diffusion.DiffusionException;
+import org.peltast.diffusion.NoiseSchedule;
+import org.peltast.diffusion.Prediction;
+import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.TimeShift;
+import org.peltast.diffusion.VariancePreserving;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Schedulers' configurations, {@code scheduler/scheduler_config.json} of diffusers, read as the
+ * {@link NoiseSchedule} that a network was trained with.
+ *
+ * <p>A scheduler's file says two things at once: the noise path (with what is predicted on it), and
+ * how diffusers' sampler steps through it. The first is read here; of the second, what {@link
+ * org.peltast.diffusion.Sampler} and {@link org.peltast.diffusion.StepGrid} decide here is passed
+ * over ({@code timestep_spacing}, {@code steps_offset}, …), and what bends the steps' noise levels
+ * in a way that is not computed here (Karras' sigmas, dynamic shifting, thresholding, …) is refused
+ * by name. So is every key that is not known: it might be either.
+ */
+public final class Schedulers {
+  /** Rectified flow with a static shift. */
+  public static final String FLOW_EULER = "FlowMatchEulerDiscreteScheduler";
+
+  /** Samplers of one and the same path, that of Stable Diffusion; the first is written. */
+  public static final List<String> VARIANCE_PRESERVING =
+      List.of(
+          "EulerDiscreteScheduler",
+          "DDIMScheduler",
+          "DDPMScheduler",
+          "EulerAncestralDiscreteScheduler",
+          "PNDMScheduler");
+
+  private static final int TRAIN_TIMESTEPS = 1000;
+
+  /** Off unless set to true; there is no computing what they ask for. */
+  private static final List<String> SWITCHES =
+      List.of(
+          "use_dynamic_shifting",
+          "use_karras_sigmas",
+          "use_exponential_sigmas",
+          "use_beta_sigmas",
+          "use_flow_sigmas",
+          "invert_sigmas",
+          "stochastic_sampling",
+          "rescale_betas_zero_snr",
+          "thresholding",
+          "clip_sample");
+
+  /** Off unless set to anything. */
+  private static final List<String> SETTINGS =
+      List.of("shift_terminal", "trained_betas", "sigma_min", "sigma_max");
+
+  /** Used only by what is off, or by diffusers' own choice of steps. */
+  private static final Set<String> PASSED_OVER =
+      Set.of(
+          "base_image_seq_len",
+          "base_shift",
+          "max_image_seq_len",
+          "max_shift",
+          "time_shift_type",
+          "clip_sample_range",
+          "dynamic_thresholding_ratio",
+          "final_sigmas_type",
+          "interpolation_type",
+          "sample_max_value",
+          "set_alpha_to_one",
+          "skip_prk_steps",
+          "steps_offset",
+          "timestep_spacing",
+          "variance_type");
+
+  private static final Set<String> FLOW_KEYS = Set.of("num_train_timesteps", "shift");
+
+  private static final Set<String> VP_KEYS =
+      Set.of(
+          "num_train_timesteps",
+          "beta_start",
+          "beta_end",
+          "beta_schedule",
+          "prediction_type",
+          "timestep_type");
+
+  private Schedulers() {}
+
+  /**
+   * The schedule of a model's folder.
+   *
+   * @param supported the classes that fit the model's network, of those known here; a file that
+   *     names none has the first
+   * @throws ModelException naming file and key, if class, key or value is not supported
+   */
+  static NoiseSchedule read(Path model, List<String> supported) {
+    JsonConfig json = JsonConfig.read(model.resolve("scheduler").resolve("scheduler_config.json"));
+    String name = json.string("_class_name", supported.get(0));
+    boolean flow = name.equals(FLOW_EULER);
+    if (!supported.contains(name) || !(flow || VARIANCE_PRESERVING.contains(name))) {
+      throw new ModelException(
+          json.file()
+              + ": _class_name is "
+              + name
+              + "; the scheduler supported is "
+              + String.join(" or ", supported));
+    }
+    requireSupported(json, flow ? FLOW_KEYS : VP_KEYS, name);
+    try {
+      return flow ? flow(json) : variancePreserving(json);
+    } catch (DiffusionException e) {
+      throw new ModelException(json.file() + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static void requireSupported(JsonConfig json, Set<String> own, String name) {
+    for (String key : SWITCHES) {
+      if (json.bool(key, key.equals("clip_sample") && clipsByDefault(name))) {
+        throw new ModelException(
+            json.file()
+                + ": "
+                + key
+                + (json.has(key) ? " is true" : " is true by default")
+                + ", which is not supported"
+                + (own == FLOW_KEYS ? "; only a static shift is" : "; set it to false"));
+      }
+    }
+    for (String key : SETTINGS) {
+      if (json.has(key)) {
+        throw new ModelException(json.file() + ": " + key + " is set, which is not supported");
+      }
+    }
+    for (String key : json.keys()) {
+      if (!key.startsWith("_")
+          && json.has(key)
+          && !own.contains(key)
+          && !SWITCHES.contains(key)
+          && !PASSED_OVER.contains(key)) {
+        throw new ModelException(
+            json.file()
+                + ": the key "
+                + key
+                + " is not one of "
+                + name
+                + " that is supported; take it out if the model was not trained with it");
+      }
+    }
+  }
+
+  /** These two clip the predicted clean picture to [−1, 1] unless told otherwise. */
+  private static boolean clipsByDefault(String name) {
+    return name.equals("DDIMScheduler") || name.equals("DDPMScheduler");
+  }
+
+  private static int timesteps(JsonConfig json) {
+    int steps = json.integer("num_train_timesteps", TRAIN_TIMESTEPS);
+    if (steps < 1) {
+      throw new ModelException(json.file() + ": num_train_timesteps must be positive");
+    }
+    return steps;
+  }
+
+  private static NoiseSchedule flow(JsonConfig json) {
+    timesteps(json); // the network's own times are in [0, 1]
+    return NoiseSchedule.flow(new TimeShift(json.number("shift", 1.0)));
+  }
+
+  private static NoiseSchedule variancePreserving(JsonConfig json) {
+    require(json, "beta_schedule", "linear", "scaled_linear");
+    require(json, "timestep_type", "discrete", "discrete");
+    String prediction = json.string("prediction_type", "epsilon");
+    return new NoiseSchedule(
+        new VariancePreserving(
+            timesteps(json), json.number("beta_start", 0.0001), json.number("beta_end", 0.02)),
+        switch (prediction) {
+          case "epsilon" -> Prediction.EPSILON;
+          case "v_prediction" -> Prediction.VELOCITY;
+          case "sample" -> Prediction.SAMPLE;
+          default ->
+              throw new ModelException(
+                  json.file()
+                      + ": prediction_type must be epsilon, v_prediction or sample, but is "
+                      + prediction);
+        },
+        TimeShift.NONE);
+  }
+
+  private static void require(JsonConfig json, String key, String otherwise, String supported) {
+    String value = json.string(key, otherwise);
+    if (!value.equals(supported)) {
+      throw new ModelException(
+          json.file()
+              + ": "
+              + key
+              + " is "
+              + value
+              + (json.has(key) ? "" : " by default")
+              + ", which is not supported; only "
+              + supported
+              + " is");
+    }
+  }
+
+  /** The configuration of a schedule, for a scheduler of that class. */
+  static ObjectNode json(NoiseSchedule schedule, String className) {
+    ObjectNode json = JsonConfig.JSON.createObjectNode();
+    json.put("_class_name", className);
+    if (schedule.path() instanceof VariancePreserving vp
+        && VARIANCE_PRESERVING.contains(className)) {
+      json.put("beta_end", vp.betaEnd());
+      json.put("beta_schedule", "scaled_linear");
+      json.put("beta_start", vp.betaStart());
+      if (clipsByDefault(className)) {
+        json.put("clip_sample", false);
+      }
+      json.put("num_train_timesteps", vp.steps());
+      json.put(
+          "prediction_type",
+          switch (schedule.prediction()) {
+            case EPSILON -> "epsilon";
+            case VELOCITY -> "v_prediction";
+            case SAMPLE -> "sample";
+          });
+      json.put("timestep_spacing", "trailing"); // as step grids here begin at the noisiest step
+      if (schedule.shift().factor() != 1) {
+        throw new ModelException("a " + className + " has no shift, so it cannot be written");
+      }
+      return json;
+    }
+    if (schedule.path() instanceof RectifiedFlow
+        && schedule.prediction() == Prediction.VELOCITY
+        && className.equals(FLOW_EULER)) {
+      json.put("num_train_timesteps", TRAIN_TIMESTEPS);
+      json.put("shift", schedule.shift().factor());
+      json.put("use_dynamic_shifting", false);
+      return json;
+    }
+    throw new ModelException("a " + className + " cannot say the schedule " + schedule);
+  }
+}

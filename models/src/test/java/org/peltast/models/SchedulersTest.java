@@ -1,0 +1,177 @@
+package org.peltast.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.peltast.diffusion.NoiseSchedule;
+import org.peltast.diffusion.Prediction;
+import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.TimeShift;
+import org.peltast.diffusion.VariancePreserving;
+
+/** What a scheduler's file says of the mathematics is read or refused, by name. */
+class SchedulersTest {
+  private static final List<String> ALL = new ArrayList<>();
+
+  static {
+    ALL.add(Schedulers.FLOW_EULER);
+    ALL.addAll(Schedulers.VARIANCE_PRESERVING);
+  }
+
+  @TempDir Path model;
+
+  private NoiseSchedule read(String json) throws IOException {
+    Path folder = Files.createDirectories(model.resolve("scheduler"));
+    Files.writeString(folder.resolve("scheduler_config.json"), json);
+    return Schedulers.read(model, ALL);
+  }
+
+  private void refuses(String json, String... sentence) {
+    assertThatThrownBy(() -> read(json))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("scheduler_config.json: ")
+        .hasMessageContainingAll(sentence);
+  }
+
+  @Test
+  void flowMatchingIsRectifiedFlowWithAShift() throws IOException {
+    assertThat(read("{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 6.0}"))
+        .isEqualTo(new NoiseSchedule(new RectifiedFlow(), Prediction.VELOCITY, new TimeShift(6)));
+    assertThat(read("{}")).isEqualTo(NoiseSchedule.flow(TimeShift.NONE));
+  }
+
+  /** As SDXL's own file has it, leftovers of other samplers included. */
+  @Test
+  void stableDiffusionsIsTheScaledLinearPath() throws IOException {
+    String sdxl =
+        """
+        {
+          "_class_name": "EulerDiscreteScheduler",
+          "_diffusers_version": "0.19.0.dev0",
+          "beta_end": 0.012,
+          "beta_schedule": "scaled_linear",
+          "beta_start": 0.00085,
+          "clip_sample": false,
+          "interpolation_type": "linear",
+          "num_train_timesteps": 1000,
+          "prediction_type": "epsilon",
+          "sample_max_value": 1.0,
+          "set_alpha_to_one": false,
+          "skip_prk_steps": true,
+          "steps_offset": 1,
+          "timestep_spacing": "leading",
+          "trained_betas": null,
+          "use_karras_sigmas": false
+        }
+        """;
+    NoiseSchedule expected =
+        new NoiseSchedule(VariancePreserving.SDXL, Prediction.EPSILON, TimeShift.NONE);
+    assertThat(read(sdxl)).isEqualTo(expected);
+    for (String name : Schedulers.VARIANCE_PRESERVING) {
+      assertThat(read(sdxl.replace("EulerDiscreteScheduler", name))).isEqualTo(expected);
+    }
+    assertThat(read(sdxl.replace("epsilon", "v_prediction")).prediction())
+        .isEqualTo(Prediction.VELOCITY);
+    assertThat(read(sdxl.replace("epsilon", "sample")).prediction()).isEqualTo(Prediction.SAMPLE);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Prediction.class)
+  void whatIsWrittenIsReadAgain(Prediction prediction) throws IOException {
+    NoiseSchedule schedule =
+        new NoiseSchedule(new VariancePreserving(500, 0.001, 0.02), prediction, TimeShift.NONE);
+    for (String name : Schedulers.VARIANCE_PRESERVING) {
+      assertThat(read(Schedulers.json(schedule, name).toString())).isEqualTo(schedule);
+    }
+    NoiseSchedule flow = NoiseSchedule.flow(new TimeShift(3));
+    assertThat(read(Schedulers.json(flow, Schedulers.FLOW_EULER).toString())).isEqualTo(flow);
+  }
+
+  @Test
+  void whatAClassCannotSayIsNotWritten() {
+    assertThatThrownBy(
+            () -> Schedulers.json(NoiseSchedule.flow(TimeShift.NONE), "EulerDiscreteScheduler"))
+        .isInstanceOf(ModelException.class);
+    assertThatThrownBy(
+            () ->
+                Schedulers.json(
+                    new NoiseSchedule(
+                        VariancePreserving.SDXL, Prediction.EPSILON, new TimeShift(2)),
+                    "EulerDiscreteScheduler"))
+        .isInstanceOf(ModelException.class)
+        .hasMessageContaining("no shift");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"use_dynamic_shifting\": true|use_dynamic_shifting is true, which is not supported",
+        "\"use_karras_sigmas\": true|use_karras_sigmas is true",
+        "\"use_exponential_sigmas\": true|use_exponential_sigmas is true",
+        "\"use_beta_sigmas\": true|use_beta_sigmas is true",
+        "\"invert_sigmas\": true|invert_sigmas is true",
+        "\"stochastic_sampling\": true|stochastic_sampling is true",
+        "\"shift_terminal\": 0.02|shift_terminal is set",
+        "\"num_train_timesteps\": 0|num_train_timesteps must be positive",
+        "\"shift\": 0|shift must be positive",
+        "\"shift\": \"3\"|shift must be a number",
+        "\"beta_schedule\": \"scaled_linear\"|the key beta_schedule is not one of FlowMatch",
+        "\"warp\": 2|the key warp is not one of FlowMatchEulerDiscreteScheduler",
+      })
+  void flowsThatAreNotComputedAreRefused(String key, String sentence) {
+    refuses("{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", " + key + "}", sentence);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"beta_schedule\": \"linear\"|beta_schedule is linear, which is not supported; only scaled_linear is",
+        "\"beta_schedule\": \"squaredcos_cap_v2\"|beta_schedule is squaredcos_cap_v2",
+        "\"prediction_type\": \"flow_prediction\"|prediction_type must be epsilon, v_prediction or sample, but is flow_prediction",
+        "\"timestep_type\": \"continuous\"|timestep_type is continuous",
+        "\"rescale_betas_zero_snr\": true|rescale_betas_zero_snr is true",
+        "\"use_karras_sigmas\": true|use_karras_sigmas is true",
+        "\"use_flow_sigmas\": true|use_flow_sigmas is true",
+        "\"thresholding\": true|thresholding is true",
+        "\"clip_sample\": true|clip_sample is true, which is not supported; set it to false",
+        "\"trained_betas\": [0.1, 0.2]|trained_betas is set",
+        "\"sigma_max\": 80|sigma_max is set",
+        "\"beta_start\": 0.5|0 < βstart ≤ βend < 1",
+        "\"num_train_timesteps\": 1|2 or more steps",
+        "\"sigma_data\": 0.5|the key sigma_data is not one of EulerDiscreteScheduler",
+      })
+  void pathsThatAreNotComputedAreRefused(String key, String sentence) {
+    String rest = key.contains("beta_schedule") ? "" : ", \"beta_schedule\": \"scaled_linear\"";
+    refuses("{\"_class_name\": \"EulerDiscreteScheduler\", " + key + rest + "}", sentence);
+  }
+
+  /** Diffusers' own defaults are meant where a key is absent. */
+  @Test
+  void defaultsCountToo() {
+    refuses(
+        "{\"_class_name\": \"EulerDiscreteScheduler\"}",
+        "beta_schedule is linear by default, which is not supported");
+    refuses(
+        "{\"_class_name\": \"DDIMScheduler\", \"beta_schedule\": \"scaled_linear\"}",
+        "clip_sample is true by default");
+  }
+
+  @Test
+  void unknownClassesAreRefusedByName() {
+    refuses(
+        "{\"_class_name\": \"EDMEulerScheduler\"}",
+        "_class_name is EDMEulerScheduler; the scheduler supported is FlowMatchEuler");
+  }
+}
