@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Ends a run whose figures explode, before a checkpoint of ruins replaces a good one. A figure
+ * Ends a run whose metrics explode, before a checkpoint of ruins replaces a good one. A figure
  * explodes when the median of its last {@value #RECENT} updates is more than a given factor above
  * its median over the {@value #BEFORE} updates before those: medians, for a single update's loss
  * has a long tail wherever directions are divided by small residuals; and against its own recent
@@ -27,15 +27,15 @@ public final class ExplosionGuard implements Observer {
    * Watches.
    *
    * @param factor above 1; 20 lets ordinary training pass
-   * @param figures the names of positive figures, such as "loss" and "variance"; those that an
+   * @param metrics the names of positive metrics, such as "loss" and "variance"; those that an
    *     update does not note are passed over
    */
-  public ExplosionGuard(double factor, List<String> figures) {
+  public ExplosionGuard(double factor, List<String> metrics) {
     if (!(factor > 1)) {
       throw new IllegalArgumentException("a guard's factor must be above 1, got " + factor);
     }
     this.factor = factor;
-    figures.forEach(name -> watched.put(name, new ArrayDeque<>()));
+    metrics.forEach(name -> watched.put(name, new ArrayDeque<>()));
   }
 
   /** The loss, the images' variance and the fake's loss, by that factor. */
@@ -49,7 +49,7 @@ public final class ExplosionGuard implements Observer {
   }
 
   @Override
-  public Verdict begin(long done, List<Figures> past) {
+  public Verdict begin(long done, List<Metrics> past) {
     past.subList(Math.max(0, past.size() - RECENT - BEFORE), past.size()).forEach(this::remember);
     return Verdict.GO_ON;
   }
@@ -60,21 +60,21 @@ public final class ExplosionGuard implements Observer {
    * @throws DivergedException if a figure has exploded; the trainer ends the run on it
    */
   @Override
-  public Verdict after(long done, long updates, Figures figures) {
-    remember(figures);
+  public Verdict after(long done, long updates, Metrics metrics) {
+    remember(metrics);
     watched.forEach(
         (name, past) -> {
-          if (figures.values().containsKey(name)) {
+          if (metrics.values().containsKey(name)) {
             judge(name, new ArrayList<>(past));
           }
         });
     return Verdict.GO_ON;
   }
 
-  private void remember(Figures figures) {
+  private void remember(Metrics metrics) {
     watched.forEach(
         (name, past) -> {
-          Double value = figures.values().get(name);
+          Double value = metrics.values().get(name);
           if (value != null) {
             past.addLast(value);
             if (past.size() > RECENT + BEFORE) {

@@ -12,25 +12,18 @@ import org.peltast.tensor.Tensor;
  * (Esser et al., 2024), with a share of captions replaced by the empty one so that it can be
  * guided.
  */
-public final class FlowMatching implements Method {
+public final class FlowMatching implements Method, Phase {
   /**
    * What may be set.
    *
    * @param emptyCaptions the share of captions replaced by the empty one
    * @param timeMean mean of the normal number whose logistic function is the pre-shift time
    * @param timeDeviation its standard deviation
-   * @param microBatches in how many parts each thread computes its share, with the same result
    */
-  public record Settings(
-      double emptyCaptions, double timeMean, double timeDeviation, int microBatches) {
+  public record Settings(double emptyCaptions, double timeMean, double timeDeviation) {
     /** 10 % empty captions, logit-normal (0, 1). */
     public static Settings defaults() {
-      return new Settings(0.1, 0, 1, 1);
-    }
-
-    /** The same, computed in so many parts. */
-    public Settings inParts(int parts) {
-      return new Settings(emptyCaptions, timeMean, timeDeviation, parts);
+      return new Settings(0.1, 0, 1);
     }
 
     /** Checks the ranges. */
@@ -38,11 +31,9 @@ public final class FlowMatching implements Method {
       if (!(emptyCaptions >= 0
           && emptyCaptions <= 1
           && timeDeviation > 0
-          && Math.abs(timeMean) < 100
-          && microBatches >= 1)) {
+          && Math.abs(timeMean) < 100)) {
         throw new IllegalArgumentException(
-            "emptyCaptions must be in [0, 1], timeMean in (-100, 100), timeDeviation positive and"
-                + " microBatches at least 1");
+            "emptyCaptions must be in [0, 1], timeMean in (-100, 100) and timeDeviation positive");
       }
     }
   }
@@ -51,7 +42,7 @@ public final class FlowMatching implements Method {
   private final Role teacher;
   private final Settings settings;
 
-  /** Trains the role's network, which must be the denoiser's. */
+  /** Trains the role, whose weights must be those of the denoiser's network. */
   public FlowMatching(Denoiser denoiser, Role teacher, Settings settings) {
     this.denoiser = denoiser;
     this.teacher = teacher;
@@ -59,44 +50,33 @@ public final class FlowMatching implements Method {
   }
 
   @Override
-  public List<Role> roles() {
+  public List<Phase> phases() {
+    return List.of(this);
+  }
+
+  @Override
+  public String name() {
+    return "teacher";
+  }
+
+  @Override
+  public List<Role> trains() {
     return List.of(teacher);
   }
 
   @Override
-  public Denoiser generator() {
-    return denoiser;
-  }
-
-  @Override
-  public Figures update(Progress progress, Batch batch, Rng rng) {
-    Figures figures = new Figures();
-    try (Shares shares = new Shares(batch, settings.microBatches())) {
-      shares.each(
-          figures,
-          (part, noted) -> {
-            Tensor loss = loss(part.batch(), rng).mul(part.share());
-            noted.addFinite("loss", 1, loss, "teacher's loss");
-            loss.backward();
-          });
-    }
-    teacher.step(progress, figures);
-    return figures.settle();
-  }
-
-  private Tensor loss(Batch part, Rng rng) {
-    Tensor clean = part.clean();
-    if (clean == null) {
-      throw new IllegalArgumentException(
-          "a teacher is trained on captioned images; this data has captions alone");
-    }
-    Tensor noise = part.noise(rng.fork("noise"));
-    Tensor t = part.numbers(rng.fork("time"), this::time);
+  public Tensor loss(MicroBatch part, Rng rng, Metrics metrics) {
+    Batch batch = part.batch();
+    Tensor clean = batch.images();
+    Tensor noise = batch.noise(rng.fork("noise"));
+    Tensor t = batch.numbers(rng.fork("time"), this::time);
     Network network = denoiser.network();
-    Network.Text text = network.read(dropped(part, rng.fork("empty")));
+    Network.Text text = network.read(dropped(batch, rng.fork("empty")));
     Tensor xt = denoiser.path().mix(clean, noise, t);
     Tensor target = denoiser.path().target(network.prediction(), clean, noise, t);
-    return network.forward(xt, t, text).sub(target).square().mean();
+    Tensor loss = network.forward(xt, t, text).sub(target).square().mean();
+    metrics.mean("loss", loss);
+    return loss;
   }
 
   /** A logit-normal time, shifted. */
@@ -112,10 +92,5 @@ public final class FlowMatching implements Method {
       kept[i] = rng.fork(batch.first() + i).uniform() >= settings.emptyCaptions();
     }
     return batch.condition().where(kept, batch.empty());
-  }
-
-  @Override
-  public void close() {
-    teacher.close();
   }
 }

@@ -1,51 +1,26 @@
 package org.peltast.distill;
 
 import java.util.List;
-import java.util.Map;
-import org.peltast.diffusion.Denoiser;
-import org.peltast.tensor.Rng;
 
 /**
- * One way of training: it owns one update, and is pure of files, networks' insides and clocks. The
- * {@link Trainer} owns the loop.
+ * A method of training: the phases of one update, as mathematics. {@link
+ * org.peltast.distill.dmd.DecoupledDmd} is one, {@link FlowMatching} another.
+ *
+ * <p>A method describes and the {@link UpdateExecutor} runs: micro-batches, threads, processes,
+ * backward passes, clipping, optimiser steps, moving averages, finiteness, clocks and checkpoints
+ * are not a method's business. It sees {@link org.peltast.diffusion.Network}s and tensors, and
+ * knows no file, clock or class of network.
  */
 public interface Method extends AutoCloseable {
-  /**
-   * Where a run stands when an update begins.
-   *
-   * @param update counted from 0
-   * @param updates of the whole run, as far as is known
-   * @param changing to be run before anything changes that a checkpoint holds: it waits until one
-   *     that is being written is whole
-   */
-  record Progress(long update, long updates, Runnable changing) {
-    /** Where nothing is being written. */
-    public Progress(long update, long updates) {
-      this(update, updates, () -> {});
-    }
+  /** The phases of one update, in order; always the same ones. */
+  List<Phase> phases();
+
+  /** The weights of its terms by name, which an {@link Observer} may adjust during a run. */
+  default TermWeights weights() {
+    return TermWeights.NONE;
   }
 
-  /** The networks that it trains, the one that the run is for first. */
-  List<Role> roles();
-
-  /** The denoiser that the run is for; its weights are the raw ones, its role has their average. */
-  Denoiser generator();
-
-  /**
-   * One update: a function of the roles, the batch and the random stream.
-   *
-   * @throws DivergedException if a loss or gradient is not finite; the role concerned is untouched
-   */
-  Figures update(Progress progress, Batch batch, Rng rng);
-
-  /** The weights that observers have adjusted, by name: part of a checkpoint. */
-  default Map<String, Double> adjusted() {
-    return Map.of();
-  }
-
-  /** Adjusts weights again as {@link #adjusted} told: those that are not named are as set. */
-  default void adjust(Map<String, Double> weights) {}
-
+  /** Frees what the method made for itself; roles and networks are closed by their owners. */
   @Override
-  void close();
+  default void close() {}
 }

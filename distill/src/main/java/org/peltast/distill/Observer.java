@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Looks at a run after each update: it may draw, note figures of its own before they are logged,
+ * Looks at a run after each update: it may draw, note metrics of its own before they are logged,
  * ask for an end, shorten the run, or adjust a weight ({@link VarianceGuard}); it never reaches
  * into an update.
  */
@@ -22,9 +22,9 @@ public interface Observer {
    * that a resumed run is judged like an uninterrupted one, and may find that it had ended.
    *
    * @param done the number of updates done, in this process or in earlier ones
-   * @param past their figures as logged, the oldest first
+   * @param past their metrics as logged, the oldest first
    */
-  default Verdict begin(long done, List<Figures> past) {
+  default Verdict begin(long done, List<Metrics> past) {
     return Verdict.GO_ON;
   }
 
@@ -33,9 +33,9 @@ public interface Observer {
    *
    * @param done the number of updates done
    * @param updates of the whole run
-   * @param figures what the update noted, seconds included
+   * @param metrics what the update noted, seconds included
    */
-  Verdict after(long done, long updates, Figures figures);
+  Verdict after(long done, long updates, Metrics metrics);
 
   /**
    * What is left to be written of the last update. It is done while the next one is computed, but
@@ -43,7 +43,7 @@ public interface Observer {
    *
    * @return nothing by default
    */
-  default Optional<Runnable> aside() {
+  default Optional<Runnable> background() {
     return Optional.empty();
   }
 

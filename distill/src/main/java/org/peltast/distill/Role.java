@@ -1,7 +1,10 @@
 package org.peltast.distill;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Device;
@@ -12,8 +15,9 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
- * A network that is trained, with its optimiser and the moving average of its weights. The network
- * knows nothing of the part it plays.
+ * Weights that are trained together: any parameters, of a network, of a part of it or of a head,
+ * with their optimiser, their learning rate over their own updates and, if wanted, their moving
+ * average.
  */
 public final class Role implements AutoCloseable {
   /**
@@ -22,7 +26,7 @@ public final class Role implements AutoCloseable {
    * @param learningRate over its own updates
    * @param adam AdamW's settings
    * @param clip the largest joint gradient norm
-   * @param ema the decay of the weights' moving average
+   * @param ema the decay of the weights' moving average; 0 keeps none
    */
   public record Settings(LearningRate learningRate, AdamW.Settings adam, double clip, double ema) {
     /** Checks the ranges. */
@@ -34,20 +38,59 @@ public final class Role implements AutoCloseable {
     }
   }
 
-  private final String name;
-  private final Network network;
-  private final Settings settings;
-  private final AdamW optimiser;
-  private final Ema ema;
+  /**
+   * Parameters that share a learning rate.
+   *
+   * @param parameters of a network, or a {@link Parameters#subset}
+   * @param rateFactor what the role's learning rate is multiplied by
+   */
+  public record Group(Parameters parameters, double rateFactor) {
+    /** Checks the range. */
+    public Group {
+      if (!(rateFactor >= 0 && rateFactor <= 1e6)) {
+        throw new IllegalArgumentException(
+            "a group's learning rate factor must be from 0 to 1000000, got " + rateFactor);
+      }
+    }
+  }
 
-  /** Makes the network trainable and starts optimiser and average at its present weights. */
+  private final String name;
+  private final Settings settings;
+  private final List<Trained> groups = new ArrayList<>();
+
+  /** A group with its optimiser and average. */
+  private record Trained(Group group, AdamW optimiser, @Nullable Ema ema) {
+    static Trained of(Group group, Settings settings) {
+      Parameters p = group.parameters().trainable(true);
+      return new Trained(
+          group,
+          new AdamW(p, settings.adam()),
+          settings.ema() > 0 ? new Ema(p, settings.ema()) : null);
+    }
+
+    Parameters parameters() {
+      return group.parameters();
+    }
+  }
+
+  /** Makes all weights of a network trainable; optimiser and average start at their values. */
   public Role(String name, Network network, Settings settings) {
+    this(name, network.parameters(), settings);
+  }
+
+  /** Makes these weights trainable; optimiser and average start at their values. */
+  public Role(String name, Parameters parameters, Settings settings) {
+    this(name, List.of(new Group(parameters, 1)), settings);
+  }
+
+  /** Makes these weights trainable, each group at a rate of its own. */
+  public Role(String name, List<Group> groups, Settings settings) {
+    if (groups.isEmpty()) {
+      throw new IllegalArgumentException("the role " + name + " has no parameters to train");
+    }
     this.name = name;
-    this.network = network;
     this.settings = settings;
-    network.parameters().trainable(true);
-    this.optimiser = new AdamW(network.parameters(), settings.adam());
-    this.ema = new Ema(network.parameters(), settings.ema());
+    groups.forEach(group -> this.groups.add(Trained.of(group, settings)));
   }
 
   /** The role's name, as in logs and checkpoints. */
@@ -55,88 +98,125 @@ public final class Role implements AutoCloseable {
     return name;
   }
 
-  /** The network being trained. */
-  public Network network() {
-    return network;
-  }
-
-  /** The moving average of its weights. */
-  public Ema ema() {
-    return ema;
+  /** The moving average of its weights by name; the weights themselves if none is kept. */
+  public Map<String, Tensor> averages() {
+    Map<String, Tensor> averages = new LinkedHashMap<>();
+    for (Trained g : groups) {
+      averages.putAll(g.ema() == null ? g.parameters().values() : g.ema().values());
+    }
+    return averages;
   }
 
   /** How often it has been updated. */
   public long steps() {
-    return optimiser.steps();
+    return groups.get(0).optimiser().steps();
+  }
+
+  /** Asks for the gradients of its weights, or no longer. */
+  void trainable(boolean wanted) {
+    groups.forEach(g -> g.parameters().trainable(wanted));
   }
 
   /**
-   * Adds up and clips the gathered gradients, takes one optimiser step, moves the average, and
-   * clears the gradients.
+   * Adds up and clips the gradients, takes one optimiser step, moves the average, and clears the
+   * gradients.
    *
-   * <p>Where reading costs no waiting, on the CPU, all figures so far are read first, and nothing
+   * <p>Where reading costs no waiting, on the CPU, all metrics so far are read first, and nothing
    * changes if one is not finite that must be. Elsewhere it is the device that leaves the weights
-   * as they are, and the figures tell when they settle.
+   * as they are, and the metrics tell when they settle.
    *
-   * @param progress of the whole run: for the learning rate's decay
-   * @param figures where gradient norm and learning rate are noted
+   * @param ofAll how many updates the role is to have in the whole run
+   * @param metrics where gradient norm and learning rate are noted
+   * @param beforeChange is run before a weight changes
    * @throws DivergedException if the gradient, or what was noted before, is not finite
    */
-  public void step(Method.Progress progress, Figures figures) {
-    Parameters p = network.parameters();
-    double rate = settings.learningRate().at(progress.update(), progress.updates());
+  void step(long ofAll, Metrics metrics, Runnable beforeChange) {
+    double rate = settings.learningRate().at(steps(), ofAll);
     try (Scope scope = Scope.open()) {
-      Tensor norm = Gradients.norm(p);
-      figures
-          .addFinite(name + ".gradientNorm", 1, norm, name + "'s gradient norm")
+      Tensor norm = norm();
+      metrics
+          .finite(name + ".gradientNorm", norm, name + "'s gradient norm")
           .put(name + ".learningRate", rate);
-      if (p.device().kind() == Device.Kind.CPU) {
-        figures.settle();
+      if (norm.device().kind() == Device.Kind.CPU) {
+        metrics.settle();
       }
-      progress.changing().run();
-      optimiser.step(rate, new Gradients.Clip(norm, settings.clip()), ema.next());
+      beforeChange.run();
+      for (Trained g : groups) {
+        Ema ema = g.ema();
+        g.optimiser()
+            .step(
+                rate * g.group().rateFactor(),
+                new Gradients.Clip(norm, settings.clip()),
+                ema == null ? p -> {} : ema.next());
+      }
     }
-    p.clearGradients();
+    groups.forEach(g -> g.parameters().clearGradients());
+  }
+
+  /** The joint norm of all groups' gradients, of one element. */
+  private Tensor norm() {
+    List<Tensor> norms = groups.stream().map(g -> Gradients.norm(g.parameters())).toList();
+    return norms.size() == 1
+        ? norms.get(0)
+        : Tensor.cat(norms.stream().map(n -> n.reshape(1)).toList(), 0).norm(false, 0);
   }
 
   /** Everything that {@link #restore} needs, by name: live tensors, not copies. */
   public Map<String, Tensor> state() {
     Map<String, Tensor> state = new LinkedHashMap<>();
-    network.parameters().values().forEach((n, t) -> state.put("weights." + n, t));
-    ema.values().forEach((n, t) -> state.put("ema." + n, t));
-    optimiser.state().forEach((n, t) -> state.put("optimiser." + n, t));
+    for (Trained g : groups) {
+      g.parameters().values().forEach((n, t) -> state.put("weights." + n, t));
+      Ema ema = g.ema();
+      if (ema != null) {
+        ema.values().forEach((n, t) -> state.put("ema." + n, t));
+      }
+      g.optimiser().state().forEach((n, t) -> state.put("optimiser." + n, t));
+    }
     return state;
   }
 
   /** The counts that go with {@link #state}. */
   public Map<String, String> counts() {
     Map<String, String> counts = new LinkedHashMap<>(); // in one order: a checkpoint's bytes repeat
-    counts.put("steps", Long.toString(optimiser.steps()));
-    counts.put("emaUpdates", Long.toString(ema.updates()));
+    counts.put("steps", Long.toString(steps()));
+    Ema ema = groups.get(0).ema();
+    if (ema != null) {
+      counts.put("emaUpdates", Long.toString(ema.updates()));
+    }
     return counts;
   }
 
   /** Puts a saved state back, bit for bit. */
   public void restore(Map<String, Tensor> state, Map<String, String> counts) {
-    network.parameters().load(under("weights.", state));
-    ema.restore(under("ema.", state), count(counts, "emaUpdates"));
-    optimiser.restore(under("optimiser.", state), count(counts, "steps"));
+    for (Trained g : groups) {
+      g.parameters().load(under("weights.", g, state));
+      Ema ema = g.ema();
+      if (ema != null) {
+        ema.restore(under("ema.", g, state), count(counts, "emaUpdates"));
+      }
+      g.optimiser().restore(under("optimiser.", null, state), count(counts, "steps"));
+    }
   }
 
   private long count(Map<String, String> counts, String what) {
     String value = counts.get(what);
-    if (value == null || !value.matches("\\d{1,18}")) {
+    if (value == null || !value.matches("[0-9]{1,18}")) {
       throw new IllegalArgumentException("the saved state of " + name + " has no count of " + what);
     }
     return Long.parseLong(value);
   }
 
-  private static Map<String, Tensor> under(String prefix, Map<String, Tensor> all) {
+  /** What is saved under a prefix; of one group's weights alone where other groups have theirs. */
+  private Map<String, Tensor> under(
+      String prefix, @Nullable Trained group, Map<String, Tensor> all) {
     Map<String, Tensor> part = new LinkedHashMap<>();
     all.forEach(
         (n, t) -> {
           if (n.startsWith(prefix)) {
-            part.put(n.substring(prefix.length()), t);
+            String own = n.substring(prefix.length());
+            if (group == null || groups.size() == 1 || group.parameters().find(own) != null) {
+              part.put(own, t);
+            }
           }
         });
     return part;
@@ -144,7 +224,12 @@ public final class Role implements AutoCloseable {
 
   @Override
   public void close() {
-    optimiser.close();
-    ema.close();
+    for (Trained g : groups) {
+      g.optimiser().close();
+      Ema ema = g.ema();
+      if (ema != null) {
+        ema.close();
+      }
+    }
   }
 }

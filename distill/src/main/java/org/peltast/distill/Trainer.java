@@ -4,10 +4,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import org.peltast.runs.Checkpoint;
+import org.peltast.runs.Checkpoints;
+import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Rng;
@@ -18,9 +24,13 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * The loop around any {@link Method}: batches in, figures out, checkpoints in between. Update u
- * draws from a random stream that is a function of (seed, u), and its batch is a function of u, so
- * a checkpoint holds no position in any stream and a resumed run goes on bit for bit.
+ * The training loop around any {@link Method}: batches in, metrics out, observers asked,
+ * checkpoints in between, an orderly end.
+ *
+ * <p>Update u draws from a random stream that is a function of (seed, u), and its batches are a
+ * function of u, so a checkpoint holds no position in any stream and a resumed run goes on bit for
+ * bit. The next update's batches are made, and log, pictures and checkpoints are written, while an
+ * update is computed; it waits only before it changes what is being written.
  */
 public final class Trainer {
   /**
@@ -30,11 +40,22 @@ public final class Trainer {
    * @param checkpointEvery the longest time that a kill may cost
    * @param keepLast checkpoints kept
    * @param seed of everything random
+   * @param microBatches in how many parts each thread computes its share of a batch
    */
-  public record Settings(long updates, Duration checkpointEvery, int keepLast, long seed) {
+  public record Settings(
+      long updates, Duration checkpointEvery, int keepLast, long seed, int microBatches) {
     /** Checks the ranges. */
     public Settings {
-      new RunLoop.Settings(updates, checkpointEvery, keepLast); // refuses what is out of range
+      if (updates < 1 || keepLast < 1 || checkpointEvery.isNegative() || microBatches < 1) {
+        throw new IllegalArgumentException(
+            "a run needs at least one update, one checkpoint kept and one micro-batch, and a time"
+                + " between checkpoints of 0 or more");
+      }
+    }
+
+    /** The same, with batches computed at once. */
+    public Settings(long updates, Duration checkpointEvery, int keepLast, long seed) {
+      this(updates, checkpointEvery, keepLast, seed, 1);
     }
   }
 
@@ -46,11 +67,15 @@ public final class Trainer {
   }
 
   private static final JsonMapper JSON = new JsonMapper();
-  private static final String METHOD = "method.json";
+  private static final String WEIGHTS = "method.json";
 
+  private final Settings settings;
   private final Method method;
+  private final UpdateExecutor executor;
   private final BatchSource batches;
-  private final RunLoop loop;
+  private final RunFolder folder;
+  private final List<Observer> observers;
+  private final BooleanSupplier interrupted;
   private final Rng root;
 
   /** A run in an open folder; {@code interrupted} is asked between updates. */
@@ -61,78 +86,148 @@ public final class Trainer {
       RunFolder folder,
       List<Observer> observers,
       BooleanSupplier interrupted) {
+    this.settings = settings;
     this.method = method;
+    this.executor = new UpdateExecutor(method, settings.microBatches());
     this.batches = batches;
+    this.folder = folder;
+    this.observers = List.copyOf(observers);
+    this.interrupted = interrupted;
     this.root = Rng.of(settings.seed()).fork("updates");
-    this.loop =
-        new RunLoop(
-            new RunLoop.Settings(
-                settings.updates(), settings.checkpointEvery(), settings.keepLast()),
-            folder,
-            observers,
-            interrupted);
   }
 
   /**
-   * Puts the newest whole checkpoint of the folder into the method's roles.
+   * Puts the newest whole checkpoint of the folder into the method's roles and weights.
    *
    * @return the number of updates done, 0 if there is no checkpoint
    */
   public long resume() {
-    return loop.resume(this::restore);
+    Optional<Checkpoint> latest = folder.checkpoints().latest();
+    latest.ifPresent(checkpoint -> restore(checkpoint.folder()));
+    return latest.map(Checkpoint::update).orElse(0L);
   }
 
   /**
    * Runs from {@code done} updates to the end.
    *
-   * @throws RunException if a loss diverges or a file cannot be written; the last good checkpoint
-   *     is kept and named
+   * @throws RunException if a metric is not finite or a guard says that it explodes (the cause is a
+   *     {@link DivergedException}), or a file cannot be written; the last good checkpoint is kept
+   *     and named
    */
   public End run(long done) {
-    try (Ahead ahead = new Ahead(batches)) {
-      return loop.run(
-          new RunLoop.Work() {
-            @Override
-            public Figures update(long before, long updates, Runnable changing) {
-              return Trainer.this.update(ahead, new Method.Progress(before, updates, changing));
-            }
-
-            @Override
-            public void save(Path into) throws IOException {
-              Trainer.this.save(into);
-            }
-          },
-          done);
+    Checkpoints checkpoints = folder.checkpoints();
+    AtomicLong saved = new AtomicLong(done);
+    long savedAt = System.nanoTime();
+    long running = done;
+    long updates = settings.updates();
+    try (BatchPrefetcher prefetcher = new BatchPrefetcher(batches, executor.draws());
+        MetricsLog log = MetricsLog.open(folder.metrics(), done == 0 ? -1 : done);
+        BackgroundWriter writer = new BackgroundWriter("peltast-files")) {
+      boolean stop = false;
+      if (done < updates) {
+        List<Metrics> past = past(folder.metrics());
+        for (Observer observer : observers) {
+          stop |= observer.begin(done, past) == Observer.Verdict.STOP;
+        }
+        updates = asked(done);
+      }
+      while (done < updates && !stop) {
+        running = done + 1;
+        Metrics metrics = update(prefetcher, done, updates, writer);
+        done = running;
+        for (Observer observer : observers) {
+          stop |= observer.after(done, updates, metrics) == Observer.Verdict.STOP;
+          observer.background().ifPresent(writer::add);
+        }
+        updates = asked(done);
+        long number = done;
+        writer.add(() -> log.append(number, metrics.values()));
+        stop |= interrupted.getAsBoolean();
+        boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
+        if (due || stop || done == updates) {
+          writer.add(
+              () -> {
+                log.sync();
+                checkpoints.save(number, settings.keepLast(), this::save);
+                saved.set(number);
+              });
+          savedAt = System.nanoTime();
+        }
+      }
+      writer.await();
+    } catch (DivergedException e) {
+      throw new RunException(
+          "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there"
+              .formatted(
+                  running,
+                  e.getMessage(),
+                  saved.get() == 0
+                      ? "there is no checkpoint yet"
+                      : "the last good checkpoint is that of update " + saved.get()),
+          e);
     }
+    return done >= updates ? End.FINISHED : End.STOPPED;
   }
 
-  private Figures update(Ahead ahead, Method.Progress progress) {
+  private Metrics update(
+      BatchPrefetcher prefetcher, long update, long updates, BackgroundWriter writer) {
     long begin = System.nanoTime();
+    Metrics metrics;
     try (Scope scope = Scope.open();
-        Ahead.Ready ready = ahead.take(progress.update(), progress.updates())) {
-      Figures figures = method.update(progress, ready.batch(), root.fork(progress.update()));
-      return figures.put("seconds", (System.nanoTime() - begin) / 1e9);
+        BatchPrefetcher.Ready ready = prefetcher.take(update, updates)) {
+      metrics =
+          executor.update(update, updates, ready.batches(), root.fork(update), writer::await);
     }
+    writer.await(); // a method whose phases were all idle has not waited
+    return metrics.put("seconds", (System.nanoTime() - begin) / 1e9);
   }
 
+  /** How many updates the run is to have, as its observers see it. */
+  private long asked(long done) {
+    long updates = settings.updates();
+    for (Observer observer : observers) {
+      updates = observer.updates(done, updates);
+    }
+    return Math.max(done, updates);
+  }
+
+  /** What the log, cut back to the checkpoint, has: observers judge as if nothing had happened. */
+  private static List<Metrics> past(Path log) {
+    List<Metrics> past = new ArrayList<>();
+    for (MetricsLog.Line line : MetricsLog.read(log)) {
+      Metrics metrics = new Metrics();
+      line.figures()
+          .forEach(
+              (name, value) -> {
+                if (value instanceof Number number) {
+                  metrics.put(name, number.doubleValue());
+                }
+              });
+      past.add(metrics);
+    }
+    return past;
+  }
+
+  /** Writes everything that the next update depends on, on another thread than the updates'. */
   private void save(Path into) throws IOException {
-    for (Role role : method.roles()) {
+    for (Role role : executor.roles()) {
       TensorFiles.write(file(into, role), role.state(), role.counts());
     }
-    if (!method.adjusted().isEmpty()) {
-      Files.write(into.resolve(METHOD), JSON.writeValueAsBytes(method.adjusted()));
+    Map<String, Double> adjusted = method.weights().adjusted();
+    if (!adjusted.isEmpty()) {
+      Files.write(into.resolve(WEIGHTS), JSON.writeValueAsBytes(adjusted));
     }
   }
 
   private void restore(Path from) {
-    for (Role role : method.roles()) {
+    for (Role role : executor.roles()) {
       try (Scope scope = Scope.open()) {
         Path file = file(from, role);
         Map<String, Tensor> state = TensorFiles.read(file);
         role.restore(state, TensorFiles.metadata(file));
       }
     }
-    method.adjust(adjusted(from.resolve(METHOD)));
+    method.weights().restore(adjusted(from.resolve(WEIGHTS)));
   }
 
   /** What observers had adjusted: most often nothing, and then there is no file. */

@@ -1,21 +1,36 @@
-package org.peltast.distill;
+package org.peltast.distill.dmd;
 
+import java.util.function.Supplier;
 import org.peltast.tensor.Tensor;
 
 /**
- * The simplest shield (equation 7): the divergence of each image's mean and variance from those of
- * real data, {@code KL(N(μ_i, σ_i²) ‖ N(μ*, σ*²))}, averaged over the batch.
+ * The mean–variance divergence, the simplest regulariser (equation 7): {@code KL(N(μ_i, σ_i²) ‖
+ * N(μ*, σ*²))} of each generated image's mean and variance from those of real data, averaged over
+ * the batch.
  *
  * @param mean μ*, the average over real data of an image's mean
  * @param variance σ*², the average over real data of an image's variance
  */
-public record MeanVariance(double mean, double variance) implements Regulariser {
+public record MeanVariance(double mean, double variance) implements Term {
+  /** The name in recipes and logs. */
+  public static final String NAME = "meanVariance";
+
   /** Checks the range. */
   public MeanVariance {
     if (!Double.isFinite(mean) || !(variance > 0)) {
       throw new IllegalArgumentException(
           "the target variance must be positive and the mean finite");
     }
+  }
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public boolean isDirection() {
+    return false;
   }
 
   /** Equation 7 for images [B, C, H, W]: rank 0. */
@@ -27,13 +42,7 @@ public record MeanVariance(double mean, double variance) implements Regulariser 
   }
 
   @Override
-  public Pull begin(Questions teacher, View view) {
-    Tensor loss = divergence(view.images());
-    return new Pull() {
-      @Override
-      public Tensor loss() {
-        return loss;
-      }
-    };
+  public Supplier<Contribution> ask(View view) {
+    return () -> new Contribution.Loss(divergence(view.images()));
   }
 }

@@ -16,7 +16,8 @@ import org.peltast.tensor.Tensor;
  * <p>What is still on its device is noted as the tensor that it is in, so that nobody waits for the
  * device in the middle of an update; {@link #settle} reads all of it at once.
  */
-public final class Figures {
+public final class Metrics {
+  private final double share; // by which what is noted as a mean counts
   private final Map<String, Double> values = new LinkedHashMap<>();
   private final List<Waiting> waiting = new ArrayList<>();
   private final List<Scope> scopes = new ArrayList<>(); // of what waits
@@ -40,33 +41,57 @@ public final class Figures {
     }
   }
 
+  /** No numbers yet, of a whole batch. */
+  public Metrics() {
+    this(1);
+  }
+
+  private Metrics(double share) {
+    this.share = share;
+  }
+
+  /** No numbers yet, of a micro-batch that is so much of the whole batch. */
+  static Metrics ofShare(double share) {
+    return new Metrics(share);
+  }
+
   /** Notes a number. */
-  public Figures put(String name, double value) {
+  public Metrics put(String name, double value) {
     values.put(name, value);
     return this;
   }
 
   /**
-   * Adds to a number, which begins at 0: for what is summed over the parts of a batch.
+   * Notes a number of a micro-batch, which counts by the micro-batch's share of the whole batch.
    *
-   * @param weight what it is multiplied by
-   * @param scalar of one element, read when the figures settle
+   * @param scalar the mean over the micro-batch, of one element; read when the metrics settle
    */
-  public Figures add(String name, double weight, Tensor scalar) {
-    return wait(name, weight, scalar, null);
+  public Metrics mean(String name, Tensor scalar) {
+    return wait(name, share, scalar, null);
   }
 
-  /** The same of a number that must be finite, called {@code term} if it is not. */
-  public Figures addFinite(String name, double weight, Tensor scalar, String term) {
-    return wait(name, weight, scalar, term);
+  /** The same of a number that is known already. */
+  public Metrics mean(String name, double value) {
+    values.merge(name, share * value, Double::sum);
+    return this;
+  }
+
+  /** Notes a number of a micro-batch that must be finite, called {@code term} if it is not. */
+  public Metrics finiteMean(String name, Tensor scalar, String term) {
+    return wait(name, share, scalar, term);
+  }
+
+  /** Notes a number of the whole batch that must be finite, called {@code term} if it is not. */
+  Metrics finite(String name, Tensor scalar, String term) {
+    return wait(name, 1, scalar, term);
   }
 
   /** Demands that a number be finite, called {@code term} if it is not. */
-  public Figures requireFinite(Tensor scalar, String term) {
+  public Metrics requireFinite(Tensor scalar, String term) {
     return wait(null, 1, scalar, term);
   }
 
-  private Figures wait(@Nullable String name, double weight, Tensor scalar, @Nullable String term) {
+  private Metrics wait(@Nullable String name, double weight, Tensor scalar, @Nullable String term) {
     if (name != null) {
       values.putIfAbsent(name, 0.0); // its place in the order
     }
@@ -82,7 +107,7 @@ public final class Figures {
   }
 
   /** Adds all of another's numbers, read or not; it is given up. */
-  Figures addAll(Figures other) {
+  Metrics addAll(Metrics other) {
     other.values.forEach((name, value) -> values.merge(name, value, Double::sum));
     waiting.addAll(other.waiting);
     scopes.addAll(other.scopes);
@@ -90,7 +115,7 @@ public final class Figures {
   }
 
   /** Notes all of another's numbers, read or not; it is given up. */
-  Figures putAll(Figures other) {
+  Metrics putAll(Metrics other) {
     values.putAll(other.values);
     waiting.addAll(other.waiting);
     scopes.addAll(other.scopes);
@@ -98,7 +123,7 @@ public final class Figures {
   }
 
   /** Notes all of another's numbers under a prefix and a dot; it is given up. */
-  Figures putAll(String prefix, Figures other) {
+  Metrics putAll(String prefix, Metrics other) {
     other.values.forEach((name, value) -> values.put(prefix + "." + name, value));
     other.waiting.forEach(w -> waiting.add(w.under(prefix)));
     scopes.addAll(other.scopes);
@@ -106,7 +131,7 @@ public final class Figures {
   }
 
   /** Demands what another demands of its numbers, and notes none of them; it is given up. */
-  Figures require(Figures other) {
+  Metrics require(Metrics other) {
     other.waiting.forEach(w -> waiting.add(w.unnamed()));
     scopes.addAll(other.scopes);
     return this;
@@ -117,7 +142,7 @@ public final class Figures {
    *
    * @throws DivergedException naming the first that is not finite and must be
    */
-  public Figures settle() {
+  public Metrics settle() {
     if (waiting.isEmpty()) {
       return this;
     }
@@ -147,7 +172,7 @@ public final class Figures {
    */
   public Map<String, Double> values() {
     if (!waiting.isEmpty()) {
-      throw new IllegalStateException(waiting.size() + " figures have not been read yet");
+      throw new IllegalStateException(waiting.size() + " metrics have not been read yet");
     }
     return values;
   }

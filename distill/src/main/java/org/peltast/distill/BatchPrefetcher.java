@@ -1,5 +1,7 @@
 package org.peltast.distill;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -7,15 +9,16 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Engine;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Scope;
 
 /**
- * Has the next update's batch made while this one is computed. As a batch is a function of its
- * update's number, it is the same whenever it is made.
+ * What makes the next update's batches while this one is computed. As a batch is a function of its
+ * number, it is the same whenever it is made.
  */
-final class Ahead implements AutoCloseable {
-  /** A batch and the scope that its tensors belong to. */
-  record Ready(Batch batch, Scope scope) implements AutoCloseable {
+final class BatchPrefetcher implements AutoCloseable {
+  /** An update's batches and the scope that their tensors belong to. */
+  record Ready(List<Batch> batches, Scope scope) implements AutoCloseable {
     @Override
     public void close() {
       scope.close();
@@ -23,6 +26,7 @@ final class Ahead implements AutoCloseable {
   }
 
   private final BatchSource source;
+  private final int draws;
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(
           work -> {
@@ -33,8 +37,14 @@ final class Ahead implements AutoCloseable {
   private long number = -1; // whose batch is being made, or is ready
   private @Nullable Future<Ready> next;
 
-  Ahead(BatchSource source) {
+  /**
+   * Batches of a source.
+   *
+   * @param draws how many an update takes
+   */
+  BatchPrefetcher(BatchSource source, int draws) {
     this.source = source;
+    this.draws = draws;
   }
 
   private static void begin(Runnable work) {
@@ -43,7 +53,7 @@ final class Ahead implements AutoCloseable {
   }
 
   /**
-   * The batch of one update, to be closed after it; meanwhile the next one is made.
+   * The batches of one update, to be closed after it; meanwhile the next ones are made.
    *
    * @param updates of the whole run, beyond which none is made
    */
@@ -66,7 +76,12 @@ final class Ahead implements AutoCloseable {
     Scope kept = Scope.detached();
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
-      return new Ready(source.at(update).keptBy(kept, scope), kept);
+      List<Batch> batches = new ArrayList<>();
+      for (int i = 0; i < draws; i++) {
+        Batch batch = source.at(update * draws + i, new Range(0, source.size()));
+        batches.add(batch.keptBy(kept, scope));
+      }
+      return new Ready(batches, kept);
     } catch (RuntimeException | Error e) {
       kept.close();
       throw e;

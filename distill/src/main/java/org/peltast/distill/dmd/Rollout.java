@@ -1,9 +1,10 @@
-package org.peltast.distill;
+package org.peltast.distill.dmd;
 
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Renoise;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.Batch;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -15,8 +16,22 @@ import org.peltast.tensor.Tensor;
  * meets the inputs that it will meet in use.
  *
  * @param grid the generator's steps
+ * @param fixed the only step that is trained, or −1 to draw one uniformly
  */
-public record Rollout(StepGrid grid) {
+public record Rollout(StepGrid grid, int fixed) {
+  /** Checks the range. */
+  public Rollout {
+    if (fixed < -1 || fixed >= grid.size()) {
+      throw new IllegalArgumentException(
+          "there is no step %d among %d".formatted(fixed, grid.size()));
+    }
+  }
+
+  /** Every step alike. */
+  public Rollout(StepGrid grid) {
+    this(grid, -1);
+  }
+
   /**
    * The generator's input at a step.
    *
@@ -26,9 +41,9 @@ public record Rollout(StepGrid grid) {
    */
   public record Start(double preShift, Tensor time, Tensor xt) {}
 
-  /** A step drawn uniformly, the same for a whole batch (and for every process of a run). */
+  /** The step of an update, the same for a whole batch (and for every process of a run). */
   public int draw(Rng rng) {
-    return rng.fork("step").below(grid.size());
+    return fixed >= 0 ? fixed : rng.fork("step").below(grid.size());
   }
 
   /**

@@ -1,4 +1,4 @@
-package org.peltast.distill;
+package org.peltast.distill.dmd;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -9,17 +9,17 @@ import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Tensor;
 
 /**
- * What the terms of an update want to know of one frozen network, gathered so that it is evaluated
- * once, in one batch, without gradients. The same question asked twice is answered once.
+ * A batched prediction request: what the terms of an update want to know of one frozen network,
+ * evaluated once, in one batch, without gradients. What is asked twice is evaluated once.
  */
-public final class Questions {
-  /** A clean prediction [B, C, H, W], there once the questions are answered. */
-  public static final class Answer {
+public final class PredictionRequest {
+  /** A predicted clean image [B, C, H, W], there once the request is evaluated. */
+  public static final class Prediction {
     private final Renoising.Draw draw;
     private final Network.Text text;
     private @Nullable Tensor clean;
 
-    private Answer(Renoising.Draw draw, Network.Text text) {
+    private Prediction(Renoising.Draw draw, Network.Text text) {
       this.draw = draw;
       this.text = text;
     }
@@ -27,7 +27,7 @@ public final class Questions {
     /** The predicted clean images. */
     public Tensor clean() {
       if (clean == null) {
-        throw new IllegalStateException("the questions have not been answered yet");
+        throw new IllegalStateException("the request has not been evaluated yet");
       }
       return clean;
     }
@@ -35,28 +35,28 @@ public final class Questions {
 
   private final Denoiser denoiser;
   private final Tensor images;
-  private final List<Answer> asked = new ArrayList<>();
+  private final List<Prediction> asked = new ArrayList<>();
 
-  /** Questions to a denoiser about the generator's images, detached. */
-  Questions(Denoiser denoiser, Tensor images) {
+  /** A request to a denoiser about the generator's images, detached. */
+  PredictionRequest(Denoiser denoiser, Tensor images) {
     this.denoiser = denoiser;
     this.images = images;
   }
 
-  /** Asks for the clean prediction at the images noised by the draw, under the text. */
-  public Answer ask(Renoising.Draw draw, Network.Text text) {
-    for (Answer a : asked) {
+  /** Asks for the clean images predicted from the images noised by the draw, under the text. */
+  public Prediction ask(Renoising.Draw draw, Network.Text text) {
+    for (Prediction a : asked) {
       if (a.draw.equals(draw) && a.text.equals(text)) {
         return a;
       }
     }
-    Answer answer = new Answer(draw, text);
-    asked.add(answer);
-    return answer;
+    Prediction prediction = new Prediction(draw, text);
+    asked.add(prediction);
+    return prediction;
   }
 
   /** Evaluates the network on all that was asked. */
-  void answer() {
+  void evaluate() {
     if (asked.isEmpty()) {
       return;
     }
@@ -64,7 +64,7 @@ public final class Questions {
       List<Tensor> noised = new ArrayList<>();
       List<Tensor> times = new ArrayList<>();
       Network.@Nullable Text texts = null;
-      for (Answer a : asked) {
+      for (Prediction a : asked) {
         noised.add(denoiser.path().mix(images, a.draw.noise(), a.draw.time()));
         times.add(a.draw.time());
         texts = texts == null ? a.text : texts.followedBy(a.text);

@@ -11,13 +11,13 @@ import org.jspecify.annotations.Nullable;
  * A thread that writes what an update left to be written while the next one is computed: all in the
  * order in which it was given, and nothing more once something has failed.
  */
-final class Aside implements AutoCloseable {
+final class BackgroundWriter implements AutoCloseable {
   private final ExecutorService thread;
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
   private @Nullable Future<?> last;
 
   /** A thread of that name. */
-  Aside(String name) {
+  BackgroundWriter(String name) {
     thread =
         Executors.newSingleThreadExecutor(
             work -> {
