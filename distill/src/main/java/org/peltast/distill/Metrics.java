@@ -32,10 +32,6 @@ public final class Metrics {
    */
   private record Waiting(
       @Nullable String name, double weight, Tensor scalar, @Nullable String term) {
-    Waiting under(String prefix) {
-      return new Waiting(name == null ? null : prefix + "." + name, weight, scalar, term);
-    }
-
     Waiting unnamed() {
       return new Waiting(null, weight, scalar, term);
     }
@@ -118,14 +114,6 @@ public final class Metrics {
   Metrics putAll(Metrics other) {
     values.putAll(other.values);
     waiting.addAll(other.waiting);
-    scopes.addAll(other.scopes);
-    return this;
-  }
-
-  /** Notes all of another's numbers under a prefix and a dot; it is given up. */
-  Metrics putAll(String prefix, Metrics other) {
-    other.values.forEach((name, value) -> values.put(prefix + "." + name, value));
-    other.waiting.forEach(w -> waiting.add(w.under(prefix)));
     scopes.addAll(other.scopes);
     return this;
   }

@@ -13,8 +13,10 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.peltast.diffusion.Guidance;
-import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.dmd.DecoupledDmd;
+import org.peltast.distill.dmd.FakeModel;
+import org.peltast.distill.dmd.Normaliser;
+import org.peltast.distill.dmd.Renoising;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Rng;
@@ -37,19 +39,6 @@ class DecoupledDmdTest {
     scope.close();
   }
 
-  private static DecoupledDmd.Settings settings(
-      Renoising renoising, double engine, double regulariser, int microBatches) {
-    return new DecoupledDmd.Settings(
-        StepGrid.uniform(2),
-        new Guidance(3),
-        renoising,
-        Normaliser.SHARED,
-        engine,
-        regulariser,
-        false,
-        microBatches);
-  }
-
   /** A teacher that pulls towards its caption, and counts. */
   private static ClosedForm teacher() {
     return new ClosedForm(
@@ -66,19 +55,19 @@ class DecoupledDmdTest {
     final Role fakeRole = Toys.gradientOf("fake", fake);
     final DecoupledDmd dmd;
 
-    Bench(DecoupledDmd.Settings settings, int fakeUpdates) {
-      dmd =
-          new DecoupledDmd(
-              settings,
-              Toys.denoiser(teacher),
-              Toys.denoiser(student),
-              studentRole,
-              new DistributionMatching(Toys.denoiser(fake), fakeRole, fakeUpdates),
-              Appearance.NONE);
+    final int microBatches;
+
+    Bench(ToyDmd settings, int fakeUpdates) {
+      this(settings, fakeUpdates, 1);
     }
 
-    Figures update(Batch batch) {
-      return dmd.update(new Method.Progress(0, 10), batch, Rng.of(4));
+    Bench(ToyDmd settings, int fakeUpdates, int microBatches) {
+      this.microBatches = microBatches;
+      dmd = settings.method(teacher, student, studentRole, fake, fakeRole, fakeUpdates);
+    }
+
+    Metrics update(Batch batch) {
+      return ToyDmd.update(dmd, microBatches, batch, Rng.of(4));
     }
 
     @Override
@@ -96,7 +85,7 @@ class DecoupledDmdTest {
     "decoupled-hybrid, 3"
   })
   void theTeacherIsAskedOnceForAllTerms(String schedule, int predictions) {
-    try (Bench bench = new Bench(settings(Renoising.parse(schedule), 1, 1, 1), 5)) {
+    try (Bench bench = new Bench(ToyDmd.of(Renoising.parse(schedule), 1, 1), 5)) {
       bench.update(Toys.points(CLASSES, null, 0, 1, 2, 0));
       assertThat(bench.teacher.evaluations).containsExactly(4 * predictions);
       assertThat(bench.teacher.readings).hasSize(2); // captions, empty captions
@@ -108,45 +97,36 @@ class DecoupledDmdTest {
 
   @Test
   void anEngineOfWeightZeroCostsNothing() {
-    try (Bench bench = new Bench(settings(Renoising.DECOUPLED_HYBRID, 0, 1, 1), 1)) {
-      Figures figures = bench.update(Toys.points(CLASSES, null, 0, 1, 2, 0));
+    try (Bench bench = new Bench(ToyDmd.of(Renoising.DECOUPLED_HYBRID, 0, 1), 1)) {
+      Metrics metrics = bench.update(Toys.points(CLASSES, null, 0, 1, 2, 0));
       assertThat(bench.teacher.evaluations).containsExactly(4);
       assertThat(bench.teacher.readings).hasSize(1); // no empty captions
-      assertThat(figures.values()).doesNotContainKeys("ca", "cosine", "teacher.mean");
-      assertThat(figures.get("dm")).isPositive();
+      assertThat(metrics.values()).doesNotContainKeys("ca", "cosine", "teacher.mean");
+      assertThat(metrics.get("dm")).isPositive();
     }
   }
 
   @Test
   void aRegulariserOfWeightZeroCostsNothing() {
-    try (Bench bench = new Bench(settings(Renoising.DECOUPLED_HYBRID, 1, 0, 1), 5)) {
-      Figures figures = bench.update(Toys.points(CLASSES, null, 0, 1, 2, 0));
+    try (Bench bench = new Bench(ToyDmd.of(Renoising.DECOUPLED_HYBRID, 1, 0), 5)) {
+      Metrics metrics = bench.update(Toys.points(CLASSES, null, 0, 1, 2, 0));
       assertThat(bench.teacher.evaluations).containsExactly(8);
       assertThat(bench.fake.evaluations).isEmpty();
       assertThat(bench.fake.readings).isEmpty();
       assertThat(bench.fakeRole.steps()).isZero();
-      assertThat(figures.values()).doesNotContainKeys("dm", "cosine", "fakeLoss");
-      assertThat(figures.get("ca")).isPositive();
+      assertThat(metrics.values()).doesNotContainKeys("dm", "cosine", "fakeLoss");
+      assertThat(metrics.get("ca")).isPositive();
     }
   }
 
   /** α = 1 is no guidance: the unconditional prediction would be multiplied by nothing. */
   @Test
   void withoutGuidanceTheEmptyCaptionIsNotAsked() {
-    DecoupledDmd.Settings unguided =
-        new DecoupledDmd.Settings(
-            StepGrid.uniform(1),
-            Guidance.NONE,
-            Renoising.COUPLED_SHARED,
-            Normaliser.SHARED,
-            1,
-            1,
-            false,
-            1);
+    ToyDmd unguided = ToyDmd.of(Renoising.COUPLED_SHARED, 1, 1).steps(1).alpha(1);
     try (Bench bench = new Bench(unguided, 1)) {
-      Figures figures = bench.update(Toys.points(CLASSES, null, 0, 1));
+      Metrics metrics = bench.update(Toys.points(CLASSES, null, 0, 1));
       assertThat(bench.teacher.evaluations).containsExactly(2);
-      assertThat(figures.get("ca")).isZero();
+      assertThat(metrics.get("ca")).isZero();
     }
   }
 
@@ -163,31 +143,23 @@ class DecoupledDmdTest {
   }
 
   private static float[] pull(Batch batch, double engine, double regulariser) {
-    DecoupledDmd.Settings settings =
-        new DecoupledDmd.Settings(
-            StepGrid.uniform(2),
-            new Guidance(3),
-            Renoising.DECOUPLED_HYBRID,
-            Normaliser.NONE,
-            engine,
-            regulariser,
-            false,
-            1);
+    ToyDmd settings =
+        ToyDmd.of(Renoising.DECOUPLED_HYBRID, engine, regulariser).by(Normaliser.NONE);
     try (Bench bench = new Bench(settings, 1)) {
       bench.update(batch);
       return Toys.gradient(bench.studentRole, "last.weight");
     }
   }
 
-  /** Seven items in three parts: the same gradients, weights and figures. */
+  /** Seven items in three parts: the same gradients, weights and metrics. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void partsGiveTheSameUpdate(boolean freshRollouts) {
     Batch batch = Toys.points(CLASSES, null, 0, 1, 2, 0, 1, 1, 2);
-    try (Bench whole = new Bench(parts(freshRollouts, 1), 2);
-        Bench parts = new Bench(parts(freshRollouts, 3), 2)) {
-      Figures a = whole.update(batch);
-      Figures b = parts.update(batch);
+    try (Bench whole = new Bench(conditional(freshRollouts), 2, 1);
+        Bench parts = new Bench(conditional(freshRollouts), 2, 3)) {
+      Metrics a = whole.update(batch);
+      Metrics b = parts.update(batch);
       assertThat(parts.teacher.evaluations).containsExactly(6, 6, 9);
       assertSame(a, b);
       assertSame(whole.studentRole, parts.studentRole);
@@ -200,12 +172,12 @@ class DecoupledDmdTest {
   @CsvSource({"false, 1", "true, 1", "true, 2"})
   void threadsGiveTheSameUpdate(boolean freshRollouts, int microBatches) {
     Batch batch = Toys.points(CLASSES, null, 0, 1, 2, 0, 1, 1, 2);
-    try (Bench alone = new Bench(parts(freshRollouts, 1), 2);
-        Bench crew = new Bench(parts(freshRollouts, microBatches), 2)) {
-      Figures a = alone.update(batch);
+    try (Bench alone = new Bench(conditional(freshRollouts), 2, 1);
+        Bench crew = new Bench(conditional(freshRollouts), 2, microBatches)) {
+      Metrics a = alone.update(batch);
       Engine.threads(3);
       for (int again = 0; again < 3; again++) { // gradients are gone after an update
-        Figures b = crew.update(batch);
+        Metrics b = crew.update(batch);
         if (again == 0) {
           assertThat(crew.teacher.evaluations)
               .containsExactlyInAnyOrder(
@@ -222,7 +194,7 @@ class DecoupledDmdTest {
     }
   }
 
-  private static void assertSame(Figures a, Figures b) {
+  private static void assertSame(Metrics a, Metrics b) {
     assertThat(b.values().keySet()).containsExactlyElementsOf(a.values().keySet());
     a.values()
         .forEach(
@@ -233,16 +205,10 @@ class DecoupledDmdTest {
             });
   }
 
-  private static DecoupledDmd.Settings parts(boolean freshRollouts, int count) {
-    return new DecoupledDmd.Settings(
-        StepGrid.uniform(2),
-        new Guidance(3),
-        Renoising.DECOUPLED_HYBRID,
-        Normaliser.PER_TERM,
-        1,
-        1,
-        freshRollouts,
-        count);
+  private static ToyDmd conditional(boolean freshRollouts) {
+    return ToyDmd.of(Renoising.DECOUPLED_HYBRID, 1, 1)
+        .by(Normaliser.CONDITIONAL)
+        .learningFrom(freshRollouts ? FakeModel.Images.FRESH : FakeModel.Images.KEPT);
   }
 
   private static void assertSame(Role a, Role b) {
@@ -268,19 +234,15 @@ class DecoupledDmdTest {
     Role studentRole = Toys.gradientOf("student", student);
     Role fakeRole = Toys.gradientOf("fake", fake);
     try (DecoupledDmd dmd =
-        new DecoupledDmd(
-            settings(Renoising.DECOUPLED_HYBRID, 1, 1, 2),
-            Toys.denoiser(teacher),
-            Toys.denoiser(student),
-            studentRole,
-            new DistributionMatching(Toys.denoiser(fake), fakeRole, 1),
-            Appearance.NONE)) {
-      dmd.update(new Method.Progress(0, 10), Toys.points(CLASSES, null, 0, 1, 2, 0), Rng.of(4));
+        ToyDmd.of(Renoising.DECOUPLED_HYBRID, 1, 1)
+            .method(teacher, student, studentRole, fake, fakeRole, 1)) {
+      ToyDmd.update(dmd, 2, Toys.points(CLASSES, null, 0, 1, 2, 0), Rng.of(4));
       for (Parameter p : teacher.parameters().all()) {
         assertThat(p.value().grad()).as(p.name()).isNull();
       }
-      for (Role role : List.of(studentRole, fakeRole)) {
-        for (Parameter p : role.network().parameters().all()) {
+      Map<Role, Mlp> trained = Map.of(studentRole, student, fakeRole, fake);
+      for (Role role : trained.keySet()) {
+        for (Parameter p : trained.get(role).parameters().all()) {
           assertThat(Toys.gradient(role, p.name()))
               .as(role.name() + "'s " + p.name())
               .satisfies(
@@ -299,8 +261,8 @@ class DecoupledDmdTest {
   /** The normaliser turns NaN into nothing, as DMD2's does; a NaN from the teacher must show. */
   @Test
   void whatIsNoNumberIsNamedByItsTerm() {
-    assertDiverges("engine's push (CA)", x -> x.mul(Double.NaN), x -> x);
-    assertDiverges("regulariser's pull (DM)", x -> x.mul(0.5), x -> x.mul(Double.NaN));
+    assertDiverges("direction of ca", x -> x.mul(Double.NaN), x -> x);
+    assertDiverges("direction of dm", x -> x.mul(0.5), x -> x.mul(Double.NaN));
   }
 
   private static void assertDiverges(
@@ -311,25 +273,66 @@ class DecoupledDmdTest {
     Role role = Toys.gradientOf("student", student);
     ClosedForm faked = new ClosedForm((x, t, c) -> fake.apply(x));
     try (DecoupledDmd dmd =
-        new DecoupledDmd(
-            settings(Renoising.DECOUPLED_HYBRID, 1, 1, 1),
-            Toys.denoiser(new ClosedForm((x, t, c) -> teacher.apply(x))),
-            Toys.denoiser(student),
-            role,
-            new DistributionMatching(Toys.denoiser(faked), Toys.gradientOf("fake", faked), 1),
-            Appearance.NONE)) {
+        ToyDmd.of(Renoising.DECOUPLED_HYBRID, 1, 1)
+            .method(
+                new ClosedForm((x, t, c) -> teacher.apply(x)),
+                student,
+                role,
+                faked,
+                Toys.gradientOf("fake", faked),
+                1)) {
       Batch batch = Toys.points(CLASSES, null, 0, 1);
-      assertThatThrownBy(() -> dmd.update(new Method.Progress(0, 10), batch, Rng.of(4)))
+      assertThatThrownBy(() -> ToyDmd.update(dmd, 1, batch, Rng.of(4)))
           .isInstanceOf(DivergedException.class)
           .hasMessage("the " + term + " became NaN");
       assertThat(role.steps()).isZero();
     }
   }
 
+  /** A fake that pushes nothing learns all the same, if it is asked to observe. */
+  @Test
+  void anObserverLearnsWithoutPushing() {
+    ToyDmd settings = ToyDmd.of(Renoising.DECOUPLED_HYBRID, 1, 0);
+    Batch batch = Toys.points(CLASSES, null, 0, 1, 2, 0);
+    try (Bench alone = new Bench(settings, 2);
+        Bench observed = new Bench(settings.observing(), 2)) {
+      alone.update(batch);
+      Metrics metrics = observed.update(batch);
+      assertThat(observed.fakeRole.steps()).isEqualTo(2);
+      assertThat(metrics.get("fakeLoss")).isPositive();
+      assertThat(metrics.values()).doesNotContainKey("dm");
+      assertSame(alone.studentRole, observed.studentRole);
+    }
+  }
+
+  /** DMD2's fake has captions of its own: as many draws more as it has updates. */
+  @Test
+  void freshCaptionsAreDrawsOfTheirOwn() {
+    ToyDmd settings =
+        ToyDmd.of(Renoising.COUPLED_SHARED, 1, 1).learningFrom(FakeModel.Images.FRESH_CAPTIONS);
+    try (Bench bench = new Bench(settings, 3)) {
+      UpdateExecutor executor = new UpdateExecutor(bench.dmd, 1);
+      assertThat(executor.draws()).isEqualTo(4);
+      List<Batch> draws =
+          List.of(
+              Toys.points(CLASSES, null, 0, 0),
+              Toys.points(CLASSES, null, 1, 1),
+              Toys.points(CLASSES, null, 2, 2),
+              Toys.points(CLASSES, null, 1, 2));
+      executor.update(0, 1, draws, Rng.of(4), () -> {});
+      List<float[]> read = bench.fake.readings.stream().map(ClosedForm.Reading::features).toList();
+      assertThat(read).hasSize(4); // for the direction, and for its updates
+      for (int i = 0; i < 4; i++) {
+        assertThat(read.get(i)).isEqualTo(draws.get(i).condition().features().toFloats());
+      }
+    }
+  }
+
   @ParameterizedTest
-  @CsvSource({"0, 0, 1", "-1, 1, 1", "1, NaN, 1", "1, 1, 0"})
-  void settingsOutOfRangeAreRefused(double engine, double regulariser, int parts) {
-    assertThatThrownBy(() -> settings(Renoising.COUPLED_SHARED, engine, regulariser, parts))
+  @CsvSource({"0, 0", "-1, 1", "1, NaN", "1, 1e7"})
+  void weightsOutOfRangeAreRefused(double engine, double regulariser) {
+    assertThatThrownBy(
+            () -> new Bench(ToyDmd.of(Renoising.COUPLED_SHARED, engine, regulariser), 1))
         .isInstanceOf(IllegalArgumentException.class);
   }
 }

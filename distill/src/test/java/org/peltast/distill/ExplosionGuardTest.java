@@ -24,7 +24,7 @@ class ExplosionGuardTest {
     ExplosionGuard guard = new ExplosionGuard(20, List.of("loss", "absent"));
     for (long u = 1; u <= updates; u++) {
       Observer.Verdict verdict =
-          guard.after(u, updates, new Figures().put("loss", loss.applyAsDouble(u)));
+          guard.after(u, updates, new Metrics().put("loss", loss.applyAsDouble(u)));
       assertThat(verdict).isEqualTo(Observer.Verdict.GO_ON);
     }
   }
@@ -50,14 +50,14 @@ class ExplosionGuardTest {
   @Test
   void whatWasLoggedBeforeCounts() {
     ExplosionGuard guard = ExplosionGuard.of(20);
-    List<Figures> past = new ArrayList<>();
+    List<Metrics> past = new ArrayList<>();
     for (int u = 0; u < 200; u++) {
-      past.add(new Figures().put("loss", 2));
+      past.add(new Metrics().put("loss", 2));
     }
     guard.begin(200, past);
-    guard.after(201, 300, new Figures().put("loss", 50));
-    guard.after(202, 300, new Figures().put("loss", 50));
-    assertThatThrownBy(() -> guard.after(203, 300, new Figures().put("loss", 50)))
+    guard.after(201, 300, new Metrics().put("loss", 50));
+    guard.after(202, 300, new Metrics().put("loss", 50));
+    assertThatThrownBy(() -> guard.after(203, 300, new Metrics().put("loss", 50)))
         .isInstanceOf(DivergedException.class)
         .hasMessageContaining("of the 100 updates before");
   }
@@ -80,7 +80,10 @@ class ExplosionGuardTest {
               Toys.gradientOf("teacher", network),
               FlowMatching.Settings.defaults())) {
         BatchSource data =
-            u -> Toys.points(3, Tensor.ones(4, 2, 1, 1).mul(u < 30 ? 1 : 100), 0, 1, 2, 0);
+            BatchSource.of(
+                4,
+                u ->
+                    Toys.points(3, Tensor.ones(4, 2, 1, 1).mul(u < 30 ? 1 : 100), 0, 1, 2, 0));
         Trainer trainer =
             new Trainer(
                 new Trainer.Settings(60, Duration.ZERO, 1, 1),

@@ -53,7 +53,9 @@ class FullDiskTest {
             new Trainer(
                 new Trainer.Settings(UPDATES, Duration.ZERO, 1, 42),
                 method,
-                update -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1),
+                BatchSource.of(
+                    2,
+                    update -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1)),
                 folder,
                 List.of(),
                 () -> false);
@@ -123,9 +125,9 @@ class FullDiskTest {
       }
     }
     for (MetricsLog.Line line : MetricsLog.read(run.resolve("metrics.jsonl"))) {
-      Map<String, Object> figures = new LinkedHashMap<>(line.figures());
-      figures.keySet().removeIf(name -> name.startsWith("seconds"));
-      all.put("update " + line.update(), figures.toString());
+      Map<String, Object> metrics = new LinkedHashMap<>(line.figures());
+      metrics.keySet().removeIf(name -> name.startsWith("seconds"));
+      all.put("update " + line.update(), metrics.toString());
     }
     return all;
   }

@@ -20,10 +20,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.peltast.diffusion.Condition;
-import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.dmd.DecoupledDmd;
+import org.peltast.distill.dmd.MeanVariance;
+import org.peltast.distill.dmd.Normaliser;
+import org.peltast.distill.dmd.Renoising;
+import org.peltast.distill.dmd.Rollout;
+import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Parameter;
@@ -131,10 +136,10 @@ class GoldenGradientsTest {
   }
 
   /** What one update does to the image: Δ and the gradient, and what it notes. */
-  private record Outcome(float[] push, float[] gradient, Figures figures) {}
+  private record Outcome(float[] push, float[] gradient, Metrics metrics) {}
 
   private static Outcome update(
-      Tensor x, Tensor faked, Answers answers, double alpha, Renoising how, Normaliser by) {
+      Tensor x, Tensor faked, Answers answers, double alpha, Renoising how, Normaliser... by) {
     List<float[]> times = new ArrayList<>();
     ClosedForm fake =
         new ClosedForm(
@@ -147,21 +152,18 @@ class GoldenGradientsTest {
     Image image = new Image(x);
     Role role = Toys.gradientOf("student", image);
     try (DecoupledDmd dmd =
-        new DecoupledDmd(
-            new DecoupledDmd.Settings(
-                StepGrid.uniform(1), new Guidance(alpha), how, by, 1, 1, false, 1),
-            Toys.denoiser(teacher),
-            Toys.denoiser(image),
-            role,
-            new DistributionMatching(Toys.denoiser(fake), Toys.gradientOf("fake", fake), 1),
-            Appearance.NONE)) {
-      Figures figures = dmd.update(new Method.Progress(0, 1), batch(x), Rng.of(1));
+        ToyDmd.of(how, 1, 1)
+            .steps(1)
+            .alpha(alpha)
+            .by(by[0], by[by.length - 1])
+            .method(teacher, image, role, fake, Toys.gradientOf("fake", fake), 1)) {
+      Metrics metrics = ToyDmd.update(dmd, 1, 0, 1, batch(x), Rng.of(1));
       float[] gradient = Toys.gradient(role, "x");
       float[] push = new float[gradient.length];
       for (int i = 0; i < push.length; i++) {
         push[i] = -gradient[i] * push.length; // loss = mean of ½ (x̂ − stopgrad(x̂ + Δ))²
       }
-      return new Outcome(push, gradient, figures);
+      return new Outcome(push, gradient, metrics);
     }
   }
 
@@ -195,9 +197,9 @@ class GoldenGradientsTest {
     assertClose(outcome.push(), file.get("output.gradient"), -1, 1e-6); // descent subtracts it
     assertClose(outcome.gradient(), file.get("output.grad.x"), 1, 1e-6);
     double loss = file.get("output.loss").item();
-    assertThat(outcome.figures().get("loss")).isCloseTo(loss, within(1e-6 * loss));
+    assertThat(outcome.metrics().get("loss")).isCloseTo(loss, within(1e-6 * loss));
     double normaliser = file.get("output.normaliser").mean().item();
-    assertThat(outcome.figures().get("normaliser"))
+    assertThat(outcome.metrics().get("normaliser.ca"))
         .isCloseTo(normaliser, within(1e-6 * normaliser));
   }
 
@@ -212,7 +214,8 @@ class GoldenGradientsTest {
             (conditional, r) -> file.get(conditional ? "input.x0_cond" : "input.x0_uncond"),
             4,
             Renoising.COUPLED_SHARED,
-            Normaliser.PER_TERM);
+            new Normaliser(Normaliser.Residual.GUIDED, null, 0),
+            new Normaliser(Normaliser.Residual.CONDITIONAL, null, 0));
     Tensor ca = file.get("input.x0_cond").sub(file.get("input.x0_uncond")).mul(3);
     Tensor guided = file.get("input.x0_uncond").add(ca.mul(4.0 / 3));
     Tensor dm = file.get("input.x0_cond").sub(file.get("input.x0_fake"));
@@ -245,9 +248,9 @@ class GoldenGradientsTest {
             Normaliser.NONE);
 
     assertClose(outcome.push(), file.get("output.gradient"), -1, 1e-6);
-    assertThat(outcome.figures().get("ca")).isCloseTo(rms(file.get("output.ca")), within(1e-6));
-    assertThat(outcome.figures().get("dm")).isCloseTo(rms(file.get("output.dm")), within(1e-6));
-    assertThat(outcome.figures().get("cosine"))
+    assertThat(outcome.metrics().get("ca")).isCloseTo(rms(file.get("output.ca")), within(1e-6));
+    assertThat(outcome.metrics().get("dm")).isCloseTo(rms(file.get("output.dm")), within(1e-6));
+    assertThat(outcome.metrics().get("cosine"))
         .isCloseTo(file.get("output.cosine").mean().item(), within(1e-6));
   }
 
@@ -267,30 +270,24 @@ class GoldenGradientsTest {
     Role role = Toys.gradientOf("student", image);
     ClosedForm teacher = new ClosedForm((x, t, captions) -> x);
     double weight = 0.5;
-    Figures figures;
+    Metrics metrics;
     try (DecoupledDmd dmd =
         new DecoupledDmd(
-            new DecoupledDmd.Settings(
-                StepGrid.uniform(1),
-                new Guidance(4),
-                Renoising.DECOUPLED_HYBRID,
-                Normaliser.SHARED,
-                0,
-                weight,
-                false,
-                2),
             Toys.denoiser(teacher),
             Toys.denoiser(image),
             role,
-            shield,
+            new Rollout(StepGrid.uniform(1)),
+            Renoising.DECOUPLED_HYBRID,
+            List.of(new WeightedTerm(shield, weight)),
+            List.of(),
             Appearance.NONE)) {
-      figures = dmd.update(new Method.Progress(0, 1), batch(images), Rng.of(1));
+      metrics = ToyDmd.update(dmd, 2, 0, 1, batch(images), Rng.of(1));
       Tensor expected = file.get("output.grad.images").mul(weight);
       assertClose(Toys.gradient(role, "x"), expected, 1, 1e-5);
     }
     double loss = file.get("output.loss").item();
-    assertThat(figures.get("regulariserLoss")).isCloseTo(loss, within(1e-5 * loss));
-    assertThat(figures.get("loss")).isCloseTo(weight * loss, within(1e-5 * loss));
+    assertThat(metrics.get("meanVarianceLoss")).isCloseTo(loss, within(1e-5 * loss));
+    assertThat(metrics.get("loss")).isCloseTo(weight * loss, within(1e-5 * loss));
     assertThat(teacher.evaluations).isEmpty();
   }
 

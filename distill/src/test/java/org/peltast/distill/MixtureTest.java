@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -17,6 +18,16 @@ import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.dmd.CfgAugmentation;
+import org.peltast.distill.dmd.DecoupledDmd;
+import org.peltast.distill.dmd.DistributionMatching;
+import org.peltast.distill.dmd.FakeModel;
+import org.peltast.distill.dmd.Normaliser;
+import org.peltast.distill.dmd.PredictionRequest;
+import org.peltast.distill.dmd.Renoising;
+import org.peltast.distill.dmd.Rollout;
+import org.peltast.distill.dmd.Term;
+import org.peltast.distill.dmd.View;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Engine;
@@ -79,21 +90,26 @@ class MixtureTest {
                         x,
                         t,
                         new ToyText(captions.indexSelect(1, Tensor.of(new long[] {2, 0, 1}, 3)))));
-    DistributionMatching matching =
-        new DistributionMatching(Toys.denoiser(moved), Toys.gradientOf("fake", moved), 1);
     Renoising.Draw ca = draw(batch, tau, Rng.of(2));
     Renoising.Draw dm = draw(batch, tau, Rng.of(3));
 
-    Questions questions = new Questions(teacher, images);
-    Network.Text text = teacher.network().read(batch.condition());
     Network.Text empty = teacher.network().read(batch.empty());
-    CfgAugmentation engine =
-        new CfgAugmentation(new Guidance(alpha), questions, ca, text, () -> empty);
-    Regulariser.Pull pull =
-        matching.begin(questions, new Regulariser.View(images, images, dm, batch, text));
-    questions.answer();
-    float[] byEngine = engine.direction().toFloats();
-    float[] byMatching = pull.direction().toFloats();
+    View view =
+        new View(
+            images,
+            images,
+            new Renoising.Draws(ca, dm),
+            batch,
+            new PredictionRequest(teacher, images),
+            teacher.network().read(batch.condition()),
+            () -> empty,
+            Rng.of(4));
+    Supplier<Term.Contribution> engine = new CfgAugmentation(new Guidance(alpha)).ask(view);
+    Supplier<Term.Contribution> matching =
+        new DistributionMatching(Toys.denoiser(moved)).ask(view);
+    view.teacher().evaluate();
+    float[] byEngine = direction(engine);
+    float[] byMatching = direction(matching);
 
     double scale = (1 - tau) * (1 - tau) / tau;
     for (int i = 0; i < n; i++) {
@@ -110,6 +126,10 @@ class MixtureTest {
         assertThat((double) byMatching[2 * i + d]).isCloseTo(scale * matchingScore, within(2e-4));
       }
     }
+  }
+
+  private static float[] direction(Supplier<Term.Contribution> asked) {
+    return ((Term.Contribution.Direction) asked.get()).value().toFloats();
   }
 
   private static Renoising.Draw draw(Batch batch, double tau, Rng rng) {
@@ -159,7 +179,7 @@ class MixtureTest {
           Batch batch =
               Toys.points(
                   Mixture.CLASSES, Mixture.sample(classes, rng.fork("data").fork(u)), classes);
-          method.update(new Method.Progress(u, updates), batch, rng.fork(u));
+          ToyDmd.update(method, 1, u, updates, batch, rng.fork(u));
         }
       }
     }
@@ -192,25 +212,27 @@ class MixtureTest {
     List<Crowd> looks = new ArrayList<>();
     looks.add(new Crowd(generate(Toys.denoiser(student), grid, 600)));
     try (DecoupledDmd dmd =
-        new DecoupledDmd(
-            new DecoupledDmd.Settings(
+        new ToyDmd(
                 grid,
                 new Guidance(alpha),
                 Renoising.DECOUPLED_HYBRID,
                 Normaliser.SHARED,
+                Normaliser.SHARED,
                 1,
                 shield,
-                false,
-                1),
-            Toys.denoiser(Mixture.teacher()),
-            Toys.denoiser(student),
-            role("student", student, 2e-3),
-            new DistributionMatching(Toys.denoiser(fake), role("fake", fake, 4e-3), 3),
-            Appearance.NONE)) {
+                FakeModel.Images.KEPT,
+                false)
+            .method(
+                Mixture.teacher(),
+                student,
+                role("student", student, 2e-3),
+                fake,
+                role("fake", fake, 4e-3),
+                3)) {
       for (int u = 0; u < updates; u++) {
         try (Scope s = Scope.open()) {
           Batch batch = Toys.points(Mixture.CLASSES, null, classes(BATCH));
-          dmd.update(new Method.Progress(u, updates), batch, Rng.of(5).fork(u));
+          ToyDmd.update(dmd, 1, u, updates, batch, Rng.of(5).fork(u));
         }
         if (u % 25 == 24) {
           looks.add(new Crowd(generate(Toys.denoiser(student), grid, 600)));

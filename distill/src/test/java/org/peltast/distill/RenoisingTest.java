@@ -13,6 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.peltast.diffusion.TimeShift;
+import org.peltast.distill.dmd.Renoising;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 
@@ -56,8 +57,8 @@ class RenoisingTest {
 
   /** The paper's networks see τ after the shift; the bound t is before it. */
   private static void assertUniform(Renoising.Draw draw, double from, TimeShift shift) {
-    double low = Math.max(from, Renoising.MARGIN);
-    double high = 1 - Renoising.MARGIN;
+    double low = Math.max(from, shift.invert(Renoising.MARGIN));
+    double high = shift.invert(1 - Renoising.MARGIN);
     double[] tau = new double[ITEMS];
     float[] times = draw.time().toFloats();
     double mean = 0;
@@ -69,6 +70,57 @@ class RenoisingTest {
     assertThat(Arrays.stream(tau).max().orElseThrow()).isBetween(high - 0.01, high + 1e-6);
     double deviation = (high - low) / Math.sqrt(12.0 * ITEMS);
     assertThat(mean).isBetween((low + high) / 2 - 4 * deviation, (low + high) / 2 + 4 * deviation);
+  }
+
+  /** With shift 6, a margin before the shift keeps networks from the cleanest tenth. */
+  @ParameterizedTest
+  @CsvSource({"BEFORE_SHIFT, .0034, .8909", "AFTER_SHIFT, .02, .98"})
+  void theMarginIsKeptInPreShiftOrInNetworksTime(
+      Renoising.Margin margin, double lowest, double highest) {
+    TimeShift shift = new TimeShift(6);
+    float[] times =
+        Renoising.COUPLED_SHARED
+            .with(margin)
+            .draw(0, batch(ITEMS), shift, Rng.of(3))
+            .engine()
+            .time()
+            .toFloats();
+    double low = 1;
+    double high = 0;
+    for (float t : times) {
+      low = Math.min(low, t);
+      high = Math.max(high, t);
+    }
+    assertThat(low).isBetween(lowest - 1e-4, lowest + 0.005);
+    assertThat(high).isBetween(highest - 0.02, highest + 1e-4);
+  }
+
+  /** Fig. 4a's bands are intervals: τ fills one, and with a step it stays above that too. */
+  @Test
+  void bandsAreIntervals() {
+    Renoising bands =
+        new Renoising(
+            Renoising.Interval.of(0.3, 0.7),
+            new Renoising.Interval(0.1, 0.9, true),
+            false,
+            Renoising.Margin.AFTER_SHIFT);
+    Renoising.Draws draws = bands.draw(0.5, batch(ITEMS), TimeShift.NONE, Rng.of(3));
+    assertBetween(draws.engine(), 0.3, 0.7);
+    assertBetween(draws.regulariser(), 0.5, 0.9);
+    assertThatThrownBy(() -> Renoising.Interval.of(0.7, 0.3))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("ends in order");
+  }
+
+  private static void assertBetween(Renoising.Draw draw, double low, double high) {
+    double smallest = 1;
+    double largest = 0;
+    for (float t : draw.time().toFloats()) {
+      smallest = Math.min(smallest, t);
+      largest = Math.max(largest, t);
+    }
+    assertThat(smallest).isBetween(low - 1e-6, low + 0.01);
+    assertThat(largest).isBetween(high - 0.01, high + 1e-6);
   }
 
   @Test
@@ -170,7 +222,13 @@ class RenoisingTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("'hybrid'")
         .hasMessageContaining("decoupled-hybrid");
-    assertThatThrownBy(() -> new Renoising(true, false, true))
+    assertThatThrownBy(
+            () ->
+                new Renoising(
+                    Renoising.Interval.FROM_STEP,
+                    Renoising.Interval.FULL,
+                    true,
+                    Renoising.Margin.AFTER_SHIFT))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("one range");
   }

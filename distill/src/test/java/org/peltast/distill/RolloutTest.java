@@ -11,6 +11,7 @@ import org.peltast.diffusion.Network;
 import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.diffusion.TimeShift;
+import org.peltast.distill.dmd.Rollout;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;

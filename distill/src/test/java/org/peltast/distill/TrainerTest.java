@@ -15,8 +15,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.diffusion.Guidance;
-import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.dmd.DecoupledDmd;
+import org.peltast.distill.dmd.FakeModel;
+import org.peltast.distill.dmd.Renoising;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
@@ -56,21 +57,10 @@ class TrainerTest {
   private static DecoupledDmd distillation() {
     Mlp student = new Mlp(2, Mixture.CLASSES, 8, Rng.of(1));
     Mlp fake = new Mlp(2, Mixture.CLASSES, 8, Rng.of(1));
-    return new DecoupledDmd(
-        new DecoupledDmd.Settings(
-            StepGrid.uniform(2),
-            new Guidance(2),
-            Renoising.DECOUPLED_HYBRID,
-            Normaliser.SHARED,
-            1,
-            1,
-            true,
-            1),
-        Toys.denoiser(Mixture.teacher()),
-        Toys.denoiser(student),
-        role("student", student),
-        new DistributionMatching(Toys.denoiser(fake), role("fake", fake), 2),
-        Appearance.NONE);
+    return ToyDmd.of(Renoising.DECOUPLED_HYBRID, 1, 1)
+        .alpha(2)
+        .learningFrom(FakeModel.Images.FRESH)
+        .method(Mixture.teacher(), student, role("student", student), fake, role("fake", fake), 2);
   }
 
   private static Batch batch(long update) {
@@ -88,12 +78,12 @@ class TrainerTest {
         DecoupledDmd method = distillation()) {
       Trainer trainer =
           new Trainer(
-              settings(updates), method, TrainerTest::batch, folder, observers, interrupted);
+              settings(updates), method, BatchSource.of(4, TrainerTest::batch), folder, observers, interrupted);
       long done = trainer.resume();
       Trainer.End end = trainer.run(done);
       Map<String, float[]> state = new LinkedHashMap<>();
       Map<String, String> counts = new LinkedHashMap<>();
-      for (Role role : method.roles()) {
+      for (Role role : new UpdateExecutor(method, 1).roles()) {
         role.state().forEach((n, t) -> state.put(role.name() + "." + n, t.toFloats()));
         role.counts().forEach((n, v) -> counts.put(role.name() + "." + n, v));
       }
@@ -112,10 +102,10 @@ class TrainerTest {
   private static List<Map<String, Object>> log(Path path) {
     List<Map<String, Object>> lines = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(path.resolve("metrics.jsonl"))) {
-      Map<String, Object> figures = new LinkedHashMap<>(line.figures());
-      figures.keySet().removeIf(k -> k.startsWith("seconds"));
-      figures.put("update", line.update());
-      lines.add(figures);
+      Map<String, Object> metrics = new LinkedHashMap<>(line.figures());
+      metrics.keySet().removeIf(k -> k.startsWith("seconds"));
+      metrics.put("update", line.update());
+      lines.add(metrics);
     }
     return lines;
   }
@@ -129,7 +119,7 @@ class TrainerTest {
     Observer shortening =
         new Observer() {
           @Override
-          public Verdict after(long done, long updates, Figures figures) {
+          public Verdict after(long done, long updates, Metrics metrics) {
             assertThat(updates).isEqualTo(done <= 3 ? 20 : 8);
             return Verdict.GO_ON;
           }
@@ -182,7 +172,7 @@ class TrainerTest {
             path,
             2,
             List.of(
-                (done, updates, figures) -> {
+                (done, updates, metrics) -> {
                   throw new AssertionError("no update is left");
                 }),
             NEVER);
@@ -195,9 +185,9 @@ class TrainerTest {
   void anObserverMayNoteAndEndARun() {
     List<Long> seen = new ArrayList<>();
     Observer observer =
-        (done, updates, figures) -> {
+        (done, updates, metrics) -> {
           seen.add(done);
-          figures.put("noted", done * 10.0);
+          metrics.put("noted", done * 10.0);
           assertThat(updates).isEqualTo(6);
           return done == 2 ? Observer.Verdict.STOP : Observer.Verdict.GO_ON;
         };
@@ -221,10 +211,12 @@ class TrainerTest {
                 Toys.gradientOf("teacher", network),
                 FlowMatching.Settings.defaults())) {
       BatchSource data =
-          u -> {
-            Tensor pictures = Tensor.ones(2, 2, 1, 1).mul(u == 2 ? Double.NaN : 1);
-            return Toys.points(Mixture.CLASSES, pictures, 0, 1);
-          };
+          BatchSource.of(
+              2,
+              u -> {
+                Tensor pictures = Tensor.ones(2, 2, 1, 1).mul(u == 2 ? Double.NaN : 1);
+                return Toys.points(Mixture.CLASSES, pictures, 0, 1);
+              });
       Trainer trainer =
           new Trainer(
               new Trainer.Settings(6, Duration.ZERO, 2, 1), method, data, folder, List.of(), NEVER);
@@ -247,7 +239,9 @@ class TrainerTest {
               Toys.denoiser(network),
               Toys.gradientOf("teacher", network),
               FlowMatching.Settings.defaults())) {
-        BatchSource data = u -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1);
+        BatchSource data =
+            BatchSource.of(
+                2, u -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1));
         Trainer trainer = new Trainer(settings(3), method, data, folder, List.of(), NEVER);
         assertThatThrownBy(() -> trainer.run(0))
             .isInstanceOf(RunException.class)

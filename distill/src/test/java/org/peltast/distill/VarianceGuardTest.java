@@ -2,6 +2,7 @@ package org.peltast.distill;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.time.Duration;
@@ -12,8 +13,9 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.diffusion.Guidance;
-import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.dmd.DecoupledDmd;
+import org.peltast.distill.dmd.FakeModel;
+import org.peltast.distill.dmd.Renoising;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.AdamW;
@@ -32,52 +34,67 @@ class VarianceGuardTest {
   private static DecoupledDmd distillation() {
     Mlp student = new Mlp(2, Mixture.CLASSES, 8, Rng.of(1));
     Mlp fake = new Mlp(2, Mixture.CLASSES, 8, Rng.of(1));
-    return new DecoupledDmd(
-        new DecoupledDmd.Settings(
-            StepGrid.uniform(1),
-            new Guidance(2),
-            Renoising.DECOUPLED_HYBRID,
-            Normaliser.SHARED,
-            1,
-            0.5,
-            true,
-            1),
-        Toys.denoiser(Mixture.teacher()),
-        Toys.denoiser(student),
-        role("student", student),
-        new DistributionMatching(Toys.denoiser(fake), role("fake", fake), 1),
-        Appearance.NONE);
+    return ToyDmd.of(Renoising.DECOUPLED_HYBRID, 1, 0.5)
+        .steps(1)
+        .alpha(2)
+        .learningFrom(FakeModel.Images.FRESH)
+        .method(Mixture.teacher(), student, role("student", student), fake, role("fake", fake), 1);
   }
 
-  private static Figures figures(double variance, double teachers) {
-    return new Figures().put("variance", variance).put("teacher.variance", teachers);
+  private static TermWeights weights() {
+    return new TermWeights(Map.of("dm", 0.5));
   }
 
-  @Test
-  void theWeightRisesByATenthWhereTheMeanIsAboveTheTeachers() {
-    try (DecoupledDmd method = distillation()) {
-      VarianceGuard guard = new VarianceGuard(1.5, 3, method);
-      guard.after(1, 9, figures(9, 1));
-      guard.after(2, 9, figures(0, 1));
-      assertThat(method.regulariserWeight()).isEqualTo(0.5);
-      Figures third = figures(0, 3);
-      guard.after(3, 9, third); // means 3 and 5/3
-      assertThat(method.regulariserWeight()).isEqualTo(0.5 * 1.1);
-      assertThat(third.get("regulariserWeight")).as("of the update itself").isEqualTo(0.5);
-      for (int u = 4; u <= 9; u++) {
-        guard.after(u, 9, figures(1.4, 1));
-      }
-      assertThat(method.regulariserWeight()).isEqualTo(0.5 * 1.1);
-      assertThat(method.adjusted()).containsExactly(Map.entry("regulariserWeight", 0.5 * 1.1));
-    }
+  private static Metrics metrics(double variance) {
+    return new Metrics().put("variance", variance);
+  }
+
+  private static VarianceGuard guard(double factor, int every, TermWeights weights) {
+    return new VarianceGuard(
+        VarianceGuard.Settings.of(factor, every), Map.of("variance", 1.0), weights, "dm");
   }
 
   @Test
-  void figuresThatAreNotNotedRaiseNothing() {
-    try (DecoupledDmd method = distillation()) {
-      new VarianceGuard(1.5, 1, method).after(1, 1, new Figures().put("variance", 1e9));
-      assertThat(method.adjusted()).isEmpty();
+  void theWeightRisesByATenthWhereTheMeanIsAboveTheReference() {
+    TermWeights weights = weights();
+    VarianceGuard guard = guard(1.5, 3, weights);
+    guard.after(1, 9, metrics(9));
+    guard.after(2, 9, metrics(0));
+    assertThat(weights.get("dm")).isEqualTo(0.5);
+    Metrics third = metrics(0);
+    guard.after(3, 9, third); // a mean of 3
+    assertThat(weights.get("dm")).isEqualTo(0.5 * 1.1);
+    assertThat(third.get("weight.dm")).as("of the update itself").isEqualTo(0.5);
+    for (int u = 4; u <= 9; u++) {
+      guard.after(u, 9, metrics(1.4)); // below the factor, above the release
     }
+    assertThat(weights.get("dm")).isEqualTo(0.5 * 1.1);
+    assertThat(weights.adjusted()).containsExactly(Map.entry("dm", 0.5 * 1.1));
+  }
+
+  @Test
+  void theWeightStopsAtTheCapAndComesBackToWhatWasSet() {
+    TermWeights weights = weights();
+    VarianceGuard guard =
+        new VarianceGuard(
+            new VarianceGuard.Settings(1.5, 1.2, 1, 1.3), Map.of("variance", 1.0), weights, "dm");
+    for (int u = 1; u <= 6; u++) {
+      guard.after(u, 20, metrics(9));
+    }
+    assertThat(weights.get("dm")).isCloseTo(0.5 * 1.3, within(1e-12));
+    guard.after(7, 20, metrics(1.1));
+    assertThat(weights.get("dm")).isCloseTo(0.5 * 1.3 / 1.1, within(1e-12));
+    for (int u = 8; u <= 20; u++) {
+      guard.after(u, 20, metrics(1.1));
+    }
+    assertThat(weights.get("dm")).isCloseTo(0.5, within(1e-12));
+  }
+
+  @Test
+  void metricsThatAreNotNotedRaiseNothing() {
+    TermWeights weights = weights();
+    guard(1.5, 1, weights).after(1, 1, new Metrics().put("saturation", 1e9));
+    assertThat(weights.adjusted()).isEmpty();
   }
 
   /** Cut within a stretch of looking, after a raise: weight, stretch and bits go on. */
@@ -95,26 +112,26 @@ class VarianceGuardTest {
     assertThat(weights(straight)).startsWith(0.5, 0.5, 0.5 * 1.1, 0.5 * 1.1).hasSize(8);
   }
 
-  /** A teacher's variance of nothing makes every stretch a raise. */
+  /** A reference of nearly nothing makes every stretch a raise. */
   private static Map<String, float[]> run(Path path, BooleanSupplier interrupted) {
     try (RunFolder folder = RunFolder.open(path, notice -> {});
         DecoupledDmd method = distillation()) {
-      Observer small =
-          (done, updates, figures) -> {
-            figures.put("teacher.variance", 0);
-            return Observer.Verdict.GO_ON;
-          };
       Trainer trainer =
           new Trainer(
               new Trainer.Settings(8, Duration.ofHours(1), 1, 3),
               method,
-              u -> Toys.points(Mixture.CLASSES, null, 0, 1, 2),
+              BatchSource.of(3, u -> Toys.points(Mixture.CLASSES, null, 0, 1, 2)),
               folder,
-              List.of(small, new VarianceGuard(1.2, 2, method)),
+              List.of(
+                  new VarianceGuard(
+                      VarianceGuard.Settings.of(1.2, 2),
+                      Map.of("variance", 1e-9),
+                      method.weights(),
+                      "dm")),
               interrupted);
       trainer.run(trainer.resume());
       Map<String, float[]> state = new LinkedHashMap<>();
-      for (Role role : method.roles()) {
+      for (Role role : new UpdateExecutor(method, 1).roles()) {
         role.state().forEach((n, t) -> state.put(role.name() + "." + n, t.toFloats()));
       }
       return state;
@@ -124,18 +141,20 @@ class VarianceGuardTest {
   private static List<Object> weights(Path path) {
     List<Object> all = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(path.resolve("metrics.jsonl"))) {
-      all.add(line.figures().get("regulariserWeight"));
+      all.add(line.figures().get("weight.dm"));
     }
     return all;
   }
 
   @Test
   void aGuardThatGuardsNothingIsRefused() {
-    try (DecoupledDmd method = distillation()) {
-      assertThatThrownBy(() -> new VarianceGuard(1, 5, method))
-          .isInstanceOf(IllegalArgumentException.class);
-      assertThatThrownBy(() -> new VarianceGuard(2, 0, method))
-          .isInstanceOf(IllegalArgumentException.class);
-    }
+    assertThatThrownBy(() -> guard(1, 5, weights())).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> guard(2, 0, weights())).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> guard(2, 1, new TermWeights(Map.of("dm", 0.0))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("dm, which is 0");
+    assertThatThrownBy(() -> guard(2, 1, new TermWeights(Map.of("gan", 1.0))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("no term is called dm; there are [gan]");
   }
 }

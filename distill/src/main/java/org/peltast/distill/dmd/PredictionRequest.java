@@ -38,7 +38,7 @@ public final class PredictionRequest {
   private final List<Prediction> asked = new ArrayList<>();
 
   /** A request to a denoiser about the generator's images, detached. */
-  PredictionRequest(Denoiser denoiser, Tensor images) {
+  public PredictionRequest(Denoiser denoiser, Tensor images) {
     this.denoiser = denoiser;
     this.images = images;
   }
@@ -56,7 +56,7 @@ public final class PredictionRequest {
   }
 
   /** Evaluates the network on all that was asked. */
-  void evaluate() {
+  public void evaluate() {
     if (asked.isEmpty()) {
       return;
     }
