@@ -88,7 +88,7 @@ final class Objective {
           push = push == null ? own : push.add(own);
         }
       } else if (contribution instanceof Term.Contribution.Loss loss) {
-        metrics.finiteMean(a.name() + "Loss", loss.value(), a.name() + "'s loss");
+        metrics.finiteMean(a.name() + "Loss", loss.value(), "loss of " + a.name());
         Tensor own = loss.value().mul(weight);
         losses = losses == null ? own : losses.add(own);
       }
@@ -123,7 +123,7 @@ final class Objective {
       directions.forEach(
           (name, d) ->
               metrics.finiteMean(
-                  name, d.square().mean(false, 1, 2, 3).sqrt().mean(), "the direction of " + name));
+                  name, d.square().mean(false, 1, 2, 3).sqrt().mean(), "direction of " + name));
       Tensor ca = directions.get(CfgAugmentation.NAME);
       Tensor dm = directions.get(DistributionMatching.NAME);
       if (ca != null && dm != null) {
