@@ -4,12 +4,14 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Ema;
 import org.peltast.tensor.Gradients;
+import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -57,6 +59,7 @@ public final class Role implements AutoCloseable {
   private final String name;
   private final Settings settings;
   private final List<Trained> groups = new ArrayList<>();
+  private @Nullable Ema target;
 
   /** A group with its optimiser and average. */
   private record Trained(Group group, AdamW optimiser, @Nullable Ema ema) {
@@ -91,6 +94,22 @@ public final class Role implements AutoCloseable {
     this.name = name;
     this.settings = settings;
     groups.forEach(group -> this.groups.add(Trained.of(group, settings)));
+  }
+
+  /**
+   * Makes a target network: its weights become a moving average of this role's, from their present
+   * values on.
+   *
+   * @param network the target's weights, of the same names and shapes; they stay their owner's
+   * @param decay of that average
+   * @throws IllegalStateException if the role has one already, or several groups
+   */
+  public void averageInto(Parameters network, double decay) {
+    if (target != null || groups.size() > 1) {
+      throw new IllegalStateException(
+          name + " can have one target network, and only if its weights are one group");
+    }
+    target = new Ema(groups.get(0).parameters(), decay, network);
   }
 
   /** The role's name, as in logs and checkpoints. */
@@ -142,15 +161,21 @@ public final class Role implements AutoCloseable {
       }
       beforeChange.run();
       for (Trained g : groups) {
-        Ema ema = g.ema();
         g.optimiser()
             .step(
-                rate * g.group().rateFactor(),
-                new Gradients.Clip(norm, settings.clip()),
-                ema == null ? p -> {} : ema.next());
+                rate * g.group().rateFactor(), new Gradients.Clip(norm, settings.clip()), average(g));
+      }
+      if (target != null) {
+        target.moved();
       }
     }
     groups.forEach(g -> g.parameters().clearGradients());
+  }
+
+  /** What follows a weight that has changed: its averages. */
+  private Consumer<Parameter> average(Trained g) {
+    Consumer<Parameter> own = g.ema() == null ? p -> {} : g.ema().next();
+    return target == null ? own : own.andThen(target.next());
   }
 
   /** The joint norm of all groups' gradients, of one element. */
@@ -164,6 +189,10 @@ public final class Role implements AutoCloseable {
   /** Everything that {@link #restore} needs, by name: live tensors, not copies. */
   public Map<String, Tensor> state() {
     Map<String, Tensor> state = new LinkedHashMap<>();
+    Ema followed = target;
+    if (followed != null) {
+      followed.values().forEach((n, t) -> state.put("target." + n, t));
+    }
     for (Trained g : groups) {
       g.parameters().values().forEach((n, t) -> state.put("weights." + n, t));
       Ema ema = g.ema();
@@ -183,11 +212,17 @@ public final class Role implements AutoCloseable {
     if (ema != null) {
       counts.put("emaUpdates", Long.toString(ema.updates()));
     }
+    if (target != null) {
+      counts.put("targetUpdates", Long.toString(target.updates()));
+    }
     return counts;
   }
 
   /** Puts a saved state back, bit for bit. */
   public void restore(Map<String, Tensor> state, Map<String, String> counts) {
+    if (target != null) {
+      target.restore(under("target.", null, state), count(counts, "targetUpdates"));
+    }
     for (Trained g : groups) {
       g.parameters().load(under("weights.", g, state));
       Ema ema = g.ema();
@@ -224,6 +259,9 @@ public final class Role implements AutoCloseable {
 
   @Override
   public void close() {
+    if (target != null) {
+      target.close();
+    }
     for (Trained g : groups) {
       g.optimiser().close();
       Ema ema = g.ema();

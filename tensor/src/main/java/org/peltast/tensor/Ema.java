@@ -3,6 +3,7 @@ package org.peltast.tensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An exponential moving average of a network's weights: {@code e ← d·e + (1 − d)·w}, with a warm-up
@@ -13,6 +14,7 @@ public final class Ema implements AutoCloseable {
   private final double decay;
   private final Scope scope = Scope.detached();
   private final Map<String, Tensor> average = new LinkedHashMap<>();
+  private final @Nullable Parameters into; // whose weights are the average, if it is a network's
   private long updates;
 
   /**
@@ -26,6 +28,7 @@ public final class Ema implements AutoCloseable {
     }
     this.source = source;
     this.decay = decay;
+    this.into = null;
     try (Scope s = Scope.open()) {
       for (Parameter p : source.all()) {
         average.put(p.name(), scope.keep(p.value().copy()));
@@ -33,10 +36,29 @@ public final class Ema implements AutoCloseable {
     }
   }
 
+  /**
+   * An average that is the weights of another network, which so becomes the view of the average: a
+   * target network. It starts at the source's present values.
+   *
+   * @param into weights of the same names and shapes, frozen; they stay their owner's
+   * @throws TensorException unless 0 ≤ decay &lt; 1 and the weights fit
+   */
+  public Ema(Parameters source, double decay, Parameters into) {
+    if (!(decay >= 0 && decay < 1)) {
+      throw new TensorException("the EMA's decay must be in [0, 1), got " + decay);
+    }
+    this.source = source;
+    this.decay = decay;
+    this.into = into;
+    into.trainable(false).copyFrom(source);
+    average.putAll(into.values());
+  }
+
   /** Moves the average towards the weights. */
   public void update() {
     Consumer<Parameter> move = next();
     Crew.each(source.shares(), share -> share.forEach(move));
+    moved();
   }
 
   /**
@@ -49,6 +71,13 @@ public final class Ema implements AutoCloseable {
     updates++;
     double d = Math.min(decay, (1.0 + updates) / (10.0 + updates));
     return p -> move(p, 1 - d);
+  }
+
+  /** Ends an update: networks that compute with the average see it from now on. */
+  public void moved() {
+    if (into != null) {
+      into.changing();
+    }
   }
 
   private void move(Parameter p, double towards) {
@@ -83,6 +112,7 @@ public final class Ema implements AutoCloseable {
       }
     }
     updates = updatesTaken;
+    moved();
   }
 
   @Override

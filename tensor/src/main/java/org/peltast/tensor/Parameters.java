@@ -201,7 +201,6 @@ public final class Parameters implements AutoCloseable {
   public Parameters trainable(boolean wanted) {
     shared.trainable = wanted;
     byName.values().forEach(p -> p.trainable(wanted));
-    changed();
     return this;
   }
 

@@ -2,11 +2,7 @@ package org.peltast.training;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.distill.DecoupledDmd;
-import org.peltast.distill.Normaliser;
-import org.peltast.distill.Renoising;
 
 /**
  * Everything that decides a distillation.
@@ -15,17 +11,10 @@ import org.peltast.distill.Renoising;
  * @param device {@code auto} (a GPU if there is one), {@code cpu}, {@code cuda} or {@code cuda:N}
  * @param precision {@code auto}, {@code float32} or {@code bf16}
  * @param teacher the teacher's model folder
- * @param data whose captions are the prompts
+ * @param data whose captions are the prompts, and whose images some methods learn from
  * @param unconditional whether all prompts are the empty one
  * @param steps of the generator, equally long in pre-shift time
- * @param alpha the teacher's guidance scale, 1 is none
- * @param renoising the schedule of τ
- * @param normaliser of the directions
- * @param engineWeight of CFG augmentation, 0 switches it off
- * @param regulariserWeight of the regulariser, 0 switches it off
- * @param regulariser which
- * @param freshRollouts whether the regulariser learns from images of its own
- * @param microBatches in how many parts each thread computes its share of a batch
+ * @param method how it is distilled
  * @param student the generator's optimiser
  * @param guard what watches over the run
  * @param run the loop
@@ -38,36 +27,21 @@ public record DistillRecipe(
     DataRecipe data,
     boolean unconditional,
     int steps,
-    double alpha,
-    Renoising renoising,
-    Normaliser normaliser,
-    double engineWeight,
-    double regulariserWeight,
-    RegulariserRecipe regulariser,
-    boolean freshRollouts,
-    int microBatches,
+    MethodRecipe method,
     RoleRecipe student,
     GuardRecipe guard,
     RunRecipe run) {
   /** Checks the ranges, and that the parts fit each other. */
   public DistillRecipe {
-    Ranges.check(
-        () ->
-            new DecoupledDmd.Settings(
-                StepGrid.uniform(steps),
-                new Guidance(alpha),
-                renoising,
-                normaliser,
-                engineWeight,
-                regulariserWeight,
-                freshRollouts,
-                microBatches));
+    Ranges.check(() -> StepGrid.uniform(steps));
     Ranges.device(device);
     Ranges.precision(precision);
-    if (microBatches > run.batch()) {
+    if (guard.variance() != 0
+        && !(method instanceof MethodRecipe.DecoupledDmd dmd && dmd.dm().weight() > 0)
+        && !(method instanceof MethodRecipe.Dmd2)) {
       throw new IllegalArgumentException(
-          "microBatches is %d, but a batch of %d has no more parts than that"
-              .formatted(microBatches, run.batch()));
+          "guard.variance raises the weight of dm, but this method has no distribution matching:"
+              + " set guard.variance to 0");
     }
   }
 
@@ -86,48 +60,28 @@ public record DistillRecipe(
         DataRecipe.defaults(),
         false,
         2,
-        3,
-        Renoising.DECOUPLED_HYBRID,
-        Normaliser.PER_TERM,
-        1,
-        1,
-        new RegulariserRecipe.DistributionMatching(
-            1, new RoleRecipe(9e-4, 0, 0, 0, 0.95, 0, 1, 0.9)),
-        false,
-        1,
+        MethodRecipe.DecoupledDmd.defaults(),
         new RoleRecipe(4e-4, 10, 0.6, 0, 0.99, 0, 0.5, 0.95),
         GuardRecipe.defaults(),
         new RunRecipe(1080, 8, Duration.ofMinutes(2), 2, 100));
   }
 
-  /**
-   * The method's.
-   *
-   * @param parts in how many a batch is computed
-   */
-  DecoupledDmd.Settings settings(int parts) {
-    return new DecoupledDmd.Settings(
-        StepGrid.uniform(steps),
-        new Guidance(alpha),
-        renoising,
-        normaliser,
-        engineWeight,
-        regulariserWeight,
-        freshRollouts,
-        parts);
-  }
-
   /** The share of a run, from its beginning, whose updates do not depend on how long it is. */
   double plateau() {
     double falling = student.decay();
-    if (regulariser instanceof RegulariserRecipe.DistributionMatching matching) {
-      falling = Math.max(falling, matching.fake().decay());
+    for (RoleRecipe other : method.others()) {
+      falling = Math.max(falling, other.decay());
     }
     return 1 - falling;
   }
 
-  /** The same with the spear alone. */
-  DistillRecipe withoutShield(RunRecipe otherRun) {
+  /** The same with CFG augmentation alone. */
+  DistillRecipe withoutRegulariser(RunRecipe otherRun) {
+    MethodRecipe.DecoupledDmd of =
+        method instanceof MethodRecipe.DecoupledDmd dmd
+            ? dmd
+            : MethodRecipe.DecoupledDmd.defaults();
+    MethodRecipe.DirectionRecipe ca = of.ca();
     return new DistillRecipe(
         seed,
         device,
@@ -136,14 +90,16 @@ public record DistillRecipe(
         data,
         unconditional,
         steps,
-        alpha,
-        renoising,
-        normaliser,
-        engineWeight == 0 ? 1 : engineWeight,
-        0,
-        new RegulariserRecipe.None(),
-        false,
-        Math.min(microBatches, otherRun.batch()),
+        new MethodRecipe.DecoupledDmd(
+            of.alpha(),
+            of.renoising(),
+            of.margin(),
+            new MethodRecipe.DirectionRecipe(
+                ca.weight() == 0 ? 1 : ca.weight(), ca.normaliser(), ca.tau()),
+            new MethodRecipe.DirectionRecipe(0, of.dm().normaliser(), of.dm().tau()),
+            new MethodRecipe.MeanVarianceRecipe(0, 0, 1),
+            MethodRecipe.GanRecipe.off(),
+            of.fake()),
         student,
         GuardRecipe.off(), // it is meant to fall apart
         otherRun);

@@ -11,6 +11,7 @@ import org.peltast.distill.BatchSource;
 import org.peltast.models.Captions;
 import org.peltast.models.Normalisation;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -23,6 +24,8 @@ final class PictureBatches implements BatchSource {
   private final Normalisation normalisation;
   private final Device device;
   private final LongFunction<Choice> choices;
+  private final int batch;
+  private final boolean unconditional;
 
   /** The pictures of an update: their group, their numbers in it, and the draws of captions. */
   private record Choice(int group, List<Integer> indices, List<Long> captionDraws) {}
@@ -33,7 +36,10 @@ final class PictureBatches implements BatchSource {
       int batch,
       long seed,
       Normalisation normalisation,
-      Device device) {
+      Device device,
+      boolean unconditional) {
+    this.batch = batch;
+    this.unconditional = unconditional;
     this.groups = groups;
     this.captions = captions;
     this.normalisation = normalisation;
@@ -67,18 +73,27 @@ final class PictureBatches implements BatchSource {
   }
 
   @Override
-  public Batch at(long update) {
-    Choice choice = choices.apply(update);
+  public int size() {
+    return batch;
+  }
+
+  @Override
+  public Batch at(long draw, Range items) {
+    Choice choice = choices.apply(draw);
     LatentCorpus group = groups.get(choice.group());
     CaptionedImages images = group.images();
     List<String> prompts = new ArrayList<>();
-    int[] indices = new int[choice.indices().size()];
+    int[] indices = new int[items.count()];
     for (int i = 0; i < indices.length; i++) {
-      indices[i] = choice.indices().get(i);
-      prompts.add(images.caption(indices[i], choice.captionDraws().get(i)));
+      int place = items.from() + i;
+      indices[i] = choice.indices().get(place);
+      prompts.add(
+          unconditional
+              ? ""
+              : images.caption(indices[i], choice.captionDraws().get(place)));
     }
     Tensor clean = normalisation.normalise(group.select(indices)).to(device);
     return new Batch(
-        captions.of(prompts), captions.empty(indices.length), clean, group.latent(), 0);
+        captions.of(prompts), captions.empty(indices.length), clean, group.latent(), items.from());
   }
 }

@@ -7,6 +7,7 @@ import org.peltast.data.Prompts;
 import org.peltast.distill.Batch;
 import org.peltast.distill.BatchSource;
 import org.peltast.models.Captions;
+import org.peltast.tensor.Range;
 
 /** Batches of captions alone, for methods that need no data. */
 final class PromptBatches implements BatchSource {
@@ -37,12 +38,18 @@ final class PromptBatches implements BatchSource {
   }
 
   @Override
-  public Batch at(long update) {
-    int[] indices = batches.indices(update);
+  public int size() {
+    return batches.size();
+  }
+
+  @Override
+  public Batch at(long draw, Range items) {
+    int[] indices = batches.indices(draw);
     List<String> chosen = new ArrayList<>();
-    for (int i = 0; i < indices.length; i++) {
-      chosen.add(unconditional ? "" : prompts.caption(indices[i], batches.captionDraw(update, i)));
+    for (int i = items.from(); i < items.from() + items.count(); i++) {
+      chosen.add(unconditional ? "" : prompts.caption(indices[i], batches.captionDraw(draw, i)));
     }
-    return new Batch(captions.of(chosen), captions.empty(indices.length), null, latent, 0);
+    return new Batch(
+        captions.of(chosen), captions.empty(chosen.size()), null, latent, items.from());
   }
 }

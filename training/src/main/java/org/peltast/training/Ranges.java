@@ -1,6 +1,7 @@
 package org.peltast.training;
 
 import org.peltast.diffusion.DiffusionException;
+import org.peltast.diffusion.Guidance;
 import org.peltast.models.ModelException;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
@@ -35,6 +36,18 @@ final class Ranges {
   static void precision(String name) {
     if (!name.equals("auto")) {
       check(() -> Precision.parse(name, Device.CPU));
+    }
+  }
+
+  /** Judges a guidance scale. */
+  static void alpha(double alpha) {
+    check(() -> new Guidance(alpha));
+  }
+
+  /** Judges a term's weight: beyond it float32 would overflow long before anything is learnt. */
+  static void weight(double weight) {
+    if (!(weight >= 0 && weight <= 1e6)) {
+      throw new IllegalArgumentException("weight must be from 0 to 1000000, but is " + weight);
     }
   }
 }

@@ -9,7 +9,9 @@ import org.peltast.runs.ByteSize;
  * The loop.
  *
  * @param updates after which the run is finished
- * @param batch captions an update
+ * @param batch captions an update, over all processes
+ * @param microBatches in how many parts each thread computes its share of a batch, one after
+ *     another, with the same result in less memory
  * @param checkpointEvery the longest time that a kill may cost
  * @param keepCheckpoints how many are kept
  * @param looksEvery updates between sample grids; 0 for none
@@ -19,6 +21,7 @@ import org.peltast.runs.ByteSize;
 public record RunRecipe(
     long updates,
     int batch,
+    int microBatches,
     Duration checkpointEvery,
     int keepCheckpoints,
     int looksEvery,
@@ -26,7 +29,7 @@ public record RunRecipe(
   /** With no limit to memory. */
   RunRecipe(
       long updates, int batch, Duration checkpointEvery, int keepCheckpoints, int looksEvery) {
-    this(updates, batch, checkpointEvery, keepCheckpoints, looksEvery, null);
+    this(updates, batch, 1, checkpointEvery, keepCheckpoints, looksEvery, null);
   }
 
   /** Checks the ranges. */
@@ -35,10 +38,23 @@ public record RunRecipe(
       throw new IllegalArgumentException(
           "batch must be from 1 to 65536 and looksEvery not negative");
     }
+    if (microBatches < 1) {
+      throw new IllegalArgumentException("a batch is computed in at least one part");
+    }
+    if (microBatches > batch) {
+      throw new IllegalArgumentException(
+          "microBatches is %d, but a batch of %d has no more parts than that"
+              .formatted(microBatches, batch));
+    }
     Ranges.check(() -> new Trainer.Settings(updates, checkpointEvery, keepCheckpoints, 0));
   }
 
-  Trainer.Settings settings(long seed) {
-    return new Trainer.Settings(updates, checkpointEvery, keepCheckpoints, seed);
+  /**
+   * The trainer's.
+   *
+   * @param parts in how many a thread computes its share of a batch
+   */
+  Trainer.Settings settings(long seed, int parts) {
+    return new Trainer.Settings(updates, checkpointEvery, keepCheckpoints, seed, parts);
   }
 }

@@ -1,0 +1,247 @@
+package org.peltast.training;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.Denoiser;
+import org.peltast.diffusion.FeatureTaps;
+import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.Network;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.Appearance;
+import org.peltast.distill.Method;
+import org.peltast.distill.Role;
+import org.peltast.distill.adversarial.Discriminator;
+import org.peltast.distill.adversarial.DiscriminatorHead;
+import org.peltast.distill.consistency.Lcm;
+import org.peltast.distill.dmd.Adversary;
+import org.peltast.distill.dmd.CfgAugmentation;
+import org.peltast.distill.dmd.DecoupledDmd;
+import org.peltast.distill.dmd.DistributionMatching;
+import org.peltast.distill.dmd.Dmd2;
+import org.peltast.distill.dmd.FakeModel;
+import org.peltast.distill.dmd.Learner;
+import org.peltast.distill.dmd.MeanVariance;
+import org.peltast.distill.dmd.Rollout;
+import org.peltast.distill.dmd.TeacherCritic;
+import org.peltast.distill.dmd.WeightedTerm;
+import org.peltast.models.Backbone;
+import org.peltast.models.TextToImage;
+import org.peltast.tensor.Rng;
+
+/**
+ * A method put together from a recipe and a teacher, with the networks and roles that it made for
+ * it: the one place where a recipe's words become objects of {@code distill}.
+ */
+final class Assembly implements AutoCloseable {
+  private final DistillRecipe recipe;
+  private final TextToImage teacher;
+  private final Denoiser frozen;
+  private final Backbone student;
+  private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+  private final Role role;
+  private final Method method;
+  private @Nullable Backbone fake;
+  private int trained = 1;
+  private int copies = 1;
+
+  Assembly(DistillRecipe recipe, TextToImage teacher, Appearance appearance) {
+    this.recipe = recipe;
+    this.teacher = teacher;
+    this.frozen = teacher.denoiser();
+    this.student = own(teacher.network().copy());
+    this.role = role("student", student.parameters(), recipe.student());
+    MethodRecipe how = recipe.method();
+    if (how instanceof MethodRecipe.DecoupledDmd dmd) {
+      this.method = decoupled(dmd, appearance);
+    } else if (how instanceof MethodRecipe.Dmd2 dmd2) {
+      this.method = dmd2(dmd2, appearance);
+    } else if (how instanceof MethodRecipe.Lcm lcm) {
+      this.method = lcm(lcm);
+    } else {
+      throw new IllegalStateException("no method is made of " + how);
+    }
+    owned.push(method);
+  }
+
+  private Method decoupled(MethodRecipe.DecoupledDmd r, Appearance appearance) {
+    List<WeightedTerm> terms = new ArrayList<>();
+    List<Learner> learners = new ArrayList<>();
+    if (!recipe.unconditional()) { // without captions guidance adds nothing, at two evaluations
+      terms.add(
+          new WeightedTerm(
+              new CfgAugmentation(new Guidance(r.alpha())),
+              r.ca().weight(),
+              r.ca().normaliser().normaliser()));
+    }
+    FakeModel learner = null;
+    if (r.hasFake()) {
+      Denoiser faking = fake();
+      terms.add(
+          new WeightedTerm(
+              new DistributionMatching(faking),
+              r.dm().weight(),
+              r.dm().normaliser().normaliser()));
+      learner =
+          new FakeModel(
+              faking,
+              role("fake", faking.network().parameters(), r.fake().role()),
+              r.fake().updates(),
+              r.fake().images(),
+              r.fake().observes());
+    }
+    if (r.meanVariance().weight() > 0) {
+      terms.add(
+          new WeightedTerm(
+              new MeanVariance(r.meanVariance().mean(), r.meanVariance().variance()),
+              r.meanVariance().weight()));
+    }
+    if (r.gan().weight() > 0) {
+      boolean onFake = r.gan().on() == MethodRecipe.Trunk.FAKE;
+      Denoiser trunk = onFake ? fake() : frozen;
+      DiscriminatorHead head = head(trunk, r.gan());
+      Discriminator discriminator = new Discriminator(trunk, head, r.gan().settings());
+      Role critic = role("discriminator", head.parameters(), r.gan().head());
+      terms.add(new WeightedTerm(new Adversary(discriminator), r.gan().weight()));
+      if (onFake && learner != null) {
+        learner = learner.with(discriminator, critic, r.gan().discriminatorWeight());
+      } else {
+        learners.add(
+            new TeacherCritic(discriminator, critic, 1, r.gan().discriminatorWeight()));
+      }
+    }
+    if (learner != null) {
+      learners.add(0, learner);
+    }
+    return new DecoupledDmd(
+        frozen,
+        frozen.with(student),
+        role,
+        new Rollout(StepGrid.uniform(recipe.steps())),
+        r.schedule(),
+        terms,
+        learners,
+        appearance);
+  }
+
+  private Method dmd2(MethodRecipe.Dmd2 r, Appearance appearance) {
+    Denoiser faking = fake();
+    DiscriminatorHead head = head(faking, r.gan());
+    return new Dmd2(
+        new Dmd2.Settings(
+            new Guidance(r.alpha()),
+            r.renoising().with(r.margin()),
+            r.fakeUpdates(),
+            r.gan().weight(),
+            r.gan().discriminatorWeight()),
+        frozen,
+        frozen.with(student),
+        faking,
+        new Discriminator(faking, head, r.gan().settings()),
+        new Dmd2.Roles(
+            role,
+            role("fake", faking.network().parameters(), r.fake()),
+            role("discriminator", head.parameters(), r.gan().head())),
+        new Rollout(StepGrid.uniform(recipe.steps())),
+        appearance);
+  }
+
+  private Method lcm(MethodRecipe.Lcm r) {
+    Denoiser learning = frozen.with(student);
+    Denoiser target = learning;
+    if (r.target() > 0) {
+      Backbone averaged = own(teacher.network().copy());
+      copies++;
+      role.averageInto(averaged.parameters(), r.target());
+      target = frozen.with(averaged);
+    }
+    return new Lcm(r.solver(), frozen, learning, target, role);
+  }
+
+  /** The fake model, which starts as a copy of the teacher; made when it is first asked for. */
+  private Denoiser fake() {
+    Backbone known = fake;
+    if (known == null) {
+      known = own(teacher.network().copy());
+      trained++;
+      fake = known;
+    }
+    return frozen.with(known);
+  }
+
+  private DiscriminatorHead head(Denoiser trunk, MethodRecipe.GanRecipe gan) {
+    if (!(trunk.network() instanceof FeatureTaps network)) {
+      throw new IllegalArgumentException(
+          "this teacher's network offers no intermediate features for a discriminator: set"
+              + " method.gan.weight to 0");
+    }
+    List<String> taps = gan.taps();
+    if (taps.isEmpty()) {
+      taps = List.of(network.taps().get(network.taps().size() / 2));
+    }
+    for (String tap : taps) {
+      if (!network.taps().contains(tap)) {
+        throw new IllegalArgumentException(
+            "the network has no features called '%s'; it has %s"
+                .formatted(tap, String.join(", ", network.taps())));
+      }
+    }
+    Rng rng = Rng.of(recipe.seed()).fork("discriminator");
+    return own(new DiscriminatorHead(network, taps, gan.width(), rng));
+  }
+
+  private Role role(
+      String name, org.peltast.tensor.Parameters parameters, RoleRecipe trained) {
+    return own(new Role(name, parameters, trained.settings()));
+  }
+
+  private <T extends AutoCloseable> T own(T made) {
+    owned.push(made);
+    return made;
+  }
+
+  /** The method. */
+  Method method() {
+    return method;
+  }
+
+  /** The generator's network, with its weights in training. */
+  Backbone student() {
+    return student;
+  }
+
+  /** The generator's role. */
+  Role role() {
+    return role;
+  }
+
+  /** The fake model's network, if there is one. */
+  @Nullable Network fakeNetwork() {
+    return fake;
+  }
+
+  /** How many networks are trained. */
+  int trained() {
+    return trained;
+  }
+
+  /** How many copies of the teacher are held besides those that are trained, the teacher too. */
+  int copies() {
+    return copies;
+  }
+
+  @Override
+  public void close() {
+    for (AutoCloseable made : owned) {
+      try {
+        made.close();
+      } catch (RuntimeException e) {
+        throw e;
+      } catch (Exception e) {
+        throw new IllegalStateException("memory could not be freed", e);
+      }
+    }
+  }
+}
