@@ -187,7 +187,7 @@ public final class Demo {
     try (Progress shown = progress.apply("distilling");
         Events events = new Events(folder.events())) {
       observers.addAll(List.of(TeacherTraining.shown(shown), events, story));
-      return distillation.run(corpus.captions(), folder, observers, interrupted);
+      return distillation.run(corpus, folder, observers, interrupted);
     }
   }
 
@@ -201,10 +201,11 @@ public final class Demo {
     DistillRecipe recipe =
         options
             .recipe()
-            .withoutShield(
+            .withoutRegulariser(
                 new RunRecipe(
                     updates,
                     Math.min(SPEAR_BATCH, main.batch()),
+                    1,
                     main.checkpointEvery(),
                     1,
                     0,
@@ -215,7 +216,7 @@ public final class Demo {
       Story story = story("spear", corpus, () -> alone.student(Map.of()));
       story.begin();
       return alone.run(
-          corpus.captions(), folder, List.of(TeacherTraining.shown(shown), story), interrupted);
+          corpus, folder, List.of(TeacherTraining.shown(shown), story), interrupted);
     }
   }
 

@@ -6,20 +6,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
-import org.peltast.data.Prompts;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Renoise;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.distill.DecoupledDmd;
-import org.peltast.distill.DistributionMatching;
-import org.peltast.distill.MeanVariance;
-import org.peltast.distill.NoRegulariser;
 import org.peltast.distill.Observer;
-import org.peltast.distill.Regulariser;
-import org.peltast.distill.Role;
 import org.peltast.distill.Trainer;
 import org.peltast.models.Backbone;
 import org.peltast.models.CachedTextEncoder;
@@ -45,53 +38,26 @@ public final class Distillation implements AutoCloseable {
 
   private final DistillRecipe recipe;
   private final TextToImage teacher;
-  private final Backbone student;
   private final Backbone average;
-  private final @Nullable Backbone fake;
-  private final Role role;
-  private final DecoupledDmd method;
+  private final Assembly assembly;
   private final UpdateMemory memory;
 
   /** A distillation of an open teacher, which stays the caller's. */
   public Distillation(DistillRecipe recipe, TextToImage teacher) {
     this.recipe = recipe;
     this.teacher = teacher;
-    this.student = teacher.network().copy();
     this.average = teacher.network().copy();
-    this.role = new Role("student", student, recipe.student().settings());
-    boolean matching =
-        recipe.regulariserWeight() > 0
-            && recipe.regulariser() instanceof RegulariserRecipe.DistributionMatching;
-    this.fake = matching ? teacher.network().copy() : null;
+    this.assembly =
+        new Assembly(
+            recipe,
+            teacher,
+            new PictureAppearance(teacher.codec(), recipe.guard().variance() != 0));
     this.memory =
         UpdateMemory.of(
-            teacher.network(), // and the average are not trained
-            2,
-            matching ? 2 : 1,
+            teacher.network(),
+            1 + assembly.copies(), // the average
+            assembly.trained(),
             itemBytes(teacher));
-    this.method =
-        new DecoupledDmd(
-            recipe.settings(memory.parts(recipe.run(), recipe.microBatches())),
-            teacher.denoiser(),
-            teacher.denoiser().with(student),
-            role,
-            regulariser(),
-            new PictureAppearance(teacher.codec()));
-  }
-
-  private Regulariser regulariser() {
-    Backbone own = fake;
-    if (own != null
-        && recipe.regulariser() instanceof RegulariserRecipe.DistributionMatching matching) {
-      return new DistributionMatching(
-          teacher.denoiser().with(own),
-          new Role("fake", own, matching.fake().settings()),
-          matching.updates());
-    }
-    if (recipe.regulariser() instanceof RegulariserRecipe.MeanVariance moments) {
-      return new MeanVariance(moments.mean(), moments.variance());
-    }
-    return new NoRegulariser();
   }
 
   /** Runs or goes on as a command does: shown, logged, and looked at. */
@@ -100,7 +66,7 @@ public final class Distillation implements AutoCloseable {
     List<String> shown = corpus.examples(LOOKS).captions();
     try (Events events = new Events(folder.events())) {
       return run(
-          corpus.captions(),
+          corpus,
           folder,
           List.of(
               TeacherTraining.shown(progress),
@@ -110,29 +76,37 @@ public final class Distillation implements AutoCloseable {
     }
   }
 
-  /** Runs or goes on with the run in an open folder. */
+  /**
+   * Runs or goes on with the run in an open folder.
+   *
+   * @throws RunException if the method learns from images and the corpus has captions alone, or
+   *     something ends the run
+   */
   public Trainer.End run(
-      Prompts prompts, RunFolder folder, List<Observer> observers, BooleanSupplier interrupted) {
-    GenerationSettings size = teacher.defaults();
-    int factor = teacher.codec().factor();
+      Corpus corpus, RunFolder folder, List<Observer> observers, BooleanSupplier interrupted) {
     // Not closed: what it wraps is the teacher's.
     CachedTextEncoder text = CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY);
     Captions captions = new Captions(text, teacher.device());
-    Trainer trainer =
-        new Trainer(
-            recipe.run().settings(recipe.seed()),
-            method,
-            new PromptBatches(
-                prompts,
-                captions,
-                recipe.run().batch(),
-                recipe.seed(),
-                List.of(teacher.codec().channels(), size.height() / factor, size.width() / factor),
-                recipe.unconditional()),
-            folder,
-            guarded(observers),
-            interrupted);
-    return memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
+    try (DistillBatches batches = DistillBatches.of(recipe, teacher, corpus, captions)) {
+      List<Observer> all =
+          recipe
+              .guard()
+              .observers(
+                  assembly.method().weights(), () -> Reference.of(recipe, teacher, corpus));
+      all.addAll(observers); // the guards look first: what they end is not drawn any more
+      Trainer trainer =
+          new Trainer(
+              recipe
+                  .run()
+                  .settings(
+                      recipe.seed(), memory.parts(recipe.run(), recipe.run().microBatches())),
+              assembly.method(),
+              batches.source(),
+              folder,
+              all,
+              interrupted);
+      return memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
+    }
   }
 
   /** What an item of the size that the teacher draws keeps while it is learnt from. */
@@ -145,13 +119,6 @@ public final class Distillation implements AutoCloseable {
             teacher.defaults().width() / factor,
             teacher.textEncoder().maxTokens())
         .trainingBytes();
-  }
-
-  /** The guards look first: what they end is not drawn any more. */
-  private List<Observer> guarded(List<Observer> observers) {
-    List<Observer> all = recipe.guard().observers(method);
-    all.addAll(observers);
-    return all;
   }
 
   /**
@@ -168,7 +135,7 @@ public final class Distillation implements AutoCloseable {
       long seed = recipe.seed();
       Tensor averaged = student(Map.of()).latents(condition, null, seed, 0, settings());
       Tensor raw =
-          teacher.with(student, settings(), Map.of()).latents(condition, null, seed, 0, settings());
+          teacher.with(assembly.student(), settings(), Map.of()).latents(condition, null, seed, 0, settings());
       Denoiser seeing = teacher.denoiser();
       Tensor time = seeing.at(LOOK_TIME, raw);
       Tensor noise =
@@ -185,10 +152,10 @@ public final class Distillation implements AutoCloseable {
       rows.put("student, weights in training", pictures(raw));
       String at = " at t = " + LOOK_TIME;
       rows.put(
-          "teacher's x₀ of the row above%s, α = %s".formatted(at, recipe.alpha()),
-          pictures(new Guidance(recipe.alpha()).apply(plain, without)));
+          "teacher's x₀ of the row above%s, α = %s".formatted(at, recipe.method().alpha()),
+          pictures(new Guidance(recipe.method().alpha()).apply(plain, without)));
       rows.put("teacher's x₀%s, without guidance".formatted(at), pictures(plain));
-      Backbone own = fake;
+      Network own = assembly.fakeNetwork();
       if (own != null) {
         rows.put(
             "fake's x₀" + at, pictures(seeing.with(own).clean(noised, time, own.read(condition))));
@@ -205,7 +172,7 @@ public final class Distillation implements AutoCloseable {
   public TextToImage student(Map<String, String> provenance) {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
-      average.parameters().load(role.ema().values());
+      average.parameters().load(assembly.role().averages());
     }
     return teacher.with(average, settings(), provenance);
   }
@@ -220,18 +187,9 @@ public final class Distillation implements AutoCloseable {
         new Renoise());
   }
 
-  /** The fake model's denoiser, if there is one: to see what it sees. */
-  public @Nullable Backbone fake() {
-    return fake;
-  }
-
   @Override
   public void close() {
-    method.close();
-    student.close();
+    assembly.close();
     average.close();
-    if (fake != null) {
-      fake.close();
-    }
   }
 }

@@ -4,7 +4,7 @@ import java.awt.image.BufferedImage;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 import org.peltast.distill.Observer;
 import org.peltast.runs.TensorBoardWriter;
 
@@ -23,14 +23,14 @@ final class Events implements Observer, AutoCloseable {
   }
 
   @Override
-  public synchronized Verdict begin(long done, List<Figures> past) {
+  public synchronized Verdict begin(long done, List<Metrics> past) {
     close();
     writer = TensorBoardWriter.open(folder, done);
     return Verdict.GO_ON;
   }
 
   @Override
-  public synchronized Verdict after(long done, long updates, Figures figures) {
+  public synchronized Verdict after(long done, long updates, Metrics figures) {
     if (writer != null) {
       writer.scalars(done, figures.values());
     }

@@ -3,7 +3,7 @@ package org.peltast.training;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 import org.peltast.distill.RunLoop;
 import org.peltast.evaluate.JudgeRun;
 import org.peltast.evaluate.JudgeTraining;
@@ -17,10 +17,10 @@ public record JudgeWork(JudgeRun run) implements RunLoop.Work {
   private static final String STEPS = "steps";
 
   @Override
-  public Figures update(long done, long updates, Runnable changing) {
+  public Metrics update(long done, long updates, Runnable changing) {
     long begin = System.nanoTime();
     JudgeTraining.Losses losses = run.update(done, changing);
-    return new Figures()
+    return new Metrics()
         .put("loss", losses.loss())
         .put("contrast", losses.contrast())
         .put("family", losses.family())

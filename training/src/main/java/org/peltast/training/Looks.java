@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 import org.peltast.distill.Observer;
 import org.peltast.runs.RunFolder;
 
@@ -37,7 +37,7 @@ final class Looks implements Observer {
   }
 
   @Override
-  public Verdict after(long done, long updates, Figures figures) {
+  public Verdict after(long done, long updates, Metrics figures) {
     writing = null;
     if (every > 0 && (done % every == 0 || done == updates)) {
       Sheet seen = look.get();
@@ -47,7 +47,7 @@ final class Looks implements Observer {
   }
 
   @Override
-  public Optional<Runnable> aside() {
+  public Optional<Runnable> background() {
     return Optional.ofNullable(writing);
   }
 

@@ -10,15 +10,18 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
- * Saturation and colour cast of the middle of one picture of a thread's share. Decoding costs time
- * in every update, and this much shows a drift; {@code evaluate} measures whole pictures.
+ * Saturation and colour cast of one picture of each micro-batch, or of its middle. Decoding costs
+ * time in every update, and the middle shows a drift; a watch looks at whole pictures.
+ *
+ * @param whole whether all of the picture is decoded
  */
-record PictureAppearance(Codec codec) implements Appearance {
+record PictureAppearance(Codec codec, boolean whole) implements Appearance {
   @Override
   public Map<String, Tensor> of(Tensor latents) {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
-      Tensor seen = middle(middle(latents.narrow(0, 0, 1), 2), 3);
+      Tensor first = latents.narrow(0, 0, 1);
+      Tensor seen = whole ? first : middle(middle(first, 2), 3);
       Tensor pictures = codec.decode(seen).clamp(0, 1);
       Map<String, Tensor> figures = new LinkedHashMap<>(); // in one order, whatever the JVM
       figures.put("saturation", scope.release(ColourStatistics.saturations(pictures).mean()));

@@ -14,6 +14,7 @@ final class PromptBatches implements BatchSource {
   private final Prompts prompts;
   private final Captions captions;
   private final Batches batches;
+  private final int batch;
   private final List<Integer> latent;
   private final boolean unconditional;
 
@@ -33,13 +34,14 @@ final class PromptBatches implements BatchSource {
     this.prompts = prompts;
     this.captions = captions;
     this.batches = new Batches(prompts.size(), batch, seed);
+    this.batch = batch;
     this.latent = latent;
     this.unconditional = unconditional;
   }
 
   @Override
   public int size() {
-    return batches.size();
+    return batch;
   }
 
   @Override

@@ -13,7 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 import org.peltast.distill.Observer;
 import org.peltast.models.TextToImage;
 import org.peltast.report.ReportData;
@@ -55,7 +55,7 @@ final class Story implements Observer {
   }
 
   @Override
-  public Verdict after(long done, long updates, Figures figures) {
+  public Verdict after(long done, long updates, Metrics figures) {
     if (isMoment(done, updates)) {
       draw(done);
     }

@@ -31,11 +31,6 @@ public record TeacherRecipe(
     Ranges.device(device);
     Ranges.precision(precision);
     Ranges.check(model::check);
-    if (flow.microBatches() > run.batch()) {
-      throw new IllegalArgumentException(
-          "flow.microBatches is %d, but a batch of %d has no more parts than that"
-              .formatted(flow.microBatches(), run.batch()));
-    }
   }
 
   /** The shipped teacher's recipe. */

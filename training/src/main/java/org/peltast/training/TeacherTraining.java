@@ -10,7 +10,7 @@ import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 import org.peltast.distill.FlowMatching;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Role;
@@ -79,8 +79,8 @@ public final class TeacherTraining {
         Role role = new Role("teacher", network, recipe.teacher().settings());
         UpdateMemory memory =
             UpdateMemory.of(network, 1, 1, itemBytes(network, latents, text.maxTokens()));
-        int parts = memory.parts(recipe.run(), recipe.flow().microBatches());
-        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow().inParts(parts));
+        int parts = memory.parts(recipe.run(), recipe.run().microBatches());
+        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow());
             Events events = new Events(folder.events())) {
           Examples examples = corpus.examples(LOOKS);
           Looks looks =
@@ -100,7 +100,7 @@ public final class TeacherTraining {
                           latents.groups().get(0).latent()));
           Trainer trainer =
               new Trainer(
-                  recipe.run().settings(recipe.seed()),
+                  recipe.run().settings(recipe.seed(), parts),
                   method,
                   new PictureBatches(
                       latents.groups(),
@@ -108,7 +108,8 @@ public final class TeacherTraining {
                       recipe.run().batch(),
                       recipe.seed(),
                       normalisation,
-                      device),
+                      device,
+                      false),
                   folder,
                   List.of(shown(progress), events, looks),
                   listen.get());
@@ -150,12 +151,12 @@ public final class TeacherTraining {
     ModelFolder.write(
         folder.path().resolve("teacher"),
         TextToImage.of(network, schedule, codec, text, settings, Origin.of(folder)),
-        role.ema().values(),
+        role.averages(),
         DType.BFLOAT16);
   }
 
   static Observer shown(Progress progress) {
-    return (long done, long updates, Figures figures) -> {
+    return (long done, long updates, Metrics figures) -> {
       progress.step(done, updates, figures.values());
       return Observer.Verdict.GO_ON;
     };
@@ -175,7 +176,7 @@ public final class TeacherTraining {
       List<Integer> latent) {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
-      average.network().parameters().load(role.ema().values());
+      average.network().parameters().load(role.averages());
       List<String> prompts = examples.captions();
       Tensor start =
           Rng.of(recipe.seed())

@@ -3,7 +3,7 @@ package org.peltast.training;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 import org.peltast.distill.Observer;
 
 /**
@@ -42,7 +42,7 @@ final class TimeLimit implements Observer {
   }
 
   @Override
-  public Verdict begin(long done, List<Figures> past) {
+  public Verdict begin(long done, List<Metrics> past) {
     seconds.clear();
     spent = 0;
     fitting = Long.MAX_VALUE;
@@ -51,7 +51,7 @@ final class TimeLimit implements Observer {
   }
 
   @Override
-  public Verdict after(long done, long updates, Figures figures) {
+  public Verdict after(long done, long updates, Metrics figures) {
     add(figures);
     return Verdict.GO_ON;
   }
@@ -61,7 +61,7 @@ final class TimeLimit implements Observer {
     return spent >= limit ? done : Math.min(updates, fitting);
   }
 
-  private void add(Figures figures) {
+  private void add(Metrics figures) {
     double took = figures.values().getOrDefault("seconds", 0.0);
     boolean undecided = spent < deciding;
     seconds.add(took);
