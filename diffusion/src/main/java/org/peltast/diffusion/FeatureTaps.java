@@ -1,37 +1,58 @@
 package org.peltast.diffusion;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.peltast.tensor.Tensor;
 
 /**
- * An optional capability of a {@link Network}: its named intermediate features, in the graph, as
- * discriminators and feature losses read them.
+ * A {@link Network} whose intermediate features can be read, as discriminator heads do that judge
+ * images by what a diffusion network makes of them on its way.
+ *
+ * <p>Features are part of the graph: a loss on them has gradients by the network's inputs, and by
+ * its weights where these are trainable.
  */
-public interface FeatureTaps extends Network {
+public interface FeatureTaps {
   /**
-   * An evaluation with its features.
+   * A prediction and features on the way to it.
    *
-   * @param output as of {@link Network#forward}
-   * @param features by name, each [B, N, D] float32
+   * @param prediction [B, C, H, W] float32, that of {@link Network#forward}
+   * @param features by the names that were asked for, each [B, N, D] float32: N tokens of width D
    */
-  record Tapped(Tensor output, Map<String, Tensor> features) {
-    /** Copies the map. */
-    public Tapped {
-      features = Map.copyOf(features);
+  record Features(Tensor prediction, Map<String, Tensor> features) {
+    /** Keeps the order. */
+    public Features {
+      features = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(features));
+    }
+
+    /**
+     * The features of that name.
+     *
+     * @throws DiffusionException if they were not asked for
+     */
+    public Tensor get(String name) {
+      Tensor found = features.get(name);
+      if (found == null) {
+        throw new DiffusionException(
+            "the features '" + name + "' were not asked for; there are " + features.keySet());
+      }
+      return found;
     }
   }
 
-  /** The names of all taps, from the input to the output. */
-  List<String> taps();
+  /** The names of all features, from the input's side on. */
+  List<String> featureNames();
 
-  /** The width D of a tap's features. */
-  int tapWidth(String name);
+  /** D, the width of the features of that name. */
+  int featureWidth(String name);
 
   /**
-   * Evaluates the network and keeps some features.
+   * The network's prediction and some of its features, of one evaluation.
    *
-   * @throws DiffusionException if it has no tap of a name, listing those that it has
+   * @param x as in {@link Network#forward}
+   * @param t as in {@link Network#forward}
+   * @param text as in {@link Network#forward}
+   * @param names some of {@link #featureNames}; without any, this is {@link Network#forward}
    */
-  Tapped forward(Tensor x, Tensor t, Text text, List<String> taps);
+  Features features(Tensor x, Tensor t, Network.Text text, List<String> names);
 }

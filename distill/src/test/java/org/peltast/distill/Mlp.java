@@ -1,7 +1,9 @@
 package org.peltast.distill;
 
 import java.util.List;
+import java.util.Map;
 import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
 import org.peltast.tensor.Device;
@@ -12,7 +14,7 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
 
 /** A small trained network: latents [B, C, 1, 1], one-token captions, velocity. */
-final class Mlp implements Network {
+final class Mlp implements Network, FeatureTaps {
   private final Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32);
   private final Linear text; // captions' classes → hidden
   private final Linear first; // (x, t, t², t³) → hidden
@@ -33,13 +35,31 @@ final class Mlp implements Network {
   }
 
   @Override
+  public List<String> featureNames() {
+    return List.of("hidden");
+  }
+
+  @Override
+  public int featureWidth(String name) {
+    return (int) second.weight().value().size(0);
+  }
+
+  @Override
   public Tensor forward(Tensor x, Tensor t, Text captions) {
+    return features(x, t, captions, List.of()).prediction();
+  }
+
+  /** One token of the last hidden layer. */
+  @Override
+  public Features features(Tensor x, Tensor t, Text captions, List<String> names) {
     Tensor time = t.reshape(t.size(0), 1);
     Tensor input =
         Tensor.cat(List.of(x.flatten(1, -1), time, time.square(), time.pow(3)), 1); // (B, C + 3)
     Tensor hidden = first.forward(input).add(((ToyText) captions).rows()).silu();
     hidden = second.forward(hidden).silu();
-    return last.forward(hidden).reshape(x.shape());
+    Tensor output = last.forward(hidden).reshape(x.shape());
+    return new Features(
+        output, names.isEmpty() ? Map.of() : Map.of("hidden", hidden.unsqueeze(1)));
   }
 
   @Override

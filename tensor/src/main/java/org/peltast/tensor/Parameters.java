@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +28,6 @@ public final class Parameters implements AutoCloseable {
     final Scope scope = Scope.detached();
     final Device device;
     final Precision precision;
-    boolean trainable;
     int version;
 
     Shared(Device device, Precision precision) {
@@ -199,14 +199,34 @@ public final class Parameters implements AutoCloseable {
 
   /** Asks for all weights' gradients, or no longer. */
   public Parameters trainable(boolean wanted) {
-    shared.trainable = wanted;
-    byName.values().forEach(p -> p.trainable(wanted));
+    byName.values().forEach(p -> p.ask(wanted));
     return this;
   }
 
-  /** Whether the weights' gradients are asked for. */
+  /** Whether the gradient of any weight is asked for. */
   public boolean isTrainable() {
-    return shared.trainable;
+    return byName.values().stream().anyMatch(Parameter::isTrainable);
+  }
+
+  /**
+   * Some of the weights, as a set of its own: an optimiser of it leaves the others alone, and it is
+   * trainable by itself.
+   *
+   * @param names whether a weight of that full name belongs to it
+   * @throws TensorException if none does
+   */
+  public Parameters subset(Predicate<String> names) {
+    Map<String, Parameter> some = new LinkedHashMap<>();
+    byName.forEach(
+        (name, p) -> {
+          if (names.test(name)) {
+            some.put(name, p);
+          }
+        });
+    if (some.isEmpty()) {
+      throw new TensorException("a subset of a network's weights needs at least one of them");
+    }
+    return new Parameters(some, prefix, shared);
   }
 
   /** All parameters in order of declaration. */

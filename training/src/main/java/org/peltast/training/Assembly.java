@@ -179,17 +179,17 @@ final class Assembly implements AutoCloseable {
     }
     List<String> taps = gan.taps();
     if (taps.isEmpty()) {
-      taps = List.of(network.taps().get(network.taps().size() / 2));
+      taps = List.of(network.featureNames().get(network.featureNames().size() / 2));
     }
     for (String tap : taps) {
-      if (!network.taps().contains(tap)) {
+      if (!network.featureNames().contains(tap)) {
         throw new IllegalArgumentException(
             "the network has no features called '%s'; it has %s"
-                .formatted(tap, String.join(", ", network.taps())));
+                .formatted(tap, String.join(", ", network.featureNames())));
       }
     }
     Rng rng = Rng.of(recipe.seed()).fork("discriminator");
-    return own(new DiscriminatorHead(network, taps, gan.width(), rng));
+    return own(new DiscriminatorHead(network, taps, gan.width(), teacher.device(), rng));
   }
 
   private Role role(

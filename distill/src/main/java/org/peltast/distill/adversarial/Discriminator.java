@@ -112,6 +112,6 @@ public final class Discriminator {
   }
 
   private Tensor logits(Noised at, Network.Text text) {
-    return head.logits(network.forward(at.xt(), at.time(), text, head.taps()));
+    return head.logits(network.features(at.xt(), at.time(), text, head.taps()));
   }
 }

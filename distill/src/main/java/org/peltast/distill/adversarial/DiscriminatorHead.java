@@ -3,6 +3,7 @@ package org.peltast.distill.adversarial;
 import java.util.ArrayList;
 import java.util.List;
 import org.peltast.diffusion.FeatureTaps;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.LayerNorm;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameters;
@@ -33,17 +34,19 @@ public final class DiscriminatorHead implements AutoCloseable {
    * @param network whose taps it reads
    * @param taps at least one, by name
    * @param width of the hidden layer
+   * @param device where the network is
    */
-  public DiscriminatorHead(FeatureTaps network, List<String> taps, int width, Rng rng) {
+  public DiscriminatorHead(
+      FeatureTaps network, List<String> taps, int width, Device device, Rng rng) {
     if (taps.isEmpty() || width < 1) {
       throw new IllegalArgumentException(
           "a discriminator's head needs at least one feature tap and a positive width");
     }
     this.taps = List.copyOf(taps);
-    this.parameters = Parameters.on(network.parameters().device(), Precision.FLOAT32);
+    this.parameters = Parameters.on(device, Precision.FLOAT32);
     for (String tap : taps) {
       Parameters own = parameters.at(tap);
-      int d = network.tapWidth(tap);
+      int d = network.featureWidth(tap);
       heads.add(
           new Tap(
               new LayerNorm(own.at("norm"), d, 1e-6),
@@ -64,20 +67,12 @@ public final class DiscriminatorHead implements AutoCloseable {
   }
 
   /** The logits [B] of an evaluation's features. */
-  Tensor logits(FeatureTaps.Tapped tapped) {
-    Tensor sum = null;
+  Tensor logits(FeatureTaps.Features features) {
+    List<Tensor> logits = new ArrayList<>();
     for (int i = 0; i < taps.size(); i++) {
-      Tensor h = tapped.features().get(taps.get(i));
-      if (h == null) {
-        throw new IllegalStateException("the network gave no features called " + taps.get(i));
-      }
-      Tensor own = heads.get(i).logits(h).mean(false, 1, 2);
-      sum = sum == null ? own : sum.add(own);
+      logits.add(heads.get(i).logits(features.get(taps.get(i))).mean(false, 1, 2)); // [B]
     }
-    if (sum == null) {
-      throw new IllegalStateException("a discriminator's head has at least one tap");
-    }
-    return sum.mul(1.0 / taps.size());
+    return Tensor.stack(logits, 0).mean(false, 0);
   }
 
   @Override
