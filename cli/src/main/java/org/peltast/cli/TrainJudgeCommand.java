@@ -7,7 +7,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.peltast.data.EmojiCorpus;
 import org.peltast.distill.Observer;
-import org.peltast.distill.RunLoop;
 import org.peltast.distill.Trainer;
 import org.peltast.evaluate.GaussianStatistics;
 import org.peltast.evaluate.JudgeFolder;
@@ -20,7 +19,6 @@ import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.training.Corpus;
 import org.peltast.training.Devices;
-import org.peltast.training.JudgeWork;
 import org.peltast.training.Origin;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -73,7 +71,7 @@ final class TrainJudgeCommand implements Callable<Integer> {
       Device device = Devices.of(settled.device());
       Interrupts interrupts = Interrupts.listen("this update");
       try (JudgeRun run = JudgeRun.begin(corpus.train(), encoder, settled, device)) {
-        Trainer.End end = train(run, settled.updates(), folder, interrupts);
+        Trainer.End end = train(run, folder, interrupts);
         if (end == Trainer.End.FINISHED) {
           JudgeFolder saved = JudgeFolder.at(out);
           saved.save(run.judge(), DType.FLOAT32);
@@ -86,21 +84,22 @@ final class TrainJudgeCommand implements Callable<Integer> {
     }
   }
 
-  private static Trainer.End train(
-      JudgeRun run, long updates, RunFolder folder, Interrupts interrupts) {
+  private static Trainer.End train(JudgeRun run, RunFolder folder, Interrupts interrupts) {
     try (Progress progress = Display.progress("training the judge")) {
-      RunLoop loop =
-          new RunLoop(
-              new RunLoop.Settings(updates, CHECKPOINT_EVERY, CHECKPOINTS),
+      Observer shown =
+          (done, all, metrics) -> {
+            progress.step(done, all, metrics.values());
+            return Observer.Verdict.GO_ON;
+          };
+      Trainer trainer =
+          new Trainer(
+              run.settings(CHECKPOINT_EVERY, CHECKPOINTS),
+              run.method(),
+              run.batches(),
               folder,
-              List.of(
-                  (done, all, figures) -> {
-                    progress.step(done, all, figures.values());
-                    return Observer.Verdict.GO_ON;
-                  }),
+              List.of(shown),
               interrupts);
-      JudgeWork work = new JudgeWork(run);
-      return loop.run(work, loop.resume(work::restore));
+      return trainer.run(trainer.resume());
     }
   }
 }

@@ -1,26 +1,36 @@
 package org.peltast.evaluate;
 
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.peltast.data.CaptionedImages;
+import org.peltast.diffusion.Condition;
+import org.peltast.distill.Batch;
+import org.peltast.distill.BatchSource;
 import org.peltast.models.TextEncoder;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
 
 /**
- * Batches for the judge as a pure function of (seed, update): each epoch goes through all pictures
- * once in an order of its own, and a picture's caption and {@link Augmentation} are drawn anew.
+ * Batches for {@link JudgeTraining} as a pure function of (seed, number): each epoch goes through
+ * all pictures once in an order of its own, and a picture's caption and {@link Augmentation} are
+ * drawn anew. Empty captions are zeros, as a judge reads none.
  */
-public final class JudgeBatches {
+final class JudgeBatches implements BatchSource {
   private final CaptionedImages pictures;
   private final TextEncoder encoder;
   private final JudgeConfig config;
   private final int size;
+  private final Device device;
   private final Rng rng;
   private final Augmentation augmentation;
   private final int[] family;
+  private final int[] concept; // the number of each picture's, in the order of their appearance
   private final Map<String, float[]> pooled = new HashMap<>();
   private long epoch = -1;
   private int[] order = {};
@@ -29,12 +39,18 @@ public final class JudgeBatches {
    * Batches of pictures.
    *
    * @param size pictures in a batch, at most as many as there are
+   * @param device where the batches' tensors lie
    * @throws EvaluationException if there are too few pictures, or one of a family that the
    *     configuration does not know
    */
-  public JudgeBatches(
-      CaptionedImages pictures, TextEncoder encoder, JudgeConfig config, int size, long seed) {
-    this(pictures, encoder, config, size, seed, Augmentation.SLIGHT);
+  JudgeBatches(
+      CaptionedImages pictures,
+      TextEncoder encoder,
+      JudgeConfig config,
+      int size,
+      long seed,
+      Device device) {
+    this(pictures, encoder, config, size, seed, device, Augmentation.SLIGHT);
   }
 
   JudgeBatches(
@@ -43,6 +59,7 @@ public final class JudgeBatches {
       JudgeConfig config,
       int size,
       long seed,
+      Device device,
       Augmentation augmentation) {
     if (size < 2 || size > pictures.size()) {
       throw new EvaluationException(
@@ -63,62 +80,87 @@ public final class JudgeBatches {
     this.encoder = encoder;
     this.config = config;
     this.size = size;
+    this.device = device;
     this.rng = Rng.of(seed).fork("judge");
     this.augmentation = augmentation;
     this.family = new int[pictures.size()];
+    this.concept = new int[pictures.size()];
+    Map<String, Integer> concepts = new HashMap<>();
     for (int i = 0; i < family.length; i++) {
-      family[i] = config.families().indexOf(pictures.item(i).family());
+      CaptionedImages.Item item = pictures.item(i);
+      family[i] = config.families().indexOf(item.family());
       if (family[i] < 0) {
         throw new EvaluationException(
-            "The judge's families %s lack %s."
-                .formatted(config.families(), pictures.item(i).family()));
+            "The judge's families %s lack %s.".formatted(config.families(), item.family()));
       }
+      int next = concepts.size();
+      concept[i] = concepts.computeIfAbsent(item.concept(), c -> next);
     }
   }
 
+  @Override
+  public int size() {
+    return size;
+  }
+
   /** Whole batches in an epoch; the few pictures left over come in other epochs. */
-  public int perEpoch() {
+  int perEpoch() {
     return pictures.size() / size;
   }
 
-  /** The batch of an update, counted from 0; its tensors belong to the caller's scope. */
-  public JudgeBatch at(long update) {
-    int[] chosen = chosen(update);
+  @Override
+  public Batch at(long draw, Range items) {
+    int[] chosen = chosen(draw);
     int s = config.imageSize();
     int picture = 3 * s * s;
-    float[] pixels = new float[size * picture];
-    String[] captions = new String[size];
-    long[] families = new long[size];
-    Rng own = rng.fork("batch").fork(update);
-    IntStream.range(0, size)
+    int n = items.count();
+    float[] pixels = new float[n * picture];
+    String[] captions = new String[n];
+    long[] families = new long[n];
+    long[] concepts = new long[n];
+    Rng own = rng.fork("batch").fork(draw);
+    IntStream.range(0, n)
         .parallel()
         .forEach(
             i -> {
-              Rng one = own.fork(i);
+              int place = items.from() + i;
+              int index = chosen[place];
+              Rng one = own.fork(place);
               byte[] rgb = new byte[picture];
-              pictures.pixels(chosen[i], rgb, 0);
+              pictures.pixels(index, rgb, 0);
               augmentation.apply(rgb, s, one, pixels, i * picture);
-              List<String> all = pictures.captions(chosen[i]);
+              List<String> all = pictures.captions(index);
               captions[i] = all.get(one.below(all.size()));
-              families[i] = family[chosen[i]];
+              families[i] = family[index];
+              concepts[i] = concept[index];
             });
-    return new JudgeBatch(
-        Tensor.of(pixels, size, 3, s, s),
-        text(List.of(captions)),
-        Tensor.of(families, size),
-        same(chosen));
+    List<Integer> lengths = Collections.nCopies(n, 1);
+    Tensor text = text(List.of(captions)).to(device);
+    Tensor none = Tensor.zeros(text.dtype(), device, text.shape());
+    return new Batch(
+        new Condition(text, lengths),
+        new Condition(none, lengths),
+        Tensor.of(pixels, n, 3, s, s).to(device),
+        Map.of(
+            JudgeTraining.FAMILY,
+            Tensor.of(families, n).to(device),
+            JudgeTraining.CONCEPT,
+            Tensor.of(concepts, n).to(device)),
+        List.of(3, s, s),
+        items.from());
   }
 
-  private synchronized int[] chosen(long update) {
-    long wanted = update / perEpoch();
+  private synchronized int[] chosen(long draw) {
+    long wanted = draw / perEpoch();
     if (wanted != epoch) {
       order = rng.fork("order").fork(wanted).permutation(pictures.size());
       epoch = wanted;
     }
-    int from = (int) (update % perEpoch()) * size;
-    return java.util.Arrays.copyOfRange(order, from, from + size);
+    int from = (int) (draw % perEpoch()) * size;
+    return Arrays.copyOfRange(order, from, from + size);
   }
 
+  /** Mean token features [n, 1, textWidth] float32 on the CPU, each caption encoded once. */
   private synchronized Tensor text(List<String> captions) {
     List<String> missing =
         captions.stream().filter(c -> !pooled.containsKey(c)).distinct().toList();
@@ -139,20 +181,6 @@ public final class JudgeBatches {
       }
       System.arraycopy(row, 0, values, i * width, width);
     }
-    return Tensor.of(values, captions.size(), width);
-  }
-
-  private Tensor same(int[] chosen) {
-    float[] same = new float[size * size];
-    for (int i = 0; i < size; i++) {
-      for (int j = 0; j < size; j++) {
-        boolean equal =
-            i != j
-                && family[chosen[i]] == family[chosen[j]]
-                && pictures.item(chosen[i]).concept().equals(pictures.item(chosen[j]).concept());
-        same[i * size + j] = equal ? 1 : 0;
-      }
-    }
-    return Tensor.of(same, size, size);
+    return Tensor.of(values, captions.size(), 1, width);
   }
 }

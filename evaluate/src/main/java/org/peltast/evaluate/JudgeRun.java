@@ -1,12 +1,15 @@
 package org.peltast.evaluate;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.peltast.data.CaptionedImages;
 import org.peltast.data.Pictures;
+import org.peltast.distill.BatchSource;
+import org.peltast.distill.Method;
+import org.peltast.distill.Trainer;
 import org.peltast.models.TextEncoder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
@@ -14,7 +17,9 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
- * From captioned pictures to a judge with its reference statistics: {@code peltast train judge}.
+ * A judge's training as {@code peltast train judge} runs it: an untrained judge with the method,
+ * the batches and the settings that a {@link Trainer} needs, and the features of what it has
+ * become.
  */
 public final class JudgeRun implements AutoCloseable {
   private static final int BATCH = 256;
@@ -88,42 +93,34 @@ public final class JudgeRun implements AutoCloseable {
       Recipe recipe,
       Device device) {
     JudgeBatches batches =
-        new JudgeBatches(pictures, encoder, config, recipe.batch(), recipe.seed());
+        new JudgeBatches(pictures, encoder, config, recipe.batch(), recipe.seed(), device);
     Judge judge = Judge.create(config, device, Rng.of(recipe.seed()).fork("weights"));
     return new JudgeRun(recipe, batches, judge);
   }
 
+  /** How the judge is trained; closed with this. */
+  public Method method() {
+    return training;
+  }
+
+  /** What it is trained on: a function of the recipe's seed and a number. */
+  public BatchSource batches() {
+    return batches;
+  }
+
   /**
-   * One update: a function of the {@link #state} and its number.
+   * How long it is trained.
    *
-   * @param update counted from 0
-   * @param changing is run before anything of the {@link #state} changes
-   * @throws EvaluationException if loss or gradient is not finite
+   * @param checkpointEvery the longest time that a kill may cost
+   * @param keepLast checkpoints kept
    */
-  public JudgeTraining.Losses update(long update, Runnable changing) {
-    try (Scope scope = Scope.open()) {
-      return training.update(update, recipe.updates(), batches.at(update), changing);
-    }
+  public Trainer.Settings settings(Duration checkpointEvery, int keepLast) {
+    return new Trainer.Settings(recipe.updates(), checkpointEvery, keepLast, recipe.seed());
   }
 
   /** The judge as it is now; it belongs to this. */
   public Judge judge() {
     return judge;
-  }
-
-  /** Everything that {@link #restore} needs besides {@link #steps}: live tensors, not copies. */
-  public Map<String, Tensor> state() {
-    return training.state();
-  }
-
-  /** Updates taken. */
-  public long steps() {
-    return training.steps();
-  }
-
-  /** Puts a saved state back, bit for bit. */
-  public void restore(Map<String, Tensor> state, long steps) {
-    training.restore(state, steps);
   }
 
   @Override

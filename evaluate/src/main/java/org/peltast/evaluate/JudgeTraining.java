@@ -1,37 +1,58 @@
 package org.peltast.evaluate;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.List;
+import org.peltast.distill.Batch;
+import org.peltast.distill.LearningRate;
+import org.peltast.distill.Method;
+import org.peltast.distill.Metrics;
+import org.peltast.distill.MicroBatch;
+import org.peltast.distill.Phase;
+import org.peltast.distill.Role;
 import org.peltast.tensor.AdamW;
-import org.peltast.tensor.Gradients;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.Scope;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
 
 /**
- * Trains a judge: owns one update, and is pure of files and clocks.
+ * Contrastive training of a judge, a method of one phase.
  *
  * <p>With unit vectors u of pictures and v of their captions, s the learned inverse temperature and
- * ℓ = s·u vᵀ, the loss is InfoNCE in both directions, as in CLIP, plus the family head's
- * cross-entropy, weighted:
+ * ℓ = s·u vᵀ, the loss is InfoNCE in both directions, as in CLIP (Radford et al., 2021), plus the
+ * family head's cross-entropy, weighted:
  *
  * <pre>½ CE(ℓ, diagonal) + ½ CE(ℓᵀ, diagonal) + w CE(head(x), family).</pre>
  *
- * Rows of the same concept and family are taken out of each other's negatives.
+ * Rows of the same concept and family are taken out of each other's negatives. As every picture is
+ * compared with every caption, the phase computes the whole batch at once.
+ *
+ * <p>A batch has pictures [B, 3, s, s] float32 in [0, 1] as its {@linkplain Batch#images images},
+ * mean token features [B, 1, textWidth] as its condition, and the labels {@value #FAMILY} (indices
+ * into the configuration's families) and {@value #CONCEPT} (equal where the concept is), both int64
+ * [B]. Its metrics are {@code loss}, {@code contrast} (the InfoNCE part; ln B is chance) and {@code
+ * family} (the head's cross-entropy, unweighted).
  */
-public final class JudgeTraining implements AutoCloseable {
+public final class JudgeTraining implements Method, Phase {
+  /** The name of the role, of the phase, and so of a checkpoint's file. */
+  static final String ROLE = "judge";
+
+  /** The label that tells a picture's family. */
+  static final String FAMILY = "family";
+
+  /** The label that tells a picture's concept. */
+  static final String CONCEPT = "concept";
+
   /**
    * What may be set.
    *
-   * @param learningRate the highest
-   * @param warmUp updates of linear rise to it; a cosine then takes it to 0 at the last update
+   * @param learningRate that a cosine over the whole run takes to 0
+   * @param warmUp updates of linear rise to that cosine
    * @param weightDecay AdamW's
    * @param clip the largest joint gradient norm
    * @param familyWeight w
    */
   public record Settings(
       double learningRate, int warmUp, double weightDecay, double clip, double familyWeight) {
-    /** What the shipped judge was trained with. */
+    /** What the shipped judge was trained with, but that its cosine began after the warm-up. */
     public static Settings defaults() {
       return new Settings(2e-3, 100, 0.05, 1.0, 0.5);
     }
@@ -50,116 +71,102 @@ public final class JudgeTraining implements AutoCloseable {
       }
     }
 
-    double rate(long update, long updates) {
-      if (update < warmUp) {
-        return learningRate * (update + 1) / warmUp;
-      }
-      double progress = (double) (update - warmUp) / Math.max(1, updates - warmUp);
-      return learningRate * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, progress)));
+    /** How the judge's weights are updated: CLIP's AdamW, and no moving average. */
+    Role.Settings role() {
+      return new Role.Settings(
+          new LearningRate(learningRate, warmUp, 1, LearningRate.Shape.COSINE),
+          new AdamW.Settings(0.9, 0.98, 1e-6, weightDecay),
+          clip,
+          0);
     }
   }
-
-  /**
-   * What one update yields.
-   *
-   * @param loss the whole
-   * @param contrast its InfoNCE part; ln B is chance
-   * @param family the head's cross-entropy, unweighted
-   * @param gradientNorm before clipping
-   */
-  public record Losses(double loss, double contrast, double family, double gradientNorm) {}
 
   /** Enough to make exp vanish, and no infinity that would become NaN. */
   private static final double NEVER = -1e4;
 
   private final Judge judge;
   private final Settings settings;
-  private final AdamW optimiser;
+  private final Role role;
 
   /** Makes the judge's weights trainable and starts the optimiser. */
   public JudgeTraining(Judge judge, Settings settings) {
     this.judge = judge;
     this.settings = settings;
-    judge.parameters().trainable(true);
-    this.optimiser =
-        new AdamW(judge.parameters(), new AdamW.Settings(0.9, 0.98, 1e-6, settings.weightDecay()));
+    this.role = new Role(ROLE, judge.parameters(), settings.role());
+  }
+
+  @Override
+  public List<Phase> phases() {
+    return List.of(this);
+  }
+
+  @Override
+  public String name() {
+    return ROLE;
+  }
+
+  @Override
+  public List<Role> trains() {
+    return List.of(role);
+  }
+
+  @Override
+  public boolean wholeBatch() {
+    return true;
+  }
+
+  @Override
+  public Tensor loss(MicroBatch part, Rng rng, Metrics metrics) {
+    Batch batch = part.batch();
+    Tensor text = batch.condition().features(); // [B, 1, textWidth]
+    Tensor families = label(batch, FAMILY);
+    Tensor features = judge.features(batch.images()); // [B, d]
+    Tensor u = judge.imageEmbedding(features); // [B, e]
+    Tensor v = judge.textEmbedding(text.reshape(batch.size(), text.size(2))); // [B, e]
+    Tensor logits = u.matmul(v.transpose(0, 1)).mul(judge.scale()); // [B, B]
+    logits = logits.add(same(families, label(batch, CONCEPT)).mul(NEVER));
+    Tensor own = Tensor.arange(batch.size()).to(logits.device());
+    Tensor contrast =
+        logits.crossEntropy(own).add(logits.transpose(0, 1).crossEntropy(own)).mul(0.5);
+    Tensor family = judge.familyLogits(features).crossEntropy(families);
+    Tensor loss = contrast.add(family.mul(settings.familyWeight()));
+    metrics.mean("loss", loss).mean("contrast", contrast).mean("family", family);
+    return loss;
   }
 
   /**
-   * One update: a function of the weights, the optimiser and the batch.
+   * Which rows are no negatives of each other.
    *
-   * @param update counted from 0
-   * @param updates of the whole run: for the learning rate
-   * @param changing is run before anything of the {@link #state} changes
-   * @throws EvaluationException if loss or gradient is not finite; the weights are untouched then
+   * @param families int64 [B]
+   * @param concepts int64 [B]
+   * @return [B, B] float32: 1 where two different rows have the same family and the same concept, 0
+   *     elsewhere
    */
-  public Losses update(long update, long updates, JudgeBatch batch, Runnable changing) {
-    Parameters p = judge.parameters();
-    try (Scope scope = Scope.open()) {
-      Tensor features = judge.features(batch.images().to(p.device())); // [B, d]
-      Tensor u = judge.imageEmbedding(features); // [B, e]
-      Tensor v = judge.textEmbedding(batch.text().to(p.device())); // [B, e]
-      Tensor logits = u.matmul(v.transpose(0, 1)).mul(judge.scale()); // [B, B]
-      logits = logits.add(batch.same().to(p.device()).mul(NEVER));
-      Tensor own = Tensor.arange(batch.size()).to(p.device());
-      Tensor contrast =
-          logits.crossEntropy(own).add(logits.transpose(0, 1).crossEntropy(own)).mul(0.5);
-      Tensor family = judge.familyLogits(features).crossEntropy(batch.families().to(p.device()));
-      Tensor loss = contrast.add(family.mul(settings.familyWeight()));
-      double value = finite("loss", update, loss.item());
-      loss.backward();
-      double norm = finite("gradient norm", update, Gradients.clip(p, settings.clip()));
-      changing.run();
-      optimiser.step(settings.rate(update, updates));
-      return new Losses(value, contrast.item(), family.item(), norm);
-    } finally {
-      p.clearGradients();
+  static Tensor same(Tensor families, Tensor concepts) {
+    Tensor own = Tensor.arange(families.size(0)).to(families.device());
+    Tensor both = equal(families).mul(equal(concepts));
+    return both.sub(equal(own)); // a row equals itself in all three
+  }
+
+  /** [B, B] float32: 1 where two of B numbers are equal. */
+  private static Tensor equal(Tensor numbers) {
+    return numbers.unsqueeze(1).equalTo(numbers.unsqueeze(0)).to(DType.FLOAT32);
+  }
+
+  private static Tensor label(Batch batch, String name) {
+    Tensor label = batch.labels().get(name);
+    if (label == null) {
+      throw new IllegalArgumentException(
+          "a judge's batch needs the labels %s and %s, but has %s"
+              .formatted(FAMILY, CONCEPT, batch.labels().keySet()));
     }
-  }
-
-  private static double finite(String what, long update, double value) {
-    if (!Double.isFinite(value)) {
-      throw new EvaluationException(
-          "The judge's %s became %s at update %d: lower the learning rate."
-              .formatted(what, value, update));
-    }
-    return value;
-  }
-
-  /** Updates taken. */
-  public long steps() {
-    return optimiser.steps();
-  }
-
-  /** Everything that {@link #restore} needs, by name: live tensors, not copies. */
-  public Map<String, Tensor> state() {
-    Map<String, Tensor> state = new LinkedHashMap<>();
-    judge.parameters().values().forEach((n, t) -> state.put("weights." + n, t));
-    optimiser.state().forEach((n, t) -> state.put("optimiser." + n, t));
-    return state;
-  }
-
-  /** Puts a saved state back, bit for bit. */
-  public void restore(Map<String, Tensor> state, long steps) {
-    judge.parameters().load(under("weights.", state));
-    optimiser.restore(under("optimiser.", state), steps);
-  }
-
-  private static Map<String, Tensor> under(String prefix, Map<String, Tensor> all) {
-    Map<String, Tensor> part = new LinkedHashMap<>();
-    all.forEach(
-        (n, t) -> {
-          if (n.startsWith(prefix)) {
-            part.put(n.substring(prefix.length()), t);
-          }
-        });
-    return part;
+    return label;
   }
 
   /** Frees the optimiser; the judge is no longer trainable. */
   @Override
   public void close() {
+    role.close();
     judge.parameters().trainable(false);
-    optimiser.close();
   }
 }

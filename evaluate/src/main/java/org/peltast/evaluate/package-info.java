@@ -4,8 +4,8 @@
  * <p><b>The judge.</b> The networks that the literature measures with (Inception for FID, CLIP) do
  * not come with this project, and were not made for 64-pixel drawings. {@link
  * org.peltast.evaluate.Judge} is our own contrastive image–text network, trained on the training
- * split ({@link org.peltast.evaluate.JudgeRun}, {@link org.peltast.evaluate.JudgeTraining}, {@link
- * org.peltast.evaluate.JudgeBatches}) and kept in a {@link org.peltast.evaluate.JudgeFolder}. Its
+ * split by a {@link org.peltast.distill.Trainer} ({@link org.peltast.evaluate.JudgeRun}, {@link
+ * org.peltast.evaluate.JudgeTraining}) and kept in a {@link org.peltast.evaluate.JudgeFolder}. Its
  * figures carry its name ("Fréchet, emoji-clip") and are never called FID or CLIP score.
  *
  * <p><b>Measuring.</b> An {@link org.peltast.evaluate.Evaluation} holds one judge, one reference

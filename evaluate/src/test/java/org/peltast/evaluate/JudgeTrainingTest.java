@@ -5,13 +5,21 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.peltast.distill.Batch;
+import org.peltast.distill.LearningRate;
+import org.peltast.distill.Metrics;
+import org.peltast.distill.Role;
+import org.peltast.distill.UpdateExecutor;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -41,27 +49,52 @@ class JudgeTrainingTest {
     return Tensor.of(pixels, chosen.length, 3, s, s);
   }
 
+  /** All items of a batch. */
+  private static Batch all(JudgeBatches batches, long draw) {
+    return batches.at(draw, new Range(0, batches.size()));
+  }
+
+  private static Metrics update(
+      UpdateExecutor executor, long update, long updates, JudgeBatches batches) {
+    try (Scope scope = Scope.open()) {
+      return executor.update(
+          update, updates, List.of(all(batches, update)), Rng.of(1).fork(update), () -> {});
+    }
+  }
+
+  /** What was noted, but for the clock's. */
+  private static Map<String, Double> noted(Metrics metrics) {
+    Map<String, Double> noted = new LinkedHashMap<>(metrics.values());
+    noted.keySet().removeIf(name -> name.startsWith("seconds"));
+    return noted;
+  }
+
   @Test
   void learnsToTellConceptsAndFamiliesOfPicturesItHasNotSeen() {
     Shapes train = new Shapes(8, 1);
     Shapes test = new Shapes(1, 2);
     JudgeBatches batches =
         new JudgeBatches(
-            train, WORDS, Shapes.config(), 24, 3, new Augmentation(1, 0.05, 0.05, 0.02));
+            train,
+            WORDS,
+            Shapes.config(),
+            24,
+            3,
+            Device.CPU,
+            new Augmentation(1, 0.05, 0.05, 0.02));
     try (Judge judge = Judge.create(Shapes.config(), Device.CPU, Rng.of(4));
         Scope scope = Scope.open()) {
-      JudgeTraining.Losses first = null;
-      JudgeTraining.Losses last = null;
+      double first;
+      double last = 0;
       try (JudgeTraining training =
           new JudgeTraining(judge, new JudgeTraining.Settings(3e-3, 10, 0.01, 1, 0.5))) {
-        for (int update = 0; update < 160; update++) {
-          try (Scope one = Scope.open()) {
-            last = training.update(update, 160, batches.at(update), () -> {});
-          }
-          first = first == null ? last : first;
+        UpdateExecutor executor = new UpdateExecutor(training, 1);
+        first = update(executor, 0, 160, batches).get("loss");
+        for (int update = 1; update < 160; update++) {
+          last = update(executor, update, 160, batches).get("loss");
         }
       }
-      assertThat(last.loss()).isLessThan(0.5 * first.loss());
+      assertThat(last).isLessThan(0.5 * first);
       int n = test.size();
       int[] all = IntStream.range(0, n).toArray();
       Judge.Sight sight = judge.see(images(test, all));
@@ -77,22 +110,30 @@ class JudgeTrainingTest {
   @Test
   void aRestoredTrainingGoesOnToTheSameBits() {
     Shapes train = new Shapes(2, 1);
-    JudgeBatches batches = new JudgeBatches(train, WORDS, Shapes.config(), 16, 3);
+    JudgeBatches batches = new JudgeBatches(train, WORDS, Shapes.config(), 16, 3, Device.CPU);
     JudgeTraining.Settings settings = JudgeTraining.Settings.defaults();
     try (Judge a = Judge.create(Shapes.config(), Device.CPU, Rng.of(4));
         Judge b = Judge.create(Shapes.config(), Device.CPU, Rng.of(5));
         JudgeTraining whole = new JudgeTraining(a, settings);
         JudgeTraining resumed = new JudgeTraining(b, settings);
         Scope scope = Scope.open()) {
+      UpdateExecutor straight = new UpdateExecutor(whole, 1);
       for (int update = 0; update < 3; update++) {
-        whole.update(update, 6, batches.at(update), () -> {});
+        update(straight, update, 6, batches);
       }
-      resumed.restore(whole.state(), whole.steps());
-      JudgeBatches fresh = new JudgeBatches(train, WORDS, Shapes.config(), 16, 3);
+      Role from = whole.trains().get(0);
+      Role to = resumed.trains().get(0);
+      to.restore(from.state(), from.counts());
+      UpdateExecutor restored = new UpdateExecutor(resumed, 1);
+      JudgeBatches fresh = new JudgeBatches(train, WORDS, Shapes.config(), 16, 3, Device.CPU);
       for (int update = 3; update < 6; update++) {
-        JudgeTraining.Losses one = whole.update(update, 6, batches.at(update), () -> {});
-        assertThat(resumed.update(update, 6, fresh.at(update), () -> {})).isEqualTo(one);
+        Map<String, Double> one = noted(update(straight, update, 6, batches));
+        assertThat(noted(update(restored, update, 6, fresh))).isEqualTo(one);
+        assertThat(one)
+            .containsOnlyKeys(
+                "loss", "contrast", "family", "judge.gradientNorm", "judge.learningRate");
       }
+      assertThat(to.counts()).isEqualTo(from.counts()).containsEntry("steps", "6");
       a.parameters()
           .values()
           .forEach(
@@ -107,19 +148,41 @@ class JudgeTrainingTest {
   void batchesAreAFunctionOfSeedAndUpdateAndGoThroughAllPictures() {
     Shapes pictures = new Shapes(1, 1); // 24
     try (Scope scope = Scope.open()) {
-      JudgeBatches a = new JudgeBatches(pictures, WORDS, Shapes.config(), 12, 7);
-      JudgeBatches b = new JudgeBatches(pictures, WORDS, Shapes.config(), 12, 7);
-      float[] late = a.at(5).images().toFloats();
-      a.at(0);
-      assertThat(a.at(5).images().toFloats()).isEqualTo(late);
-      assertThat(b.at(5).images().toFloats()).isEqualTo(late);
-      assertThat(b.at(5).text().toFloats()).isEqualTo(a.at(5).text().toFloats());
-      assertThat(b.at(4).images().toFloats()).isNotEqualTo(late);
+      JudgeBatches a = new JudgeBatches(pictures, WORDS, Shapes.config(), 12, 7, Device.CPU);
+      JudgeBatches b = new JudgeBatches(pictures, WORDS, Shapes.config(), 12, 7, Device.CPU);
+      float[] late = all(a, 5).images().toFloats();
+      all(a, 0);
+      assertThat(all(a, 5).images().toFloats()).isEqualTo(late);
+      assertThat(all(b, 5).images().toFloats()).isEqualTo(late);
+      assertThat(all(b, 5).condition().features().toFloats())
+          .isEqualTo(all(a, 5).condition().features().toFloats());
+      assertThat(all(b, 4).images().toFloats()).isNotEqualTo(late);
       assertThat(a.perEpoch()).isEqualTo(2);
       long nights =
-          Arrays.stream(a.at(2).families().toLongs()).sum()
-              + Arrays.stream(a.at(3).families().toLongs()).sum();
+          Arrays.stream(all(a, 2).labels().get("family").toLongs()).sum()
+              + Arrays.stream(all(a, 3).labels().get("family").toLongs()).sum();
       assertThat(nights).isEqualTo(12); // of each epoch's 24 pictures
+    }
+  }
+
+  @Test
+  void someItemsOfABatchAreThoseOfTheWhole() {
+    try (Scope scope = Scope.open()) {
+      JudgeBatches batches =
+          new JudgeBatches(new Shapes(1, 1), WORDS, Shapes.config(), 12, 7, Device.CPU);
+      Batch whole = all(batches, 3).narrow(new Range(5, 4));
+      Batch part = batches.at(3, new Range(5, 4));
+      assertThat(part.first()).isEqualTo(5);
+      assertThat(part.images().toFloats()).isEqualTo(whole.images().toFloats());
+      assertThat(part.condition().features().toFloats())
+          .isEqualTo(whole.condition().features().toFloats());
+      whole
+          .labels()
+          .forEach(
+              (name, label) ->
+                  assertThat(part.labels().get(name).toLongs())
+                      .as(name)
+                      .isEqualTo(label.toLongs()));
     }
   }
 
@@ -127,8 +190,9 @@ class JudgeTrainingTest {
   void picturesOfOneConceptAndFamilyAreNoNegatives() {
     Shapes pictures = new Shapes(2, 1); // every (concept, family) twice
     try (Scope scope = Scope.open()) {
-      JudgeBatch batch = new JudgeBatches(pictures, WORDS, Shapes.config(), 48, 7).at(0);
-      float[] same = batch.same().toFloats();
+      Map<String, Tensor> labels =
+          all(new JudgeBatches(pictures, WORDS, Shapes.config(), 48, 7, Device.CPU), 0).labels();
+      float[] same = JudgeTraining.same(labels.get("family"), labels.get("concept")).toFloats();
       for (int i = 0; i < 48; i++) {
         float sum = 0;
         for (int j = 0; j < 48; j++) {
@@ -143,11 +207,15 @@ class JudgeTrainingTest {
 
   @Test
   void theRateRisesThenFallsToZero() {
-    JudgeTraining.Settings s = new JudgeTraining.Settings(1e-3, 10, 0, 1, 0.5);
-    assertThat(s.rate(0, 110)).isEqualTo(1e-4, within(1e-12));
-    assertThat(s.rate(10, 110)).isEqualTo(1e-3, within(1e-12));
-    assertThat(s.rate(60, 110)).isEqualTo(5e-4, within(1e-12));
-    assertThat(s.rate(110, 110)).isEqualTo(0, within(1e-12));
+    LearningRate rate = new JudgeTraining.Settings(1e-3, 10, 0, 1, 0.5).role().learningRate();
+    double tenth = 0.5 * (1 + Math.cos(Math.PI * 11 / 110)); // of the cosine
+    assertThat(rate.at(0, 110)).isEqualTo(1e-4, within(1e-12));
+    assertThat(rate.at(9, 110)).isLessThan(rate.at(10, 110));
+    assertThat(rate.at(11, 110))
+        .isEqualTo(1e-3 * tenth, within(1e-12))
+        .isLessThan(rate.at(10, 110));
+    assertThat(rate.at(55, 110)).isEqualTo(5e-4, within(1e-12));
+    assertThat(rate.at(110, 110)).isEqualTo(0, within(1e-12));
   }
 
   @Test

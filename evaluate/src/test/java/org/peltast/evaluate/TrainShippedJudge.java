@@ -1,12 +1,20 @@
 package org.peltast.evaluate;
 
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
 import org.peltast.data.EmojiCorpus;
+import org.peltast.distill.Batch;
+import org.peltast.distill.Metrics;
+import org.peltast.distill.UpdateExecutor;
 import org.peltast.models.MiniLmEncoder;
 import org.peltast.models.TextEncoder;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
+import org.peltast.tensor.Range;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
 
 /** Trains a judge on the emoji corpus and writes it: {@code FOLDER UPDATES BATCH THREADS}. */
 final class TrainShippedJudge {
@@ -27,16 +35,30 @@ final class TrainShippedJudge {
     long start = System.nanoTime();
     try (TextEncoder encoder = new MiniLmEncoder();
         JudgeRun run = JudgeRun.begin(corpus.train(), encoder, recipe, Device.CPU)) {
+      UpdateExecutor executor = new UpdateExecutor(run.method(), 1);
       for (int update = 0; update < recipe.updates(); update++) {
-        JudgeTraining.Losses losses = run.update(update, () -> {});
-        if (update % 20 == 0 || update < 5) {
-          System.out.printf("%d %.0f s %s%n", update, (System.nanoTime() - start) / 1e9, losses);
+        try (Scope scope = Scope.open()) {
+          Batch batch = run.batches().at(update, new Range(0, recipe.batch()));
+          Metrics metrics =
+              executor.update(
+                  update, recipe.updates(), List.of(batch), Rng.of(0).fork(update), () -> {});
+          if (update % 20 == 0 || update < 5) {
+            System.out.printf(
+                Locale.ROOT,
+                "%d %.0f s %s%n",
+                update,
+                (System.nanoTime() - start) / 1e9,
+                metrics.values());
+          }
         }
       }
       Judge judge = run.judge();
       JudgeFolder.at(Path.of(args[0])).save(judge, DType.BFLOAT16);
       System.out.printf(
-          "%d weights, %.0f s%n", judge.parameters().count(), (System.nanoTime() - start) / 1e9);
+          Locale.ROOT,
+          "%d weights, %.0f s%n",
+          judge.parameters().count(),
+          (System.nanoTime() - start) / 1e9);
     }
   }
 }

@@ -1,6 +1,7 @@
-package org.peltast.training;
+package org.peltast.evaluate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.time.Duration;
@@ -12,21 +13,25 @@ import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.data.CaptionedImages;
-import org.peltast.distill.RunLoop;
-import org.peltast.evaluate.JudgeConfig;
-import org.peltast.evaluate.JudgeRun;
-import org.peltast.evaluate.JudgeTraining;
+import org.peltast.distill.DivergedException;
+import org.peltast.distill.Observer;
+import org.peltast.distill.Role;
+import org.peltast.distill.Trainer;
 import org.peltast.models.TextEncoder;
 import org.peltast.models.TokenFeatures;
 import org.peltast.runs.MetricsLog;
+import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
 
-class JudgeWorkTest {
+class JudgeRunTest {
   private static final int UPDATES = 6;
   private static final int EDGE = 16;
   private static final List<String> FAMILIES = List.of("light", "dark");
+
+  private static final JudgeConfig CONFIG =
+      new JudgeConfig("tiny", "letters", 4, 8, EDGE, List.of(8, 8, 8, 8), 8, FAMILIES);
 
   @TempDir Path place;
 
@@ -38,7 +43,7 @@ class JudgeWorkTest {
     int[] asked = {0};
     train(broken, Integer.MAX_VALUE, () -> ++asked[0] == 2); // saves update 2
     try {
-      train(broken, 4, () -> false); // dies in update 5, having saved nothing since
+      train(broken, 5, () -> false); // dies in update 5, having saved nothing since
       throw new AssertionError("it should have died");
     } catch (Killed expected) {
       assertThat(MetricsLog.read(broken.resolve("metrics.jsonl"))).hasSize(4);
@@ -47,6 +52,35 @@ class JudgeWorkTest {
     assertThat(rest.keySet()).isEqualTo(whole.keySet());
     whole.forEach((name, values) -> assertThat(rest.get(name)).as(name).isEqualTo(values));
     assertThat(log(broken)).isEqualTo(log(place.resolve("straight"))).hasSize(UPDATES);
+    try (RunFolder folder = RunFolder.open(broken, notice -> {})) {
+      assertThat(folder.checkpoints().latest().orElseThrow().folder().resolve("judge.safetensors"))
+          .exists();
+    }
+  }
+
+  @Test
+  void whatIsNoNumberStopsTheTrainingAndLeavesTheWeights() {
+    JudgeRun.Recipe recipe =
+        new JudgeRun.Recipe(UPDATES, 4, 3, "cpu", JudgeTraining.Settings.defaults());
+    try (RunFolder folder = RunFolder.open(place.resolve("diverged"), notice -> {});
+        TextEncoder letters = new Letters(Double.NaN);
+        JudgeRun run = JudgeRun.begin(CONFIG, new Squares(), letters, recipe, Device.CPU)) {
+      Map<String, float[]> before = weights(run);
+      Observer none = (done, updates, metrics) -> Observer.Verdict.GO_ON;
+      Trainer trainer = trainer(run, folder, none, () -> false);
+      assertThatThrownBy(() -> trainer.run(0))
+          .isInstanceOf(RunException.class)
+          .hasMessageStartingWith("update 1 stopped because the judge's loss became NaN;")
+          .hasCauseInstanceOf(DivergedException.class);
+      Map<String, float[]> after = weights(run);
+      before.forEach((name, values) -> assertThat(after.get(name)).as(name).isEqualTo(values));
+    }
+  }
+
+  private static Map<String, float[]> weights(JudgeRun run) {
+    Map<String, float[]> weights = new LinkedHashMap<>();
+    run.judge().parameters().values().forEach((name, t) -> weights.put(name, t.toFloats()));
+    return weights;
   }
 
   private static final class Killed extends RuntimeException {
@@ -55,50 +89,45 @@ class JudgeWorkTest {
 
   /** Everything that is left after training, in new objects as a new process would make them. */
   private static Map<String, float[]> train(Path path, long dies, BooleanSupplier interrupted) {
-    JudgeConfig config =
-        new JudgeConfig("tiny", "letters", 4, 8, EDGE, List.of(8, 8, 8, 8), 8, FAMILIES);
     JudgeRun.Recipe recipe =
         new JudgeRun.Recipe(UPDATES, 4, 3, "cpu", JudgeTraining.Settings.defaults());
     try (RunFolder folder = RunFolder.open(path, notice -> {});
-        TextEncoder letters = new Letters();
-        JudgeRun run = JudgeRun.begin(config, new Squares(), letters, recipe, Device.CPU)) {
-      JudgeWork work = new JudgeWork(run);
-      RunLoop loop =
-          new RunLoop(
-              new RunLoop.Settings(UPDATES, Duration.ofHours(1), 1),
-              folder,
-              List.of(),
-              interrupted);
-      long done = loop.resume(work::restore);
-      loop.run(
-          new RunLoop.Work() {
-            @Override
-            public org.peltast.distill.Figures update(
-                long before, long updates, Runnable changing) {
-              if (before == dies) {
-                throw new Killed();
-              }
-              return work.update(before, updates, changing);
+        TextEncoder letters = new Letters(1);
+        JudgeRun run = JudgeRun.begin(CONFIG, new Squares(), letters, recipe, Device.CPU)) {
+      Observer killing =
+          (done, updates, metrics) -> {
+            if (done == dies) {
+              throw new Killed();
             }
-
-            @Override
-            public void save(Path into) throws java.io.IOException {
-              work.save(into);
-            }
-          },
-          done);
+            return Observer.Verdict.GO_ON;
+          };
+      Trainer trainer = trainer(run, folder, killing, interrupted);
+      trainer.run(trainer.resume());
       Map<String, float[]> state = new LinkedHashMap<>();
-      run.state().forEach((name, value) -> state.put(name, value.toFloats()));
-      state.put("steps", new float[] {run.steps()});
+      for (Role role : run.method().phases().get(0).trains()) {
+        role.state().forEach((name, value) -> state.put(name, value.toFloats()));
+        state.put("steps", new float[] {role.steps()});
+      }
       return state;
     }
+  }
+
+  private static Trainer trainer(
+      JudgeRun run, RunFolder folder, Observer observer, BooleanSupplier interrupted) {
+    return new Trainer(
+        run.settings(Duration.ofHours(1), 1),
+        run.method(),
+        run.batches(),
+        folder,
+        List.of(observer),
+        interrupted);
   }
 
   private static List<Map<String, Object>> log(Path path) {
     List<Map<String, Object>> lines = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(path.resolve("metrics.jsonl"))) {
       Map<String, Object> figures = new LinkedHashMap<>(line.figures());
-      figures.remove("seconds");
+      figures.keySet().removeIf(name -> name.startsWith("seconds"));
       figures.put("update", line.update());
       lines.add(figures);
     }
@@ -150,6 +179,12 @@ class JudgeWorkTest {
 
   /** A token for each letter. */
   private static final class Letters implements TextEncoder {
+    private final double factor;
+
+    Letters(double factor) {
+      this.factor = factor;
+    }
+
     @Override
     public String id() {
       return "letters";
@@ -167,13 +202,13 @@ class JudgeWorkTest {
 
     @Override
     public List<TokenFeatures> encode(List<String> prompts) {
-      return prompts.stream().map(Letters::features).toList();
+      return prompts.stream().map(this::features).toList();
     }
 
-    private static TokenFeatures features(String prompt) {
+    private TokenFeatures features(String prompt) {
       float[] values = new float[prompt.length() * 4];
       for (int i = 0; i < values.length; i++) {
-        values[i] = (float) Rng.of(prompt.charAt(i / 4)).fork(i % 4).normal();
+        values[i] = (float) (factor * Rng.of(prompt.charAt(i / 4)).fork(i % 4).normal());
       }
       return new TokenFeatures(values, prompt.length(), 4);
     }
