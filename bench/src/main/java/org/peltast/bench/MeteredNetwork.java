@@ -10,13 +10,15 @@ import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
 
 /**
- * A network whose evaluations are booked in a {@link Ledger}; it computes what the one inside does.
+ * A network whose evaluations are booked in an {@link UpdateProfile}; it computes what the one
+ * inside does.
  *
  * @param cost of one item
- * @param frozen the phase of evaluations without gradient
- * @param learning the phase of evaluations with gradient
+ * @param frozen the part of an update that evaluations without gradient are
+ * @param learning the part that evaluations with gradient are
  */
-record MeteredNetwork(Network inside, ItemCost cost, Ledger ledger, Phase frozen, Phase learning)
+record MeteredNetwork(
+    Network inside, ItemCost cost, UpdateProfile profile, UpdatePart frozen, UpdatePart learning)
     implements Network {
   @Override
   public Text read(Condition condition) {
@@ -32,11 +34,10 @@ record MeteredNetwork(Network inside, ItemCost cost, Ledger ledger, Phase frozen
 
   private <T> T metered(long images, double operations, Supplier<T> evaluation) {
     boolean gradient = Autograd.isOn();
-    ledger.enter();
     long begin = System.nanoTime();
     T answer = evaluation.get();
     long nanos = System.nanoTime() - begin;
-    ledger.leave(gradient ? learning : frozen, nanos, operations, images, gradient);
+    profile.evaluated(gradient ? learning : frozen, nanos, operations, images, gradient);
     return answer;
   }
 
@@ -45,10 +46,8 @@ record MeteredNetwork(Network inside, ItemCost cost, Ledger ledger, Phase frozen
     return inside.prediction();
   }
 
-  /** A role asks for these when it takes its step, and at no other time in an update. */
   @Override
   public Parameters parameters() {
-    ledger.step();
     return inside.parameters();
   }
 }

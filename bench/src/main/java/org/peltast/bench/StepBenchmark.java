@@ -10,7 +10,7 @@ import org.peltast.tensor.Precision;
 
 /**
  * How an update is measured: a warm-up that is not counted, then the median of those that are; the
- * roof before and after, since other processes can only lower it.
+ * roofline before and after, since other processes can only lower it.
  *
  * @param precision of the products
  * @param warmUp before counting begins
@@ -26,7 +26,7 @@ public record StepBenchmark(Precision precision, WarmUp warmUp, int updates) {
    */
   public UpdateSummary measure(UpdateShape shape, Progress progress, DoubleConsumer turn) {
     ResidentMemory.forgetPeak();
-    Peak before = Peak.measure();
+    Roofline before = Roofline.measure();
     List<UpdateMeasurement> counted = new ArrayList<>();
     try (UpdateBenchmark benchmark = new UpdateBenchmark(shape, precision)) {
       WarmUp.Watch warming = warmUp.begin();
@@ -42,7 +42,7 @@ public record StepBenchmark(Precision precision, WarmUp warmUp, int updates) {
             return counted.size() < updates;
           });
       return UpdateSummary.of(
-          benchmark, precision, Engine.threads(), counted, before.or(Peak.measure()));
+          benchmark, precision, Engine.threads(), counted, before.or(Roofline.measure()));
     }
   }
 }

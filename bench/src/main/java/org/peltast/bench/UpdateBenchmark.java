@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
@@ -16,18 +17,22 @@ import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.distill.Appearance;
 import org.peltast.distill.Batch;
-import org.peltast.distill.DecoupledDmd;
-import org.peltast.distill.DistributionMatching;
-import org.peltast.distill.Figures;
+import org.peltast.distill.BatchSource;
 import org.peltast.distill.LearningRate;
-import org.peltast.distill.NoRegulariser;
-import org.peltast.distill.Normaliser;
+import org.peltast.distill.Method;
+import org.peltast.distill.Metrics;
 import org.peltast.distill.Observer;
-import org.peltast.distill.Regulariser;
-import org.peltast.distill.Renoising;
+import org.peltast.distill.Phase;
 import org.peltast.distill.Role;
-import org.peltast.distill.Rollout;
 import org.peltast.distill.Trainer;
+import org.peltast.distill.dmd.CfgAugmentation;
+import org.peltast.distill.dmd.DecoupledDmd;
+import org.peltast.distill.dmd.DistributionMatching;
+import org.peltast.distill.dmd.FakeModel;
+import org.peltast.distill.dmd.Normaliser;
+import org.peltast.distill.dmd.Renoising;
+import org.peltast.distill.dmd.Rollout;
+import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.NetworkRecipe;
@@ -44,31 +49,39 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
- * Whole updates of Decoupled DMD on the real path: trainer, method, roles and networks are those of
- * a distillation; weights and captions' features are random. The generator has two steps and is
- * trained at the second, so each update walks one step, predicts, asks the teacher three times in
- * one batch and the fake once, and lets the fake learn from new pictures: with two fake updates 7
- * evaluations without gradient and 3 with, 16 forward equivalents.
+ * Whole updates of Decoupled DMD on the real path: trainer, executor, phases, roles and networks
+ * are those of a distillation; weights and captions' features are random.
+ *
+ * <p>A distillation draws the generator's steps; here they are fixed, so that every update is the
+ * same work. The generator has two steps and is trained at the second, so each update walks one
+ * step, predicts, asks the teacher three times in one batch and the fake once; the fake learns from
+ * new images of the first step. With two fake updates that is 7 evaluations without gradient and 3
+ * with, 16 forward equivalents.
  */
 public final class UpdateBenchmark implements AutoCloseable {
   private static final long SEED = 1;
   private static final StepGrid GRID = StepGrid.uniform(2);
+  private static final Role.Settings TRAINING =
+      new Role.Settings(
+          new LearningRate(1e-5, 0, 0), new AdamW.Settings(0, 0.99, 1e-8, 0), 1, 0.95);
 
   private final UpdateShape shape;
   private final NetworkRecipe recipe;
-  private final Ledger ledger;
+  private final UpdateProfile profile;
   private final Scope features = Scope.detached();
   private final Backbone teacher;
   private final Backbone student;
   private final Backbone fake;
-  private final PinnedSteps method;
+  private final Role studentRole;
+  private final @Nullable Role fakeRole;
+  private final ProfiledMethod method;
   private final Condition captions;
   private final Condition empty;
 
   /** Networks of that shape, on the CPU. */
   public UpdateBenchmark(UpdateShape shape, Precision precision) {
     this.shape = shape;
-    ledger = new Ledger(Math.min(Engine.threads(), shape.batch()));
+    profile = new UpdateProfile(Math.min(Engine.threads(), shape.batch()));
     recipe = shape.network();
     teacher = recipe.create(shape.channels(), shape.captionDim(), Device.CPU, precision);
     fill(teacher.parameters());
@@ -76,7 +89,9 @@ public final class UpdateBenchmark implements AutoCloseable {
     fake = teacher.copy();
     captions = features(Rng.of(SEED).fork("captions"), shape.captionTokens());
     empty = features(Rng.of(SEED).fork("empty"), 1);
-    method = new PinnedSteps(method(), new Rollout(GRID), shape.fakeUpdates(), ledger);
+    studentRole = new Role("student", student, TRAINING);
+    fakeRole = shape.fakeUpdates() > 0 ? new Role("fake", fake, TRAINING) : null;
+    method = method();
   }
 
   /** All weights random, also those that training starts at zero: an answer of zeros is no test. */
@@ -104,40 +119,52 @@ public final class UpdateBenchmark implements AutoCloseable {
     }
   }
 
-  private DecoupledDmd method() {
-    Denoiser real = recipe.schedule().denoiser(metered(teacher, Phase.TEACHER, Phase.TEACHER));
-    MeteredNetwork learner = metered(student, Phase.ROLLOUTS, Phase.GENERATOR);
-    boolean matching = shape.fakeUpdates() > 0;
+  private ProfiledMethod method() {
+    Denoiser real =
+        recipe.schedule().denoiser(metered(teacher, UpdatePart.TEACHER, UpdatePart.TEACHER));
+    Denoiser generator = real.with(metered(student, UpdatePart.ROLLOUTS, UpdatePart.GENERATOR));
+    Denoiser follower = real.with(metered(fake, UpdatePart.FAKE, UpdatePart.FAKE));
+    // One rollout is for both phases of a method; here each has a step of its own.
+    DecoupledDmd last = distillation(real, generator, follower, GRID.size() - 1);
+    DecoupledDmd first = distillation(real, generator, follower, 0);
+    List<Phase> phases = new ArrayList<>(first.phases());
+    phases.set(0, last.phases().get(0));
+    return new ProfiledMethod(
+        phases.stream().<Phase>map(phase -> new ProfiledPhase(phase, profile)).toList(),
+        List.of(last, first));
+  }
+
+  private DecoupledDmd distillation(
+      Denoiser real, Denoiser generator, Denoiser follower, int step) {
+    List<WeightedTerm> terms = new ArrayList<>();
+    List<FakeModel> learners = new ArrayList<>();
+    terms.add(new WeightedTerm(new CfgAugmentation(new Guidance(4)), 1, Normaliser.SHARED));
+    if (fakeRole != null) {
+      terms.add(new WeightedTerm(new DistributionMatching(follower), 1, Normaliser.SHARED));
+      learners.add(
+          new FakeModel(follower, fakeRole, shape.fakeUpdates(), FakeModel.Images.FRESH, false));
+    }
     return new DecoupledDmd(
-        new DecoupledDmd.Settings(
-            GRID,
-            new Guidance(4),
-            Renoising.DECOUPLED_HYBRID,
-            Normaliser.SHARED,
-            1,
-            matching ? 1 : 0,
-            true,
-            1),
         real,
-        real.with(learner),
-        new Role("student", learner, training(1e-5)),
-        matching ? matching(real) : new NoRegulariser(),
+        generator,
+        studentRole,
+        new Rollout(GRID, step),
+        Renoising.DECOUPLED_HYBRID,
+        terms,
+        learners,
         Appearance.NONE);
   }
 
-  private Regulariser matching(Denoiser real) {
-    MeteredNetwork follower = metered(fake, Phase.FAKE, Phase.FAKE);
-    return new DistributionMatching(
-        real.with(follower), new Role("fake", follower, training(1e-5)), shape.fakeUpdates());
+  /** Phases of two methods as one, which closes both. */
+  private record ProfiledMethod(List<Phase> phases, List<Method> of) implements Method {
+    @Override
+    public void close() {
+      of.forEach(Method::close);
+    }
   }
 
-  private MeteredNetwork metered(Backbone network, Phase frozen, Phase learning) {
-    return new MeteredNetwork(network, cost(), ledger, frozen, learning);
-  }
-
-  private static Role.Settings training(double rate) {
-    return new Role.Settings(
-        new LearningRate(rate, 0, 0), new AdamW.Settings(0, 0.99, 1e-8, 0), 1, 0.95);
+  private MeteredNetwork metered(Backbone network, UpdatePart frozen, UpdatePart learning) {
+    return new MeteredNetwork(network, cost(), profile, frozen, learning);
   }
 
   /** The shape that is measured. */
@@ -179,7 +206,8 @@ public final class UpdateBenchmark implements AutoCloseable {
       new Trainer(
               new Trainer.Settings(Integer.MAX_VALUE, Duration.ofDays(1), 1, SEED),
               method,
-              update -> new Batch(captions, empty, null, shape.latent(), 0),
+              BatchSource.of(
+                  shape.batch(), draw -> new Batch(captions, empty, null, shape.latent(), 0)),
               run,
               List.of(new Measurer(look)),
               () -> false)
@@ -199,16 +227,8 @@ public final class UpdateBenchmark implements AutoCloseable {
     }
 
     @Override
-    public Verdict after(long done, long updates, Figures figures) {
-      ended =
-          !look.goesOn(
-              new UpdateMeasurement(
-                  figures.get("seconds"),
-                  ledger.gflop(),
-                  (int) (ledger.images() / shape.batch()),
-                  (int) (ledger.learntImages() / shape.batch()),
-                  ledger.seconds()),
-              done);
+    public Verdict after(long done, long updates, Metrics metrics) {
+      ended = !look.goesOn(profile.end(metrics, method.phases(), shape.batch()), done);
       return Verdict.GO_ON;
     }
 
@@ -239,6 +259,10 @@ public final class UpdateBenchmark implements AutoCloseable {
   @Override
   public void close() {
     method.close();
+    studentRole.close();
+    if (fakeRole != null) {
+      fakeRole.close();
+    }
     student.close();
     fake.close();
     teacher.close();

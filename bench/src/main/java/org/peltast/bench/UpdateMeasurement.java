@@ -9,11 +9,11 @@ import java.util.Map;
  * @param gflop work of the networks, in 1e9 operations
  * @param evaluations of the batch by a network, without gradient
  * @param learningEvaluations of the batch by a network, with gradient
- * @param phases seconds by phase
+ * @param parts seconds by part; together what the executor spent
  */
 public record UpdateMeasurement(
     double seconds,
     double gflop,
     int evaluations,
     int learningEvaluations,
-    Map<Phase, Double> phases) {}
+    Map<UpdatePart, Double> parts) {}

@@ -22,9 +22,9 @@ import org.peltast.tensor.Precision;
  * @param updateSeconds their median
  * @param gflop work of an update, in 1e9 operations
  * @param forwardEquivalents evaluations of the batch, one with gradient counted as three
- * @param peak the roof, measured in the same process before and after
+ * @param roofline measured in the same process before and after
  * @param peakRss the most bytes resident, where the system says it
- * @param phases median seconds by phase
+ * @param parts median seconds by part
  */
 public record UpdateSummary(
     UpdateShape shape,
@@ -36,9 +36,9 @@ public record UpdateSummary(
     double updateSeconds,
     double gflop,
     int forwardEquivalents,
-    Peak peak,
+    Roofline roofline,
     OptionalLong peakRss,
-    Map<Phase, Double> phases) {
+    Map<UpdatePart, Double> parts) {
 
   /** Sums up. */
   static UpdateSummary of(
@@ -46,14 +46,13 @@ public record UpdateSummary(
       Precision precision,
       int threads,
       List<UpdateMeasurement> measured,
-      Peak peak) {
+      Roofline roofline) {
     UpdateMeasurement last = measured.get(measured.size() - 1);
-    Map<Phase, Double> phases = new LinkedHashMap<>();
-    for (Phase phase : Phase.values()) {
-      phases.put(
-          phase,
-          median(
-              measured.stream().mapToDouble(m -> m.phases().getOrDefault(phase, 0.0)).toArray()));
+    Map<UpdatePart, Double> parts = new LinkedHashMap<>();
+    for (UpdatePart part : UpdatePart.values()) {
+      parts.put(
+          part,
+          median(measured.stream().mapToDouble(m -> m.parts().getOrDefault(part, 0.0)).toArray()));
     }
     return new UpdateSummary(
         benchmark.shape(),
@@ -65,9 +64,9 @@ public record UpdateSummary(
         median(measured.stream().mapToDouble(UpdateMeasurement::seconds).toArray()),
         last.gflop(),
         last.evaluations() + 3 * last.learningEvaluations(),
-        peak,
+        roofline,
         ResidentMemory.peak(),
-        phases);
+        parts);
   }
 
   /** The middle value; between two, their mean. */
@@ -85,9 +84,9 @@ public record UpdateSummary(
     return gflop / updateSeconds;
   }
 
-  /** Achieved rate over the roof of the precision used. */
+  /** Achieved rate over the roofline of the precision used. */
   public double efficiency() {
-    return gflops() / peak.of(precision);
+    return gflops() / roofline.of(precision);
   }
 
   /** Everything by name, for JSON. */
@@ -109,14 +108,14 @@ public record UpdateSummary(
     map.put("gflop", rounded(gflop, 1));
     map.put("forwardEquivalents", forwardEquivalents);
     map.put("gflops", rounded(gflops(), 1));
-    map.put("peakGflops", rounded(peak.of(precision), 1));
-    map.put("peakFloat32Gflops", rounded(peak.float32(), 1));
-    map.put("peakBf16Gflops", rounded(peak.bf16(), 1));
+    map.put("peakGflops", rounded(roofline.of(precision), 1));
+    map.put("peakFloat32Gflops", rounded(roofline.float32(), 1));
+    map.put("peakBf16Gflops", rounded(roofline.bf16(), 1));
     map.put("efficiency", rounded(efficiency(), 3));
-    map.put("efficiencyOfBest", rounded(gflops() / peak.best(), 3));
+    map.put("efficiencyOfBest", rounded(gflops() / roofline.best(), 3));
     peakRss.ifPresent(bytes -> map.put("peakRssMb", Math.round(bytes / 1e6)));
     Map<String, Object> seconds = new LinkedHashMap<>();
-    phases.forEach((p, s) -> seconds.put(p.name().toLowerCase(Locale.ROOT), rounded(s, 4)));
+    parts.forEach((p, s) -> seconds.put(p.name().toLowerCase(Locale.ROOT), rounded(s, 4)));
     map.put("phaseSeconds", seconds);
     return map;
   }

@@ -5,9 +5,9 @@
  * <ul>
  *   <li>{@link org.peltast.bench.UpdateShape} is what an update is measured on, and counts its
  *       work; {@link org.peltast.bench.UpdateBenchmark} runs updates of that shape through trainer,
- *       method and roles, and tells where their time went.
- *   <li>{@link org.peltast.bench.Peak} is the roof: the best matrix product that the same process
- *       gets out of the same machine.
+ *       executor and roles, and tells where their time went.
+ *   <li>{@link org.peltast.bench.Roofline} is the roofline: the best matrix product that the same
+ *       process gets out of the same machine.
  * </ul>
  *
  * <p>Operators and kernels one at a time are measured by a module of their own, {@code

@@ -39,9 +39,9 @@ class UpdateBenchmarkTest {
               // The first also reads the empty caption, once for all.
               assertThat(m.gflop()).isPositive().isLessThanOrEqualTo(all.get(0).gflop());
               assertThat(m == all.get(0) || m.gflop() == all.get(1).gflop()).isTrue();
-              double accounted = m.phases().values().stream().mapToDouble(s -> s).sum();
+              double accounted = m.parts().values().stream().mapToDouble(s -> s).sum();
               assertThat(accounted).isPositive().isLessThanOrEqualTo(m.seconds());
-              assertThat(m.phases().get(Phase.FAKE) > 0).isEqualTo(fakeUpdates > 0);
+              assertThat(m.parts().get(UpdatePart.FAKE) > 0).isEqualTo(fakeUpdates > 0);
             });
   }
 

@@ -224,15 +224,15 @@ final class BenchStepCommand implements Callable<Integer> {
             "best product",
             "float32 %s, bf16 %s GFLOP/s"
                 .formatted(
-                    BenchTables.number(s.peak().float32(), 1),
-                    BenchTables.number(s.peak().bf16(), 1))));
+                    BenchTables.number(s.roofline().float32(), 1),
+                    BenchTables.number(s.roofline().bf16(), 1))));
     s.peakRss().ifPresent(bytes -> rows.add(List.of("peak memory", Text.bytes(bytes))));
-    s.phases()
+    s.parts()
         .forEach(
-            (phase, seconds) ->
+            (part, seconds) ->
                 rows.add(
                     List.of(
-                        "  " + phase.name().toLowerCase(Locale.ROOT),
+                        "  " + part.name().toLowerCase(Locale.ROOT),
                         "%s s, %s"
                             .formatted(
                                 BenchTables.number(seconds, 3),

@@ -32,8 +32,8 @@ final class BenchTables {
                   number(s.updateSeconds(), 3),
                   number(s.gflop(), 0),
                   number(s.gflops(), 0),
-                  number(s.peak().float32(), 0),
-                  number(s.peak().bf16(), 0),
+                  number(s.roofline().float32(), 0),
+                  number(s.roofline().bf16(), 0),
                   percent(s.efficiency())));
       if (alone) {
         row.add(s.peakRss().isPresent() ? Long.toString(s.peakRss().getAsLong() / 1_000_000) : "?");
@@ -64,12 +64,12 @@ final class BenchTables {
   /** Where an update's time goes. */
   static Table phases(UpdateSummary s) {
     List<List<String>> rows = new ArrayList<>();
-    s.phases()
+    s.parts()
         .forEach(
-            (phase, seconds) ->
+            (part, seconds) ->
                 rows.add(
                     List.of(
-                        phase.name().toLowerCase(Locale.ROOT),
+                        part.name().toLowerCase(Locale.ROOT),
                         number(seconds, 3),
                         percent(seconds / s.updateSeconds()))));
     return new Table(List.of("phase", "s", "of the update"), rows);

@@ -12,13 +12,13 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
- * The roof: the best rate of a matrix product, by libtorch or by oneDNN asked directly, in 1e9
+ * The roofline: the best rate of a matrix product, by libtorch or by oneDNN asked directly, in 1e9
  * operations a second.
  *
  * @param float32 of float32 products
  * @param bf16 of bfloat16 products
  */
-public record Peak(double float32, double bf16) {
+public record Roofline(double float32, double bf16) {
   /** (m, k, n): a small network's layers, a wider one's, and a square that fills the caches. */
   private static final int[][] SHAPES = {
     {4608, 256, 768}, {4608, 704, 256}, {2048, 1024, 1024}, {1536, 1536, 1536}
@@ -27,11 +27,11 @@ public record Peak(double float32, double bf16) {
   private static final int TIMES = 8;
 
   /** Measures now; other processes can only make it less. */
-  public static Peak measure() {
-    return new Peak(best(DType.FLOAT32), best(DType.BFLOAT16));
+  public static Roofline measure() {
+    return new Roofline(best(DType.FLOAT32), best(DType.BFLOAT16));
   }
 
-  /** The roof of a precision. */
+  /** The roofline of a precision. */
   public double of(Precision precision) {
     return precision == Precision.BF16 ? bf16 : float32;
   }
@@ -42,8 +42,8 @@ public record Peak(double float32, double bf16) {
   }
 
   /** The better of two measurements, each in its own precision. */
-  Peak or(Peak other) {
-    return new Peak(Math.max(float32, other.float32), Math.max(bf16, other.bf16));
+  Roofline or(Roofline other) {
+    return new Roofline(Math.max(float32, other.float32), Math.max(bf16, other.bf16));
   }
 
   private static double best(DType dtype) {
