@@ -15,7 +15,7 @@ public record LearningRate(double rate, int warmUp, double decay, Shape shape) {
   public enum Shape {
     /** In a straight line. */
     LINEAR,
-    /** By half a period of the cosine. */
+    /** By half a period of the cosine, which begins after the warm-up at the soonest. */
     COSINE
   }
 
@@ -39,6 +39,9 @@ public record LearningRate(double rate, int warmUp, double decay, Shape shape) {
       r *= (update + 1.0) / warmUp;
     }
     double falling = decay * updates;
+    if (shape == Shape.COSINE) {
+      falling = Math.min(falling, Math.max(1, updates - warmUp));
+    }
     double left = updates - update;
     if (left >= falling) {
       return r;

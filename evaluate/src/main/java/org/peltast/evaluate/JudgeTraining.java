@@ -44,15 +44,15 @@ public final class JudgeTraining implements Method, Phase {
   /**
    * What may be set.
    *
-   * @param learningRate that a cosine over the whole run takes to 0
-   * @param warmUp updates of linear rise to that cosine
+   * @param learningRate the highest
+   * @param warmUp updates of linear rise to it; a cosine then takes it to 0 at the last update
    * @param weightDecay AdamW's
    * @param clip the largest joint gradient norm
    * @param familyWeight w
    */
   public record Settings(
       double learningRate, int warmUp, double weightDecay, double clip, double familyWeight) {
-    /** What the shipped judge was trained with, but that its cosine began after the warm-up. */
+    /** What the shipped judge was trained with. */
     public static Settings defaults() {
       return new Settings(2e-3, 100, 0.05, 1.0, 0.5);
     }

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunFolder;
 
@@ -27,12 +27,12 @@ class EventsTest {
     try (Events events = new Events(folder)) {
       events.begin(0, List.of());
       for (int u = 1; u <= 5; u++) {
-        events.after(u, 9, new Figures().put("loss", u));
+        events.after(u, 9, new Metrics().put("loss", u));
       }
     }
     try (Events events = new Events(folder)) {
       events.begin(3, List.of());
-      events.after(4, 9, new Figures().put("loss", 4));
+      events.after(4, 9, new Metrics().put("loss", 4));
       events.image("looks", 4, new BufferedImage(2, 2, BufferedImage.TYPE_INT_RGB));
     }
     List<Path> files = files();
@@ -52,7 +52,7 @@ class EventsTest {
       try (MetricsLog log = MetricsLog.open(run.metrics(), -1)) {
         assertThat(Demo.updates(run)).isZero();
         for (int u = 1; u <= 3; u++) {
-          log.append(u, new Figures().put("loss", u).values());
+          log.append(u, new Metrics().put("loss", u).values());
         }
       }
       assertThat(Demo.updates(run)).isEqualTo(3);

@@ -27,8 +27,11 @@ class PictureAppearanceTest {
           .narrow(2, margin, side)
           .narrow(3, margin, side)
           .copyFrom(Tensor.of(red, 1, 3, side, side));
-      Map<String, Tensor> figures = new PictureAppearance(new PixelCodec()).of(grey);
+      Map<String, Tensor> figures = new PictureAppearance(new PixelCodec(), false).of(grey);
       assertThat(figures.get("saturation").item()).isEqualTo(1.0);
+      Map<String, Tensor> whole = new PictureAppearance(new PixelCodec(), true).of(grey);
+      double share = (double) side * side / (edge * edge);
+      assertThat(whole.get("saturation").item()).isCloseTo(share, within(1e-6)); // grey has none
       // Channel means 1, 0, 0 about ⅓.
       assertThat(figures.get("colourCast").item()).isCloseTo(Math.sqrt(2) / 3, within(1e-6));
     }

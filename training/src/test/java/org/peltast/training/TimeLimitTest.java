@@ -7,21 +7,21 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 
 class TimeLimitTest {
   private static final long MOST = 1000;
 
-  private static Figures took(double seconds) {
-    return new Figures().put("loss", 7).put("seconds", seconds);
+  private static Metrics took(double seconds) {
+    return new Metrics().put("loss", 7).put("seconds", seconds);
   }
 
   /** How many updates a run has that is killed after some, with what each would take. */
-  private static int run(TimeLimit limit, List<Figures> would, int killedAfter) {
-    List<Figures> done = new ArrayList<>(would.subList(0, killedAfter));
+  private static int run(TimeLimit limit, List<Metrics> would, int killedAfter) {
+    List<Metrics> done = new ArrayList<>(would.subList(0, killedAfter));
     limit.begin(done.size(), done);
     while (done.size() < limit.updates(done.size(), MOST)) {
-      Figures next = would.get(done.size());
+      Metrics next = would.get(done.size());
       done.add(next);
       limit.after(done.size(), MOST, next);
     }
@@ -35,7 +35,7 @@ class TimeLimitTest {
   @Test
   void whatFitsIsDecidedByTheLatestPace() {
     // 60 updates take 120 s, where it decides: the last 20 of them 1 s each, the others 2.5.
-    List<Figures> would = new ArrayList<>(Collections.nCopies(40, took(2.5)));
+    List<Metrics> would = new ArrayList<>(Collections.nCopies(40, took(2.5)));
     would.addAll(Collections.nCopies(500, took(1)));
     assertThat(run(fiveMinutes(), would, 0)).isEqualTo(60 + (int) (180 * 0.95));
   }
@@ -61,7 +61,7 @@ class TimeLimitTest {
    */
   @Test
   void timeIsCountedOverAllProcesses() {
-    List<Figures> would = new ArrayList<>(Collections.nCopies(70, took(2)));
+    List<Metrics> would = new ArrayList<>(Collections.nCopies(70, took(2)));
     would.addAll(Collections.nCopies(500, took(3))); // a slower machine than it seemed
     int updates = run(fiveMinutes(), would, 0);
     assertThat(updates).isEqualTo(70 + 54); // the first after which five minutes are over
