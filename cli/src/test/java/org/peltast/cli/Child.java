@@ -1,6 +1,7 @@
 package org.peltast.cli;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,6 +54,10 @@ final class Child {
   List<String> commandOf(String classPath, String... arguments) {
     List<String> all = new ArrayList<>();
     all.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    // Tests may be run as on a lesser processor; so are their children.
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(flag -> flag.startsWith("-XX:UseAVX="))
+        .forEach(all::add);
     all.addAll(
         List.of(
             "-Xmx1g",

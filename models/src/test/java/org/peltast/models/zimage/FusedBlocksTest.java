@@ -14,6 +14,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
+import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
@@ -29,6 +30,13 @@ import org.peltast.tensor.fused.Fused;
 class FusedBlocksTest {
   private static final double CLOSE = 3e-5;
 
+  /** Skips what this machine cannot compute by the kernels, as the product would not. */
+  private static void assumeFusion(Precision precision) {
+    String obstacle =
+        FusedBlocks.obstacle(Device.CPU, precision.products(), Fused.width(), Fused.width());
+    Assumptions.assumeTrue(obstacle == null, () -> "" + obstacle);
+  }
+
   /** A network of random shape, plain and fused, with the same random weights. */
   private static final class Twins implements AutoCloseable {
     final ZImageConfig config;
@@ -36,6 +44,7 @@ class FusedBlocksTest {
     final ZImageTransformer fused;
 
     Twins(Rng rng, Precision precision) {
+      assumeFusion(precision);
       int w = Fused.width();
       int heads = 1 + rng.fork("heads").below(3);
       int headDim = w * (1 + rng.fork("headDim").below(3));
@@ -55,25 +64,8 @@ class FusedBlocksTest {
               1000,
               List.of(headDim - 2 * third, third, third),
               List.of(160, 32, 32));
-      plain = network(false, rng, precision);
-      fused = network(true, rng, precision);
-    }
-
-    private ZImageTransformer network(boolean fusing, Rng rng, Precision precision) {
-      Parameters p = Parameters.on(Device.CPU, precision);
-      ZImageTransformer network =
-          new ZImageTransformer(config, p, config.patchSizes().get(0), fusing);
-      p.initialise(rng.fork("weights"));
-      try (Scope s = Scope.open();
-          Autograd off = Autograd.off()) {
-        // Nothing may be at a value that hides a term: no zero heads, no norm weights of one.
-        for (Parameter q : p.all()) {
-          Rng own = rng.fork(q.name());
-          q.value().copyFrom(q.value().add(own.normal(q.value().shape()).mul(0.1)));
-        }
-      }
-      p.trainable(true);
-      return network;
+      plain = network(config, rng, precision, false);
+      fused = network(config, rng, precision, true);
     }
 
     @Override
@@ -81,6 +73,24 @@ class FusedBlocksTest {
       plain.close();
       fused.close();
     }
+  }
+
+  private static ZImageTransformer network(
+      ZImageConfig config, Rng rng, Precision precision, boolean fusing) {
+    Parameters p = Parameters.on(Device.CPU, precision);
+    ZImageTransformer network =
+        new ZImageTransformer(config, p, config.patchSizes().get(0), fusing);
+    p.initialise(rng.fork("weights"));
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      // Nothing may be at a value that hides a term: no zero heads, no norm weights of one.
+      for (Parameter q : p.all()) {
+        Rng own = rng.fork(q.name());
+        q.value().copyFrom(q.value().add(own.normal(q.value().shape()).mul(0.1)));
+      }
+    }
+    p.trainable(true);
+    return network;
   }
 
   /** Answer, gradients of inputs, and every weight's gradient. */
@@ -113,7 +123,6 @@ class FusedBlocksTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 5, 6})
   void theFusedNetworkIsThePlainOne(int seed) {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(seed);
     int batch = 1 + rng.fork("batch").below(19);
     try (Scope scope = Scope.open();
@@ -138,7 +147,6 @@ class FusedBlocksTest {
    */
   @Test
   void inBfloat16TheFusedNetworkIsAsNearToFloat32AsThePlainOne() {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     double ofPlain = 0;
     double ofFused = 0;
     for (int seed = 21; seed <= 28; seed++) {
@@ -175,7 +183,6 @@ class FusedBlocksTest {
   @ParameterizedTest
   @EnumSource(Precision.class)
   void gradientsAddUpOverTwoPassesAndFollowingOperations(Precision precision) {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(11);
     try (Scope scope = Scope.open();
         Twins twins = new Twins(rng, precision)) {
@@ -192,7 +199,6 @@ class FusedBlocksTest {
   @ParameterizedTest
   @EnumSource(Precision.class)
   void theSameCallGivesTheSameBitsHoweverOftenAndOnWhateverItWasCompiledBy(Precision precision) {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(12);
     try (Scope scope = Scope.open();
         Twins twins = new Twins(rng, precision)) {
@@ -220,7 +226,6 @@ class FusedBlocksTest {
   /** A weight's cast to bfloat16 is kept, but only until the weight changes. */
   @Test
   void afterWeightsChangedNothingIsComputedWithTheOldOnes() {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(14);
     try (Scope scope = Scope.open();
         Twins used = new Twins(rng, Precision.BF16);
@@ -241,7 +246,6 @@ class FusedBlocksTest {
 
   @Test
   void withoutGradientsNothingIsKept() {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(13);
     try (Scope scope = Scope.open();
         Twins twins = new Twins(rng, Precision.FLOAT32);
@@ -253,6 +257,45 @@ class FusedBlocksTest {
       Tensor fused = twins.fused.forward(x, t, twins.fused.read(captions));
       assertThat(fused.requiresGrad()).isFalse();
       assertThat(fused.sub(plain).abs().reshape(-1).max(false, 0).item()).isLessThan(1e-4);
+    }
+  }
+
+  /** By the kernels where the processor has such products, by the plain operators elsewhere. */
+  @ParameterizedTest
+  @EnumSource(Precision.class)
+  void anyPrecisionIsComputedOnEveryProcessor(Precision precision) {
+    Rng rng = Rng.of(15);
+    ZImageConfig config =
+        new ZImageConfig(
+            List.of(2),
+            3,
+            64,
+            2,
+            1,
+            2,
+            1e-5,
+            true,
+            24,
+            256,
+            1000,
+            List.of(16, 8, 8),
+            List.of(160, 32, 32));
+    try (Scope scope = Scope.open();
+        ZImageTransformer exact = network(config, rng, Precision.FLOAT32, false);
+        ZImageTransformer asked =
+            network(
+                config,
+                rng,
+                precision,
+                ZImageTransformer.obstacleToFusion(config, Parameters.on(Device.CPU, precision))
+                    == null)) {
+      Map<String, Tensor> wanted = run(exact, rng, 3, true);
+      Map<String, Tensor> actual = run(asked, rng, 3, true);
+      wanted.forEach(
+          (name, w) ->
+              assertThat(error(actual.get(name), w))
+                  .as(name)
+                  .isLessThanOrEqualTo(precision == Precision.BF16 ? 0.1 : CLOSE));
     }
   }
 
