@@ -14,6 +14,7 @@ import org.peltast.runs.Checkpoints;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
+import org.peltast.tensor.Engine;
 
 /**
  * The loop around anything that is done in updates: figures out, checkpoints in between, observers
@@ -91,6 +92,7 @@ public final class RunLoop {
    *     and named
    */
   public Trainer.End run(Work work, long done) {
+    Engine.open(); // before threads of its own
     Checkpoints checkpoints = folder.checkpoints();
     AtomicLong saved = new AtomicLong(done);
     long savedAt = System.nanoTime();
