@@ -15,6 +15,7 @@ public final class Parameter {
   private final String name;
   private final Parameters.Init init;
   private final List<Seat> seats = new ArrayList<>(); // the first is the value itself
+  private volatile boolean trainable;
   private @Nullable Tensor cast;
   private int castVersion = -1;
   private float @Nullable [] numbers;
@@ -78,7 +79,7 @@ public final class Parameter {
   }
 
   private synchronized Seat seat() {
-    int wanted = owner.isTrainable() ? Crew.seat() : 0;
+    int wanted = trainable ? Crew.seat() : 0;
     while (seats.size() <= wanted) {
       try (Scope s = Scope.open()) {
         Tensor same = owner.keep(seats.get(0).value.detach());
@@ -160,8 +161,23 @@ public final class Parameter {
     }
   }
 
+  /**
+   * Asks for this weight's gradient, or no longer; {@link Parameters#trainable} does so for all of
+   * a network. A pass that was begun keeps to what was asked when it began.
+   */
+  public Parameter trainable(boolean wanted) {
+    ask(wanted);
+    return this;
+  }
+
+  /** Whether this weight's gradient is asked for. */
+  public boolean isTrainable() {
+    return trainable;
+  }
+
   /** Asks for the gradients of all seats, or no longer. */
-  synchronized void trainable(boolean wanted) {
+  synchronized void ask(boolean wanted) {
+    trainable = wanted;
     for (Seat seat : seats) {
       seat.value.requireGrad(wanted);
     }
@@ -179,7 +195,7 @@ public final class Parameter {
     if (wanted == DType.FLOAT32) {
       return value();
     }
-    if (owner.isTrainable() && Autograd.isOn()) {
+    if (trainable && Autograd.isOn()) {
       return value().to(wanted);
     }
     return cast(wanted);

@@ -27,7 +27,6 @@ public final class Parameters implements AutoCloseable {
     final Scope scope = Scope.detached();
     final Device device;
     final Precision precision;
-    boolean trainable;
     int version;
 
     Shared(Device device, Precision precision) {
@@ -199,15 +198,14 @@ public final class Parameters implements AutoCloseable {
 
   /** Asks for all weights' gradients, or no longer. */
   public Parameters trainable(boolean wanted) {
-    shared.trainable = wanted;
-    byName.values().forEach(p -> p.trainable(wanted));
+    byName.values().forEach(p -> p.ask(wanted));
     changed();
     return this;
   }
 
-  /** Whether the weights' gradients are asked for. */
+  /** Whether the gradient of any weight is asked for. */
   public boolean isTrainable() {
-    return shared.trainable;
+    return byName.values().stream().anyMatch(Parameter::isTrainable);
   }
 
   /** All parameters in order of declaration. */
