@@ -138,6 +138,7 @@ final class DemoCommand implements Callable<Integer> {
         // Read and written again: keys that are younger than the run stand at their defaults.
         begun == null ? null : recipes.write(recipes.parse(begun, "recipe.yaml", List.of())),
         recipes.write(recipe));
+    NativeLibraries.open();
     Demo demo =
         new Demo(
             new Demo.Options(

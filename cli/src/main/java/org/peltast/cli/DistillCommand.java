@@ -76,6 +76,7 @@ final class DistillCommand implements Callable<Integer> {
       sets.add("run.memory=" + memory);
     }
     DistillRecipe wanted = recipe.read(RecipeShelf.Kind.DISTILL, DistillRecipe.defaults(), sets);
+    NativeLibraries.open();
     if (!Files.exists(out.resolve("recipe.yaml"))) {
       Devices.of(wanted.device());
       wanted.data().requireCaptions();

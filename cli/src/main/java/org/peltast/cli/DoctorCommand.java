@@ -88,16 +88,7 @@ final class DoctorCommand implements Callable<Integer> {
               : "measured: products are " + (faster ? "faster" : "not faster") + " than float32's");
       Precision chosen = Precision.auto(device);
       line(out, "choice", "device %s, precision %s".formatted(device, chosen));
-      for (ModelFamily family : ModelFamilies.all()) {
-        String obstacle = family.obstacleToFusion(device, chosen);
-        line(
-            out,
-            "blocks",
-            obstacle == null
-                ? "%s: fused kernels, in float32 and bf16, where rows are whole vectors of %d floats"
-                    .formatted(family.id(), Fused.width())
-                : family.id() + ": plain operators, because " + obstacle);
-      }
+      blocks(out, device);
     } catch (LinkageError failure) {
       well = false;
       line(out, "libtorch", "cannot be loaded: " + failure.getMessage());
@@ -121,6 +112,29 @@ final class DoctorCommand implements Callable<Integer> {
             + System.getenv().getOrDefault("OPENBLAS_THREAD_TIMEOUT", "unset, threads spin"));
     out.flush();
     return well ? ExitCode.OK : ExitCode.FAILED;
+  }
+
+  /** By what each family's blocks are computed in each precision: a recipe may insist on one. */
+  private static void blocks(PrintWriter out, Device device) {
+    String fused =
+        "fused kernels, where rows are whole vectors of %d floats".formatted(Fused.width());
+    for (ModelFamily family : ModelFamilies.all()) {
+      String name = "blocks";
+      for (Precision precision : Precision.values()) {
+        String obstacle = family.obstacleToFusion(device, precision);
+        line(
+            out,
+            name,
+            "%s in %s: %s"
+                .formatted(
+                    family.id(),
+                    precision,
+                    obstacle == null
+                        ? fused
+                        : "plain operators, which take longer, because " + obstacle));
+        name = "";
+      }
+    }
   }
 
   private static void line(PrintWriter out, String name, String value) {

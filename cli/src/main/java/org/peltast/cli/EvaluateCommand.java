@@ -108,6 +108,7 @@ final class EvaluateCommand implements Callable<Integer> {
     if (steps != null && (steps < 1 || steps > 1000)) {
       throw new CommandException("--steps must be from 1 to 1000.");
     }
+    NativeLibraries.open();
     JudgeFolder judged =
         JudgeFolder.at(judgeFolder == null ? Places.shipped("judge") : judgeFolder);
     // Figures are to be the same tomorrow: no precision that depends on a measurement.

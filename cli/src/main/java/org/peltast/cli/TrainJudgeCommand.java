@@ -55,7 +55,10 @@ final class TrainJudgeCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     // A mistake in it leaves no folder behind.
-    Devices.of(recipe.read(RecipeShelf.Kind.JUDGE, JudgeRun.Recipe.defaults(), List.of()).device());
+    JudgeRun.Recipe wanted =
+        recipe.read(RecipeShelf.Kind.JUDGE, JudgeRun.Recipe.defaults(), List.of());
+    NativeLibraries.open();
+    Devices.of(wanted.device());
     EmojiCorpus corpus;
     try (Progress progress = Display.progress("drawing emoji")) {
       corpus =

@@ -55,6 +55,7 @@ final class TrainTeacherCommand implements Callable<Integer> {
     // A mistake in it leaves no folder behind.
     TeacherRecipe wanted = recipe.read(RecipeShelf.Kind.TEACHER, TeacherRecipe.defaults(), sets);
     wanted.data().requirePictures();
+    NativeLibraries.open();
     Devices.of(wanted.device());
     try (RunFolder folder = RunFolder.open(out, Display::notice);
         Progress progress = Display.progress("training")) {

@@ -1,7 +1,7 @@
 package org.peltast.cli;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** This class path's command in JVMs of their own, with a cache of their own. */
 final class Child {
@@ -53,6 +55,10 @@ final class Child {
   List<String> commandOf(String classPath, String... arguments) {
     List<String> all = new ArrayList<>();
     all.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    // Tests may be run as on a lesser processor; so are their children.
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(flag -> flag.startsWith("-XX:UseAVX="))
+        .forEach(all::add);
     all.addAll(
         List.of(
             "-Xmx1g",
@@ -124,14 +130,61 @@ final class Child {
     }
   }
 
-  /** What all threads of a child are at. */
-  private static String stacks(Process process) throws IOException {
-    Path jstack = Path.of(System.getProperty("java.home"), "bin", "jstack");
-    Process asked =
-        new ProcessBuilder(jstack.toString(), Long.toString(process.pid()))
-            .redirectErrorStream(true)
-            .start();
-    return new String(asked.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+  /**
+   * What all threads of a child are at: as Java sees it, and, as one that hangs below Java answers
+   * nothing, as the debugger and the kernel do, where they are there.
+   */
+  static String stacks(Process process) {
+    String pid = Long.toString(process.pid());
+    StringBuilder all = new StringBuilder();
+    all.append(asked(Path.of(System.getProperty("java.home"), "bin", "jstack").toString(), pid));
+    all.append(asked("gdb", "-p", pid, "-batch", "-nx", "-ex", "thread apply all backtrace"));
+    Path tasks = Path.of("/proc", pid, "task");
+    try (Stream<Path> threads = Files.list(tasks)) {
+      for (Path thread : threads.sorted().toList()) {
+        all.append(thread);
+        for (String file : List.of("comm", "wchan", "syscall", "stack")) {
+          all.append(" | ").append(file).append(' ').append(content(thread.resolve(file)));
+        }
+        all.append('\n');
+      }
+    } catch (IOException e) {
+      all.append("no ").append(tasks).append('\n'); // another system, or it has just ended
+    }
+    return all.toString();
+  }
+
+  private static String content(Path file) {
+    try {
+      return Files.readString(file).strip();
+    } catch (IOException e) {
+      return "?";
+    }
+  }
+
+  /** What a program says within a minute; that it is not there, if so. */
+  private static String asked(String... program) {
+    String name = "== " + String.join(" ", program) + "\n";
+    try {
+      Path said = Files.createTempFile("peltast-stacks", ".txt");
+      Process asked =
+          new ProcessBuilder(program)
+              .redirectErrorStream(true)
+              .redirectOutput(said.toFile())
+              .start();
+      asked.getOutputStream().close();
+      if (!asked.waitFor(1, TimeUnit.MINUTES)) {
+        asked.destroyForcibly().waitFor(); // deaf as the child itself
+      }
+      String text = Files.readString(said);
+      Files.delete(said);
+      return name + text + "\n";
+    } catch (IOException e) {
+      return name + "not here\n";
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return name + "interrupted\n";
+    }
   }
 
   /** Sends a signal by its name, as in -INT: {@link Process#destroy} knows SIGTERM alone. */

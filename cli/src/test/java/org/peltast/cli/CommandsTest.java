@@ -173,7 +173,9 @@ class CommandsTest {
     assertThat(code).isIn(ExitCode.OK, ExitCode.FAILED); // the disk may be full
     assertThat(out.toString())
         .contains("libtorch", "processor", "bfloat16", "cache", "free")
-        .containsPattern("choice +device (cpu|cuda:0), precision (float32|bf16)");
+        .containsPattern("choice +device (cpu|cuda:0), precision (float32|bf16)")
+        .containsPattern("blocks +\\S+ in float32: (fused kernels, |plain operators, .*because )")
+        .containsPattern("\n +\\S+ in bf16: (fused kernels, |plain operators, .*because )");
   }
 
   @Test

@@ -172,6 +172,35 @@ class HouseTest {
     }
   }
 
+  /**
+   * Looking a native name up while another thread opens a library may block both for ever, so one
+   * class does it, once, and JavaCPP's setters that do it at each call are nobody's.
+   */
+  @Test
+  void nativeNamesAreLookedUpOnce() {
+    noClasses()
+        .that()
+        .doNotHaveFullyQualifiedName("org.peltast.tensor.Blas")
+        .should()
+        .callMethodWhere(CALLS_A_LOOK_UP)
+        .check(house);
+    noClasses().should().callMethodWhere(CALLS_A_LOOK_UP_EACH_TIME).check(house);
+    noClasses().should().callMethod(System.class, "load", String.class).check(house);
+    noClasses().should().callMethod(System.class, "loadLibrary", String.class).check(house);
+  }
+
+  private static final DescribedPredicate<JavaMethodCall> CALLS_A_LOOK_UP =
+      DescribedPredicate.describe(
+          "look a native name up",
+          call ->
+              call.getTargetOwner().getName().equals("org.bytedeco.javacpp.Loader")
+                  && call.getName().equals("addressof"));
+
+  private static final DescribedPredicate<JavaMethodCall> CALLS_A_LOOK_UP_EACH_TIME =
+      DescribedPredicate.describe(
+          "look a native name up at each call",
+          call -> call.getName().matches("blas_[sg]et_num_threads"));
+
   /** A room has one exception for its user's mistakes, which all its packages may throw. */
   @Test
   void packagesHaveNoCycles() {

@@ -16,6 +16,7 @@ import org.peltast.runs.Checkpoints;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
+import org.peltast.tensor.Engine;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -115,6 +116,7 @@ public final class Trainer {
    *     and named
    */
   public End run(long done) {
+    Engine.open(); // before threads of its own
     Checkpoints checkpoints = folder.checkpoints();
     AtomicLong saved = new AtomicLong(done);
     long savedAt = System.nanoTime();

@@ -1,6 +1,7 @@
 package org.peltast.models;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
@@ -89,11 +90,23 @@ public final class MiniLmEncoder implements TextEncoder {
     }
   }
 
+  /**
+   * Opens the native libraries of tokenizer and network, for a program that wants them open before
+   * it starts a second thread. What cannot be opened is told by the constructor.
+   */
+  public static void openLibraries() {
+    try {
+      stayOffline();
+      LibUtils.checkStatus();
+      OnnxNatives.prepare();
+      OrtEnvironment.getEnvironment();
+    } catch (RuntimeException | LinkageError e) {
+      return; // as the comment says
+    }
+  }
+
   private static HuggingFaceTokenizer tokenizer(byte[] json, int maxTokens) {
-    // On a machine with CUDA the tokenizer would otherwise look for natives on the network, and
-    // on any machine report its use.
-    setIfAbsent("ai.djl.offline", "true");
-    setIfAbsent("OPT_OUT_TRACKING", "true");
+    stayOffline();
     // The file asks for padding and truncation to 128.
     Map<String, String> options =
         Map.of(
@@ -110,6 +123,15 @@ public final class MiniLmEncoder implements TextEncoder {
               .formatted(e.getMessage()),
           e);
     }
+  }
+
+  /**
+   * On a machine with CUDA the tokenizer would otherwise look for natives on the network, and on
+   * any machine report its use.
+   */
+  private static void stayOffline() {
+    setIfAbsent("ai.djl.offline", "true");
+    setIfAbsent("OPT_OUT_TRACKING", "true");
   }
 
   private static void setIfAbsent(String property, String value) {

@@ -10,7 +10,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,7 +63,7 @@ public final class Crew {
     List<Future<R>> running = new ArrayList<>();
     boolean recording = Autograd.isOn();
     // OpenBLAS has one number of threads for the process, and lets one product at a time use them.
-    openblas_nolapack.blas_set_num_threads(1);
+    Blas.threads(1);
     try {
       for (int i = 0; i < shares.size(); i++) {
         int seat = i;
@@ -72,7 +71,7 @@ public final class Crew {
       }
       return await(running);
     } finally {
-      openblas_nolapack.blas_set_num_threads(threads);
+      Blas.threads(threads);
     }
   }
 

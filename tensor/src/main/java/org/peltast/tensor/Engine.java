@@ -5,7 +5,22 @@ import org.bytedeco.pytorch.global.torch.DeviceType;
 
 /** What the machine and its libtorch can do, and how many threads it may use. */
 public final class Engine {
+  static {
+    // While no other thread can be opening a library.
+    Blas.open();
+  }
+
   private Engine() {}
+
+  /**
+   * Opens all native libraries of tensors, and looks up what is looked up by name. A program with
+   * several threads calls this before it starts the second: opening libraries on one thread while
+   * another looks a name up may block both for ever.
+   */
+  public static void open() {
+    torch.get_num_threads();
+    OneDnn.obstacle(DType.FLOAT32);
+  }
 
   /** libtorch's version. */
   public static String version() {

@@ -1,5 +1,6 @@
 package org.peltast.tensor;
 
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +12,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Matrices {
   private static final int WHOLE = 32; // numbers: a cache line of bfloat16 ones, two of float32
+
+  /** Products that were computed, a sum for all threads. */
+  private static final LongAdder COMPUTED = new LongAdder();
 
   /** Rows from which on float32 products are as fast with a weight as it lies. */
   private static final int MANY = 128;
@@ -31,6 +35,11 @@ public final class Matrices {
   /** Why there are no products of that dtype on this machine; null if there are. */
   public static @Nullable String obstacle(DType dtype) {
     return OneDnn.obstacle(dtype);
+  }
+
+  /** How many products this process has computed; what a pass takes is a difference of two. */
+  public static long computed() {
+    return COMPUTED.sum();
   }
 
   /** How many numbers apart rows of so many columns lie best: whole cache lines. */
@@ -161,6 +170,7 @@ public final class Matrices {
       throw new TensorException(
           "the products of " + a.described() + " and " + b.described() + " are no " + described());
     }
+    COMPUTED.increment();
     OneDnn.multiply(a.layout, a.memory, b.layout, b.memory, layout, memory, add);
   }
 
@@ -189,6 +199,7 @@ public final class Matrices {
           "the product of %s and %s is no %s"
               .formatted(a.described(), plain.described(), described()));
     }
+    COMPUTED.increment();
     if (a.memory.dtype() == DType.FLOAT32 && a.layout.rows() >= MANY) {
       OneDnn.multiply(a.layout, a.memory, plain.layout, plain.memory, layout, memory, add);
     } else {

@@ -350,6 +350,9 @@ final class OneDnn {
 
   /** Loaded when first asked for; where it cannot be, that is a damaged library, and told so. */
   private static final class Library {
+    /** Rows and columns of the products that are tried. */
+    private static final int TRIED = 64;
+
     static final dnnl_engine ENGINE = new dnnl_engine();
 
     /** Why there are no products of a dtype. */
@@ -366,17 +369,53 @@ final class OneDnn {
 
     private Library() {}
 
+    /**
+     * What hinders products of a dtype: the processor's flags say what it has, not what the library
+     * makes of it, so each kind of product that the blocks need is made once.
+     */
     private static @Nullable String attempt(DType dtype) {
       try {
         if (ENGINE.isNull()) {
           check("an engine", dnnl.dnnl_engine_create(ENGINE, dnnl.dnnl_cpu, 0));
         }
-        return new PackedLayout(dtype, 64, 64).implementation.startsWith("ref")
-            ? "oneDNN has no fast products in " + dtype + " for this processor"
-            : null;
-      } catch (TensorException e) {
+        return tryProducts(dtype)
+            ? null
+            : "oneDNN has no fast products in " + named(dtype) + " for this processor";
+      } catch (MemoryException e) {
         return e.getMessage();
+      } catch (TensorException e) {
+        return "oneDNN has no products in " + named(dtype) + " for this processor";
       }
+    }
+
+    /**
+     * Multiplies by a packed factor, by heads and with a sum; false if the library does so slowly.
+     */
+    private static boolean tryProducts(DType dtype) {
+      int n = TRIED;
+      Floats zeros = Floats.allocate(dtype, n, n);
+      Floats weight = Floats.allocate(n, n);
+      Floats product = Floats.allocate(dtype, n, n);
+      Floats sum = Floats.allocate(n, n);
+      PackedLayout order = PackedLayout.of(dtype, n, n);
+      if (order.implementation.startsWith("ref")) {
+        return false;
+      }
+      Layout one = PackedLayout.plain(dtype, n, n);
+      Layout exact = PackedLayout.plain(DType.FLOAT32, n, n);
+      Floats packed = Floats.allocate(dtype, order.count());
+      pack(exact.transposed(), weight.pointer(), order, packed);
+      multiply(one, zeros.place(), order, packed.place(), one, product.place(), false);
+      multiply(one.transposed(), zeros.place(), one, product.place(), exact, sum.place(), true);
+      int h = n / 2; // two heads side by side
+      Layout heads = new Layout(dtype, 1, 2, h, h, n * h, h, n, 1);
+      multiply(
+          heads, zeros.place(), heads.transposed(), packed.place(), heads, product.place(), false);
+      return true;
+    }
+
+    private static String named(DType dtype) {
+      return dtype == DType.BFLOAT16 ? "bfloat16" : "float32";
     }
   }
 

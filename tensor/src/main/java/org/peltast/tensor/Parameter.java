@@ -14,8 +14,8 @@ public final class Parameter {
   private final Parameters owner;
   private final String name;
   private final Parameters.Init init;
-  private volatile boolean trainable;
   private final List<Seat> seats = new ArrayList<>(); // the first is the value itself
+  private volatile boolean trainable;
   private @Nullable Tensor cast;
   private int castVersion = -1;
   private float @Nullable [] numbers;
@@ -159,6 +159,15 @@ public final class Parameter {
     for (Seat seat : seats) {
       seat.value.clearGrad();
     }
+  }
+
+  /**
+   * Asks for this weight's gradient, or no longer; {@link Parameters#trainable} does so for all of
+   * a network. A pass that was begun keeps to what was asked when it began.
+   */
+  public Parameter trainable(boolean wanted) {
+    ask(wanted);
+    return this;
   }
 
   /** Whether this weight's gradient is asked for. */

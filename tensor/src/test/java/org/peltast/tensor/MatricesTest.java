@@ -27,6 +27,32 @@ class MatricesTest {
     Assumptions.assumeTrue(Matrices.obstacle(dtype) == null, () -> "" + Matrices.obstacle(dtype));
   }
 
+  /** What the library lacks is found by asking it, and said; asked all the same, it refuses. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"FLOAT32", "BFLOAT16"})
+  void anObstacleIsOneSentenceAndTrue(DType dtype) {
+    String obstacle = Matrices.obstacle(dtype);
+    try (Scope scope = Scope.open();
+        Parameters weights = Parameters.on(Device.CPU, Precision.FLOAT32)) {
+      Parameter w = weights.declare("w", Parameters.Init.ones(), 32, 48);
+      weights.initialise(Rng.of(1));
+      Floats x = filled(dtype, 2, 16, 48);
+      Floats y = Floats.allocate(dtype, 16, 32);
+      Runnable product = () -> Matrices.one(y, 16, 32).assignLinear(Matrices.one(x, 16, 48), w);
+      if (obstacle == null) {
+        product.run();
+        close(y.tensor().select(1, 0), x.tensor().to(DType.FLOAT32).sum(false, 1));
+      } else {
+        assertThat(obstacle).startsWith("oneDNN has no ").endsWith(" for this processor");
+        assertThatThrownBy(product::run)
+            .isInstanceOf(TensorException.class)
+            .hasMessageContaining("oneDNN refuses");
+      }
+    }
+  }
+
   /** [items, S, heads · D] as libtorch sees each head's matrix: [items, heads, S, D]. */
   private static Tensor heads(Floats byRow) {
     return byRow.tensor().reshape(ITEMS, S, HEADS, D).transpose(1, 2);

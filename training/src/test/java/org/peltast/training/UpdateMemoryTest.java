@@ -26,7 +26,7 @@ class UpdateMemoryTest {
 
   private static RunRecipe run(int batch, String memory) {
     return new RunRecipe(
-        10, batch, Duration.ofMinutes(1), 2, 0, memory == null ? null : ByteSize.parse(memory));
+        10, batch, 1, Duration.ofMinutes(1), 2, 0, memory == null ? null : ByteSize.parse(memory));
   }
 
   @Property(tries = 200)

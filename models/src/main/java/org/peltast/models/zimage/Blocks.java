@@ -2,6 +2,9 @@ package org.peltast.models.zimage;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Parameters;
@@ -60,16 +63,55 @@ final class Blocks {
    * @return [B, A, dim] float32
    */
   Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask, int asked) {
-    if (fused != null && FusedBlocks.takes(x.size(1))) {
-      return fused.forward(x, time, rope, mask, asked);
-    }
+    return forward(x, time, rope, mask, asked, Map.of());
+  }
+
+  /**
+   * The same, and what some blocks answer on the way.
+   *
+   * @param taps by block's number, who is given its answer for all tokens, [B, S, dim] float32
+   */
+  Tensor forward(
+      Tensor x,
+      @Nullable Tensor time,
+      Tensor rope,
+      @Nullable Tensor mask,
+      int asked,
+      Map<Integer, Consumer<Tensor>> taps) {
+    boolean byKernels = fused != null && FusedBlocks.takes(x.size(1));
+    int all = (int) x.size(1);
     Tensor y = x;
-    for (int i = 0; i < blocks.size(); i++) {
-      Tensor in = y;
-      Block block = blocks.get(i);
-      int rows = i < blocks.size() - 1 ? (int) x.size(1) : asked;
-      y = Scope.compute(() -> block.forward(in, time, rope, mask, rows));
+    int from = 0;
+    while (from < blocks.size()) {
+      int to = from + 1;
+      while (byKernels && to < blocks.size() && !taps.containsKey(to - 1)) {
+        to++;
+      }
+      boolean tapped = taps.containsKey(to - 1);
+      int rows = to < blocks.size() || tapped ? all : asked;
+      y = apply(from, to, byKernels, y, time, rope, mask, rows);
+      if (tapped) {
+        Objects.requireNonNull(taps.get(to - 1)).accept(y);
+      }
+      from = to;
     }
-    return y;
+    return y.size(1) == asked ? y : y.narrow(1, 0, asked);
+  }
+
+  private Tensor apply(
+      int from,
+      int to,
+      boolean byKernels,
+      Tensor x,
+      @Nullable Tensor time,
+      Tensor rope,
+      @Nullable Tensor mask,
+      int rows) {
+    FusedBlocks kernels = fused;
+    if (byKernels && kernels != null) {
+      return kernels.forward(from, to, x, time, rope, mask, rows);
+    }
+    Block block = blocks.get(from);
+    return Scope.compute(() -> block.forward(x, time, rope, mask, rows));
   }
 }

@@ -4,8 +4,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Prediction;
 import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
@@ -29,7 +32,7 @@ import org.peltast.tensor.Tensor;
  * the reference network computes, before its pipeline turns the sign for a scheduler that counts
  * the other way.
  */
-public final class ZImageTransformer implements Backbone {
+public final class ZImageTransformer implements Backbone, FeatureTaps {
   static final int TIME_SINUSOIDS = 256;
   static final int TIME_HIDDEN = 1024;
 
@@ -221,6 +224,47 @@ public final class ZImageTransformer implements Backbone {
 
   @Override
   public Tensor forward(Tensor x, Tensor t, Text text) {
+    return features(x, t, text, List.of()).prediction();
+  }
+
+  @Override
+  public int featureWidth(String name) {
+    return config.dim();
+  }
+
+  /** {@code layers.0}, {@code layers.1}, …: after each block over image and caption. */
+  @Override
+  public List<String> featureNames() {
+    return IntStream.range(0, config.layers()).mapToObj(i -> "layers." + i).toList();
+  }
+
+  /**
+   * The velocity and the image's tokens after some of the blocks.
+   *
+   * @return features [B, N, dim] float32 of the N tokens of an image, row by row; those of the
+   *     caption, whose number depends on the batch's longest, are left out
+   */
+  @Override
+  public Features features(Tensor x, Tensor t, Text text, List<String> names) {
+    Map<String, Tensor> features = new LinkedHashMap<>();
+    Map<Integer, Consumer<Tensor>> taps = new LinkedHashMap<>();
+    long tokens = (x.size(2) / patch) * (x.size(3) / patch);
+    for (String name : names) {
+      int block = featureNames().indexOf(name);
+      if (block < 0) {
+        throw new ModelException(
+            "the model has no features '"
+                + name
+                + "', but layers.0 to layers."
+                + (config.layers() - 1));
+      }
+      taps.put(block, stream -> features.put(name, stream.narrow(1, 0, tokens)));
+    }
+    Tensor prediction = forward(x, t, text, taps);
+    return new Features(prediction, features);
+  }
+
+  private Tensor forward(Tensor x, Tensor t, Text text, Map<Integer, Consumer<Tensor>> taps) {
     ZImageText captions = ZImageText.of(text);
     requireInput(x, t, captions);
     int height = (int) x.size(2) / patch;
@@ -237,7 +281,7 @@ public final class ZImageTransformer implements Backbone {
     Tensor joint = Tensor.cat(List.of(image, captions.features()), 1); // [B, imageRows + N, dim]
     Tensor turns = headed(jointTurns(imageTurns, captions));
     Tensor mask = jointMask(captions.rows(), imageRows, (int) joint.size(1));
-    return head(layers.forward(joint, time, turns, mask, tokens), time, height, width);
+    return head(layers.forward(joint, time, turns, mask, tokens, taps), time, height, width);
   }
 
   private void requireInput(Tensor x, Tensor t, ZImageText captions) {

@@ -1,22 +1,29 @@
 package org.peltast.models.zimage;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Network;
+import org.peltast.models.ModelException;
+import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
+import org.peltast.tensor.Matrices;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
@@ -29,6 +36,13 @@ import org.peltast.tensor.fused.Fused;
 class FusedBlocksTest {
   private static final double CLOSE = 3e-5;
 
+  /** Skips what this machine cannot compute by the kernels, as the product would not. */
+  private static void assumeFusion(Precision precision) {
+    String obstacle =
+        FusedBlocks.obstacle(Device.CPU, precision.products(), Fused.width(), Fused.width());
+    Assumptions.assumeTrue(obstacle == null, () -> "" + obstacle);
+  }
+
   /** A network of random shape, plain and fused, with the same random weights. */
   private static final class Twins implements AutoCloseable {
     final ZImageConfig config;
@@ -36,6 +50,7 @@ class FusedBlocksTest {
     final ZImageTransformer fused;
 
     Twins(Rng rng, Precision precision) {
+      assumeFusion(precision);
       int w = Fused.width();
       int heads = 1 + rng.fork("heads").below(3);
       int headDim = w * (1 + rng.fork("headDim").below(3));
@@ -55,25 +70,8 @@ class FusedBlocksTest {
               1000,
               List.of(headDim - 2 * third, third, third),
               List.of(160, 32, 32));
-      plain = network(false, rng, precision);
-      fused = network(true, rng, precision);
-    }
-
-    private ZImageTransformer network(boolean fusing, Rng rng, Precision precision) {
-      Parameters p = Parameters.on(Device.CPU, precision);
-      ZImageTransformer network =
-          new ZImageTransformer(config, p, config.patchSizes().get(0), fusing);
-      p.initialise(rng.fork("weights"));
-      try (Scope s = Scope.open();
-          Autograd off = Autograd.off()) {
-        // Nothing may be at a value that hides a term: no zero heads, no norm weights of one.
-        for (Parameter q : p.all()) {
-          Rng own = rng.fork(q.name());
-          q.value().copyFrom(q.value().add(own.normal(q.value().shape()).mul(0.1)));
-        }
-      }
-      p.trainable(true);
-      return network;
+      plain = network(config, rng, precision, false);
+      fused = network(config, rng, precision, true);
     }
 
     @Override
@@ -81,6 +79,24 @@ class FusedBlocksTest {
       plain.close();
       fused.close();
     }
+  }
+
+  private static ZImageTransformer network(
+      ZImageConfig config, Rng rng, Precision precision, boolean fusing) {
+    Parameters p = Parameters.on(Device.CPU, precision);
+    ZImageTransformer network =
+        new ZImageTransformer(config, p, config.patchSizes().get(0), fusing);
+    p.initialise(rng.fork("weights"));
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      // Nothing may be at a value that hides a term: no zero heads, no norm weights of one.
+      for (Parameter q : p.all()) {
+        Rng own = rng.fork(q.name());
+        q.value().copyFrom(q.value().add(own.normal(q.value().shape()).mul(0.1)));
+      }
+    }
+    p.trainable(true);
+    return network;
   }
 
   /** Answer, gradients of inputs, and every weight's gradient. */
@@ -113,7 +129,6 @@ class FusedBlocksTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 5, 6})
   void theFusedNetworkIsThePlainOne(int seed) {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(seed);
     int batch = 1 + rng.fork("batch").below(19);
     try (Scope scope = Scope.open();
@@ -138,7 +153,6 @@ class FusedBlocksTest {
    */
   @Test
   void inBfloat16TheFusedNetworkIsAsNearToFloat32AsThePlainOne() {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     double ofPlain = 0;
     double ofFused = 0;
     for (int seed = 21; seed <= 28; seed++) {
@@ -175,7 +189,6 @@ class FusedBlocksTest {
   @ParameterizedTest
   @EnumSource(Precision.class)
   void gradientsAddUpOverTwoPassesAndFollowingOperations(Precision precision) {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(11);
     try (Scope scope = Scope.open();
         Twins twins = new Twins(rng, precision)) {
@@ -192,7 +205,6 @@ class FusedBlocksTest {
   @ParameterizedTest
   @EnumSource(Precision.class)
   void theSameCallGivesTheSameBitsHoweverOftenAndOnWhateverItWasCompiledBy(Precision precision) {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(12);
     try (Scope scope = Scope.open();
         Twins twins = new Twins(rng, precision)) {
@@ -220,7 +232,6 @@ class FusedBlocksTest {
   /** A weight's cast to bfloat16 is kept, but only until the weight changes. */
   @Test
   void afterWeightsChangedNothingIsComputedWithTheOldOnes() {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(14);
     try (Scope scope = Scope.open();
         Twins used = new Twins(rng, Precision.BF16);
@@ -241,7 +252,6 @@ class FusedBlocksTest {
 
   @Test
   void withoutGradientsNothingIsKept() {
-    Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
     Rng rng = Rng.of(13);
     try (Scope scope = Scope.open();
         Twins twins = new Twins(rng, Precision.FLOAT32);
@@ -253,6 +263,248 @@ class FusedBlocksTest {
       Tensor fused = twins.fused.forward(x, t, twins.fused.read(captions));
       assertThat(fused.requiresGrad()).isFalse();
       assertThat(fused.sub(plain).abs().reshape(-1).max(false, 0).item()).isLessThan(1e-4);
+    }
+  }
+
+  /** The gradients of a generator's weights by the loss that a critic makes of its answer. */
+  private static Map<String, Tensor> criticised(
+      ZImageTransformer generator, ZImageTransformer critic, Rng rng, int batch) {
+    int side = generator.patch() * 4;
+    Tensor noise = rng.fork("x").normal(batch, generator.config().inChannels(), side, side);
+    Condition captions =
+        new Condition(rng.fork("captions").normal(batch, 20, 24), Collections.nCopies(batch, 20));
+    Tensor t = rng.fork("t").uniform(0, 1, batch);
+    Tensor fake = generator.forward(noise, t, generator.read(captions));
+    Network.Text read;
+    try (Autograd off = Autograd.off()) {
+      read = critic.read(captions);
+    }
+    FeatureTaps.Features seen = critic.features(fake, t, read, critic.featureNames());
+    Tensor loss = seen.prediction().square().mean();
+    for (Tensor features : seen.features().values()) {
+      loss = loss.add(features.square().mean());
+    }
+    loss.backward();
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    all.put("loss", loss.detach());
+    for (Parameter p : generator.parameters().all()) {
+      Tensor g = p.value().grad();
+      all.put(p.name(), g == null ? Tensor.zeros(p.value().shape()) : g);
+    }
+    return all;
+  }
+
+  private static void assertClose(
+      Map<String, Tensor> actual, Map<String, Tensor> wanted, double close) {
+    assertThat(actual.keySet()).isEqualTo(wanted.keySet());
+    wanted.forEach(
+        (name, w) -> assertThat(error(actual.get(name), w)).as(name).isLessThanOrEqualTo(close));
+  }
+
+  private static long count(ZImageTransformer network, String pattern) {
+    return network.parameters().all().stream().filter(p -> p.name().matches(pattern)).count();
+  }
+
+  /** Loss through a critic: its features' and its answer's gradients reach the generator alone. */
+  @ParameterizedTest
+  @ValueSource(ints = {31, 32, 33})
+  void aFrozenCriticHasNoWeightGradients(int seed) {
+    Rng rng = Rng.of(seed);
+    try (Scope scope = Scope.open();
+        Twins generators = new Twins(rng.fork("both"), Precision.FLOAT32);
+        Twins critics = new Twins(rng.fork("both"), Precision.FLOAT32)) {
+      long begin = Matrices.computed();
+      criticised(generators.fused, critics.fused, rng, 3);
+      long learning = Matrices.computed() - begin;
+      assertThat(critics.fused.parameters().all()).anyMatch(p -> p.value().grad() != null);
+      generators.fused.parameters().clearGradients();
+      critics.fused.parameters().clearGradients();
+      critics.plain.parameters().trainable(false);
+      critics.fused.parameters().trainable(false);
+
+      Map<String, Tensor> wanted = criticised(generators.plain, critics.plain, rng, 3);
+      begin = Matrices.computed();
+      Map<String, Tensor> actual = criticised(generators.fused, critics.fused, rng, 3);
+      long frozen = Matrices.computed() - begin;
+      assertClose(actual, wanted, CLOSE);
+      assertThat(critics.fused.parameters().all()).allMatch(p -> p.value().grad() == null);
+      // One product for each matrix of the blocks that see the image, and another where a
+      // modulation hands on to the time, which nothing asks for any more.
+      String blocks = "(layers|noise_refiner)\\..*";
+      long matrices =
+          count(critics.fused, blocks + "(to_q|to_k|to_v|to_out\\.0|w1|w2|w3)\\.weight");
+      long modulations = count(critics.fused, blocks + "adaLN_modulation.*weight");
+      assertThat(matrices).isPositive();
+      assertThat(learning - frozen).isEqualTo(matrices + 2 * modulations);
+
+      // A critic that learnt before and is frozen now has nothing from then, and learns again.
+      critics.fused.parameters().trainable(true);
+      criticised(generators.fused, critics.fused, rng, 3);
+      assertThat(critics.fused.parameters().all()).anyMatch(p -> p.value().grad() != null);
+    }
+  }
+
+  /** Also where nothing before a trainable weight asks for a gradient. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        ".*to_q\\.weight",
+        ".*norm.*",
+        "layers\\.0\\..*",
+        "noise_refiner.*feed_forward.*",
+        "context_refiner.*",
+        ".*adaLN_modulation.*",
+        "layers.*to_v.*|t_embedder.*",
+        "all_final_layer.*"
+      })
+  void someOfTheWeightsCanBeTrainedAlone(String trainable) {
+    Rng rng = Rng.of(22);
+    try (Scope scope = Scope.open();
+        Twins twins = new Twins(rng, Precision.FLOAT32)) {
+      for (ZImageTransformer network : List.of(twins.plain, twins.fused)) {
+        network.parameters().all().forEach(p -> p.trainable(p.name().matches(trainable)));
+      }
+      for (boolean byInputs : new boolean[] {false, true}) {
+        Map<String, Tensor> wanted = gradients(twins.plain, rng, byInputs);
+        Map<String, Tensor> actual = gradients(twins.fused, rng, byInputs);
+        assertThat(wanted.keySet())
+            .isEqualTo(
+                twins.plain.parameters().all().stream()
+                    .map(Parameter::name)
+                    .filter(name -> name.matches(trainable))
+                    .collect(Collectors.toSet()));
+        assertClose(actual, wanted, CLOSE);
+        twins.plain.parameters().clearGradients();
+        twins.fused.parameters().clearGradients();
+      }
+    }
+  }
+
+  /** The gradients that there are, by name. */
+  private static Map<String, Tensor> gradients(
+      ZImageTransformer network, Rng rng, boolean byInputs) {
+    int side = network.patch() * 4;
+    Tensor x =
+        rng.fork("x").normal(2, network.config().inChannels(), side, side).requireGrad(byInputs);
+    Tensor features = rng.fork("captions").normal(2, 20, 24).requireGrad(byInputs);
+    Tensor t = rng.fork("t").uniform(0, 1, 2);
+    Tensor y = network.forward(x, t, network.read(new Condition(features, List.of(20, 9))));
+    y.backward(rng.fork("dy").normal(y.shape()));
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    for (Parameter p : network.parameters().all()) {
+      Tensor g = p.value().grad();
+      if (g != null) {
+        all.put(p.name(), g.mul(1));
+      }
+    }
+    return all;
+  }
+
+  /** Values and gradients of features, each alone and all together. */
+  @ParameterizedTest
+  @ValueSource(ints = {41, 42, 43, 44})
+  void featuresAreThePlainOnes(int seed) {
+    Rng rng = Rng.of(seed);
+    try (Scope scope = Scope.open();
+        Twins twins = new Twins(rng, Precision.FLOAT32)) {
+      List<String> all = twins.plain.featureNames();
+      assertThat(all).hasSize(twins.config.layers()).startsWith("layers.0");
+      List<List<String>> choices = new ArrayList<>();
+      all.forEach(name -> choices.add(List.of(name)));
+      choices.add(all);
+      for (List<String> names : choices) {
+        for (boolean answering : new boolean[] {false, true}) {
+          Map<String, Tensor> wanted = tapped(twins.plain, rng, names, answering);
+          Map<String, Tensor> actual = tapped(twins.fused, rng, names, answering);
+          assertClose(actual, wanted, CLOSE);
+          twins.plain.parameters().clearGradients();
+          twins.fused.parameters().clearGradients();
+        }
+      }
+    }
+  }
+
+  /** Answer, features, and all gradients of a loss on features, and on the answer or not. */
+  private static Map<String, Tensor> tapped(
+      ZImageTransformer network, Rng rng, List<String> names, boolean answering) {
+    int side = network.patch() * 5;
+    Tensor x = rng.fork("x").normal(3, network.config().inChannels(), side, side).requireGrad(true);
+    Tensor captions = rng.fork("captions").normal(3, 40, 24).requireGrad(true);
+    Tensor t = rng.fork("t").uniform(0, 1, 3);
+    Network.Text text = network.read(new Condition(captions, List.of(40, 7, 33)));
+    FeatureTaps.Features f = network.features(x, t, text, names);
+    assertThat(f.features().keySet()).containsExactlyElementsOf(names);
+    Map<String, Tensor> all = new LinkedHashMap<>();
+    Tensor loss = f.prediction().mul(answering ? 1 : 0).sum();
+    all.put("answer", f.prediction().detach());
+    for (String name : names) {
+      Tensor features = f.get(name);
+      assertThat(features.shape()).containsExactly(3, 32 + 64, network.config().dim());
+      loss = loss.add(features.mul(rng.fork(name).normal(features.shape())).sum());
+      all.put(name, features.detach());
+    }
+    loss.backward();
+    all.put("dx", x.grad());
+    all.put("dcaptions", captions.grad());
+    for (Parameter p : network.parameters().all()) {
+      Tensor g = p.value().grad();
+      all.put("d " + p.name(), g == null ? Tensor.zeros(p.value().shape()) : g.mul(1));
+    }
+    return all;
+  }
+
+  @Test
+  void aFeatureThatIsNotThereIsOneSentence() {
+    Rng rng = Rng.of(16);
+    try (Scope scope = Scope.open();
+        Twins twins = new Twins(rng, Precision.FLOAT32)) {
+      Tensor x = rng.normal(1, twins.config.inChannels(), 8, 8);
+      Network.Text text = twins.plain.read(new Condition(rng.normal(1, 8, 24), List.of(8)));
+      Tensor t = Tensor.of(new float[] {0.5f}, 1);
+      assertThatThrownBy(() -> twins.plain.features(x, t, text, List.of("layers.99")))
+          .isInstanceOf(ModelException.class)
+          .hasMessage(
+              "the model has no features 'layers.99', but layers.0 to layers."
+                  + (twins.config.layers() - 1));
+    }
+  }
+
+  /** By the kernels where the processor has such products, by the plain operators elsewhere. */
+  @ParameterizedTest
+  @EnumSource(Precision.class)
+  void anyPrecisionIsComputedOnEveryProcessor(Precision precision) {
+    Rng rng = Rng.of(15);
+    ZImageConfig config =
+        new ZImageConfig(
+            List.of(2),
+            3,
+            64,
+            2,
+            1,
+            2,
+            1e-5,
+            true,
+            24,
+            256,
+            1000,
+            List.of(16, 8, 8),
+            List.of(160, 32, 32));
+    try (Scope scope = Scope.open();
+        ZImageTransformer exact = network(config, rng, Precision.FLOAT32, false);
+        ZImageTransformer asked =
+            network(
+                config,
+                rng,
+                precision,
+                ZImageTransformer.obstacleToFusion(config, Parameters.on(Device.CPU, precision))
+                    == null)) {
+      Map<String, Tensor> wanted = run(exact, rng, 3, true);
+      Map<String, Tensor> actual = run(asked, rng, 3, true);
+      wanted.forEach(
+          (name, w) ->
+              assertThat(error(actual.get(name), w))
+                  .as(name)
+                  .isLessThanOrEqualTo(precision == Precision.BF16 ? 0.1 : CLOSE));
     }
   }
 

@@ -109,12 +109,13 @@ final class FusedAttention {
   }
 
   /**
-   * The backward half; adds to the gradients of the weights.
+   * The backward half.
    *
    * @param dAnswer the gradient by the answer
    * @param n as in the forward half
    * @param dn the gradient by it, written
    * @param df to whose query and key it is added
+   * @param g adds to the gradients of the weights
    */
   void backward(
       Shape s,
@@ -125,8 +126,9 @@ final class FusedAttention {
       Factors f,
       Factors df,
       Positions places,
+      WeightGradients g,
       Scratch t) {
-    w.toOut().addGradient(dAnswer.all, in.a.all);
+    g.add(w.toOut(), dAnswer.all, in.a.all);
     t.da.all.assignLinearBack(dAnswer.all, w.toOut());
     t.weights.assignProduct(t.attended, in.values.transposed());
     t.values.assignProduct(in.weights.transposed(), t.attended);
@@ -137,9 +139,9 @@ final class FusedAttention {
         s.queries(), in.q.memory, f.query(), places.turns(), t.dq.memory, t.dq.memory, df.query());
     Rotary.backward(
         s.keys(), in.k.memory, f.key(), places.turns(), t.dk.memory, t.dk.memory, df.key());
-    w.toQ().addGradient(t.dq.all, n.all);
-    w.toK().addGradient(t.dk.all, n.all);
-    w.toV().addGradient(t.dv.all, n.all);
+    g.add(w.toQ(), t.dq.all, n.all);
+    g.add(w.toK(), t.dk.all, n.all);
+    g.add(w.toV(), t.dv.all, n.all);
     dn.all.assignLinearBack(t.dq.all, w.toQ());
     dn.all.addLinearBack(t.dk.all, w.toK());
     dn.all.addLinearBack(t.dv.all, w.toV());

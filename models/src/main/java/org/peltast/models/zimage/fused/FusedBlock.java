@@ -122,12 +122,20 @@ final class FusedBlock {
   }
 
   /**
-   * The backward half; adds to the gradients of the weights and uses up the activations.
+   * The backward half; uses up the activations.
    *
    * @param d the gradient by y on entry, by x on return
    * @param df to which the gradients by the factors are added
+   * @param g adds to the gradients of the weights
    */
-  void backward(Activations in, float[] d, Factors f, Factors df, Positions places, Scratch t) {
+  void backward(
+      Activations in,
+      float[] d,
+      Factors f,
+      Factors df,
+      Positions places,
+      WeightGradients g,
+      Scratch t) {
     Norms.Layout all = in.shape.stream();
     Norms.Layout asked = in.shape.askedStream();
     Floats x = kept(in.x);
@@ -144,13 +152,13 @@ final class FusedBlock {
             dAnswer,
             df.feedForwardOut()),
         Norms.again(asked, h, in.r3, f.feedForwardIn(), t.fed.memory));
-    feedForward.backward(in.feedForward, b.dAnswer, t.fed, b.dFed, t.gated);
+    feedForward.backward(in.feedForward, b.dAnswer, t.fed, b.dFed, g, t.gated);
     asked.pass(
         Norms.normBack(asked, d, h, in.r3, f.feedForwardIn(), b.dFed.memory, df.feedForwardIn()),
         Norms.joinBack(
             asked, d, in.attention.o.memory, in.r2, f.attentionOut(), dAnswer, df.attentionOut()));
     all.pass(Norms.again(all, x, in.r1, f.attentionIn(), t.n.memory));
-    attention.backward(in.shape, in.attention, b.dAnswer, t.n, b.dn, f, df, places, b.attention);
+    attention.backward(in.shape, in.attention, b.dAnswer, t.n, b.dn, f, df, places, g, b.attention);
     all.pass(Norms.normBack(all, d, x, in.r1, f.attentionIn(), b.dn.memory, df.attentionIn()));
   }
 

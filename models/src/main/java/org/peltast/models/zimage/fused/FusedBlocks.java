@@ -1,5 +1,6 @@
 package org.peltast.models.zimage.fused;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Crew;
@@ -17,6 +18,7 @@ import org.peltast.tensor.fused.Fused;
  * comes here, and the weights' gradients are those of the crew's seats.
  */
 public final class FusedBlocks {
+  private final List<BlockWeights> weights; // of each block
   private final List<FusedBlock> blocks;
   private final List<Modulation> modulations; // of each block
   private final Shape shape; // but for items and tokens
@@ -38,6 +40,7 @@ public final class FusedBlocks {
       double eps,
       double headEps,
       DType products) {
+    this.weights = List.copyOf(weights);
     this.blocks = weights.stream().map(FusedBlock::new).toList();
     this.modulations = weights.stream().map(w -> new Modulation(w, dim / heads)).toList();
     this.shape = new Shape(1, 1, 1, dim, heads, hidden, eps, headEps, products, false);
@@ -72,8 +75,11 @@ public final class FusedBlocks {
   }
 
   /**
-   * Applies the blocks.
+   * Applies consecutive blocks. Gradients are computed by the inputs that ask for them, and by the
+   * weights that are trainable now.
    *
+   * @param from number of the first block
+   * @param to number of the last block, exclusive
    * @param x [B, S, dim] float32
    * @param time [B, M] float32, for modulated blocks
    * @param turns complex64 [S, 1, headDim / 2] or [B, S, 1, headDim / 2]
@@ -82,11 +88,34 @@ public final class FusedBlocks {
    * @return [B, A, dim] float32
    */
   public Tensor forward(
-      Tensor x, @Nullable Tensor time, Tensor turns, @Nullable Tensor mask, int asked) {
-    List<Tensor> inputs = time == null ? List.of(x) : List.of(x, time);
+      int from,
+      int to,
+      Tensor x,
+      @Nullable Tensor time,
+      Tensor turns,
+      @Nullable Tensor mask,
+      int asked) {
+    List<WeightGradients> learning =
+        weights.subList(from, to).stream().map(WeightGradients::of).toList();
+    List<Tensor> inputs = new ArrayList<>();
+    inputs.add(x);
+    if (time != null) {
+      inputs.add(time);
+    }
+    // One stands for all: with a trainable weight there is a way back even where no input asks.
+    learning.stream().flatMap(w -> w.any().stream()).limit(1).forEach(w -> inputs.add(w.value()));
     Shape batch =
         shape.of((int) x.size(0), (int) x.size(1), CustomGradient.wanted(inputs)).asking(asked);
-    Pass pass = new Pass(blocks, modulations, batch, time, turns, mask);
+    Pass pass =
+        new Pass(
+            blocks.subList(from, to),
+            modulations.subList(from, to),
+            learning,
+            batch,
+            x.requiresGrad(),
+            time,
+            turns,
+            mask);
     try {
       return CustomGradient.record(pass.forward(x), inputs, pass); // closed now, or after its use
     } catch (RuntimeException | Error e) {

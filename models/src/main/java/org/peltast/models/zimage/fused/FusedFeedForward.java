@@ -46,19 +46,20 @@ final class FusedFeedForward {
   }
 
   /**
-   * The backward half; adds to the gradients of the weights and uses up what was kept.
+   * The backward half; uses up what was kept.
    *
    * @param dAnswer the gradient by the answer
    * @param n as in the forward half
    * @param dn the gradient by it, written
+   * @param g adds to the gradients of the weights
    * @param gated overwritten
    */
-  void backward(Kept in, Rows dAnswer, Rows n, Rows dn, Rows gated) {
+  void backward(Kept in, Rows dAnswer, Rows n, Rows dn, WeightGradients g, Rows gated) {
     gated.all.assignLinearBack(dAnswer.all, w.w2());
     Gate.backward(in.layout, in.u.memory, in.v.memory, gated.memory);
-    w.w2().addGradient(dAnswer.all, gated.all);
-    w.w1().addGradient(in.u.all, n.all);
-    w.w3().addGradient(in.v.all, n.all);
+    g.add(w.w2(), dAnswer.all, gated.all);
+    g.add(w.w1(), in.u.all, n.all);
+    g.add(w.w3(), in.v.all, n.all);
     dn.all.assignLinearBack(in.u.all, w.w1());
     dn.all.addLinearBack(in.v.all, w.w3());
   }

@@ -123,17 +123,19 @@ final class Modulation {
   }
 
   /**
-   * The backward half; adds to the weights' gradients and uses up what was kept.
+   * The backward half; uses up what was kept.
    *
-   * @param dTime the gradient by the time, [B, M] float32, to which this block's is added
+   * @param into adds to the gradients of the weights
+   * @param dTime the gradient by the time, [B, M] float32, to which this block's is added; null
+   *     where nobody asks for it
    */
-  void backward(Kept kept, Gradients g, @Nullable Tensor dTime) {
-    query.addGradient(scaled(g.dQuery));
-    key.addGradient(g.dKey);
+  void backward(Kept kept, Gradients g, WeightGradients into, @Nullable Tensor dTime) {
+    into.add(query, scaled(g.dQuery));
+    into.add(key, g.dKey);
     float[] a = kept.activated;
     if (linear == null || a == null) {
       for (int i = 0; i < norms.size(); i++) {
-        norms.get(i).addGradient(g.four[i]);
+        into.add(norms.get(i), g.four[i]);
       }
       return;
     }
@@ -141,13 +143,15 @@ final class Modulation {
       float[] w = norms.get(i).numbers();
       float[] dw = new float[w.length];
       Modulations.back(a, i, w, g.four[i], dw);
-      norms.get(i).addGradient(dw);
+      into.add(norms.get(i), dw);
     }
     Parameter bias = Objects.requireNonNull(linear.bias());
-    bias.addGradient(Modulations.sum(a, bias.numbers().length));
+    into.add(bias, Modulations.sum(a, bias.numbers().length));
     Tensor time = given(kept.time);
     Matrices dm = Matrices.of(Tensor.of(a, time.size(0), bias.numbers().length));
-    linear.weight().addGradient(dm, Matrices.of(time));
-    Matrices.of(given(dTime)).addLinearBack(dm, linear.weight());
+    into.add(linear.weight(), dm, Matrices.of(time));
+    if (dTime != null) {
+      Matrices.of(dTime).addLinearBack(dm, linear.weight());
+    }
   }
 }

@@ -67,13 +67,14 @@ final class Part implements AutoCloseable {
    * Goes back through a block.
    *
    * @param df the gradients by the factors of all items, to which these items' are added
+   * @param g adds to the gradients of the block's weights
    */
-  void backward(int block, float[] d, Factors df) {
+  void backward(int block, float[] d, Factors df, WeightGradients g) {
     try (Memory.Room<FusedBlock.Scratch> scratch = FusedBlock.Scratch.take(shape(block))) {
       FusedBlock.Activations in = kept.get(block).content();
       blocks
           .get(block)
-          .backward(in, d, factors.get(block), df.from(from), places, scratch.content());
+          .backward(in, d, factors.get(block), df.from(from), places, g, scratch.content());
     }
   }
 

@@ -26,6 +26,10 @@ final class Pass implements CustomGradient.Backward {
 
   private final List<FusedBlock> blocks;
   private final List<Modulation> modulations; // of each block
+  private final List<WeightGradients> weights; // of each block; none where nothing is learnt
+  private final int first; // block that the way back reaches: before it nothing is asked for
+  private final boolean asksForX;
+  private final boolean asksForTime;
   private final Shape shape; // of the whole batch
   private final Scope scope = Scope.detached();
   private final List<Modulation.Kept> factors = new ArrayList<>(); // of each block
@@ -34,6 +38,8 @@ final class Pass implements CustomGradient.Backward {
   /**
    * A pass that has not begun.
    *
+   * @param weights of each block, which gradients are asked for
+   * @param asksForX whether the gradient by the stream at the beginning is asked for
    * @param time [B, M] float32, for modulated blocks
    * @param turns complex64 [S, 1, headDim / 2] or [B, S, 1, headDim / 2]
    * @param mask float32 [B, 1, 1, S] to add to the scores, or null
@@ -41,13 +47,19 @@ final class Pass implements CustomGradient.Backward {
   Pass(
       List<FusedBlock> blocks,
       List<Modulation> modulations,
+      List<WeightGradients> weights,
       Shape shape,
+      boolean asksForX,
       @Nullable Tensor time,
       Tensor turns,
       @Nullable Tensor mask) {
     this.blocks = blocks;
     this.modulations = modulations;
+    this.weights = weights;
     this.shape = shape;
+    this.asksForX = asksForX;
+    this.asksForTime = time != null && time.requiresGrad();
+    this.first = asksForX || asksForTime ? 0 : firstThatLearns(weights);
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
       Tensor kept = time == null ? null : scope.keep(time.detach().contiguous());
@@ -57,6 +69,14 @@ final class Pass implements CustomGradient.Backward {
         shares.add(parts(items, places));
       }
     }
+  }
+
+  private static int firstThatLearns(List<WeightGradients> weights) {
+    int first = 0;
+    while (first < weights.size() && weights.get(first).any().isEmpty()) {
+      first++;
+    }
+    return first;
   }
 
   private List<Part> parts(Range items, Positions places) {
@@ -106,37 +126,41 @@ final class Pass implements CustomGradient.Backward {
   }
 
   /**
-   * The backward half, on the thread of the forward half; those by weights are added to them.
+   * The backward half, on the thread of the forward half; those by trainable weights are added to
+   * them, and none by frozen ones are computed.
    *
    * @param dy [B, A, dim] float32
-   * @return those by x and by the time
+   * @return those by x and by the time, null where they are not asked for, and null for weights
    */
   @Override
   public List<@Nullable Tensor> gradients(Tensor dy) {
     List<Part> parts = shares.get(0);
     Tensor cotangent = dy.contiguous();
-    Tensor dx = Tensor.zeros(shape.items(), shape.tokens(), shape.dim());
+    Tensor dx = asksForX ? Tensor.zeros(shape.items(), shape.tokens(), shape.dim()) : null;
     Tensor time = factors.get(0).time();
-    Tensor dTime = time == null ? null : Tensor.zeros(time.shape());
+    Tensor dTime = time != null && asksForTime ? Tensor.zeros(time.shape()) : null;
     try (Streams streams = new Streams(parts)) {
       for (int k = 0; k < parts.size(); k++) {
         parts.get(k).beginBack(cotangent, streams.get(k));
       }
-      for (int i = blocks.size() - 1; i >= 0; i--) {
+      for (int i = blocks.size() - 1; i >= first; i--) {
         Modulation.Gradients df = modulations.get(i).gradients(shape.items());
         for (int k = 0; k < parts.size(); k++) {
-          parts.get(k).backward(i, streams.get(k), df.factors);
+          parts.get(k).backward(i, streams.get(k), df.factors, weights.get(i));
         }
-        modulations.get(i).backward(factors.get(i), df, dTime);
+        modulations.get(i).backward(factors.get(i), df, weights.get(i), dTime);
       }
-      for (int k = 0; k < parts.size(); k++) {
+      for (int k = 0; k < parts.size() && dx != null; k++) {
         parts.get(k).endBack(streams.get(k), dx);
       }
     }
     List<@Nullable Tensor> all = new ArrayList<>();
     all.add(dx);
-    if (dTime != null) {
+    if (time != null) {
       all.add(dTime);
+    }
+    if (weights.stream().anyMatch(w -> !w.any().isEmpty())) {
+      all.add(null); // for the weight that stands for all
     }
     return all;
   }
