@@ -185,25 +185,27 @@ final class BenchStepCommand implements Callable<Integer> {
     rows.add(
         List.of(
             "shape",
-            "batch %d, dim %d, %d layers, %d + %d tokens, %d fake updates, %s weights a network"
-                .formatted(
-                    shape.batch(),
-                    shape.dim(),
-                    shape.layers(),
-                    shape.imageTokens(),
-                    shape.captionTokens(),
-                    shape.fakeUpdates(),
-                    Text.count(s.parameters()))));
+            String.format(
+                Locale.ROOT,
+                "batch %d, dim %d, %d layers, %d + %d tokens, %d fake updates, %s weights a network",
+                shape.batch(),
+                shape.dim(),
+                shape.layers(),
+                shape.imageTokens(),
+                shape.captionTokens(),
+                shape.fakeUpdates(),
+                Text.count(s.parameters()))));
     rows.add(
         List.of(
             "computed in",
-            "%s, %d threads, by %s"
-                .formatted(
-                    s.precision().toString(),
-                    s.threads(),
-                    s.obstacleToFusing() == null
-                        ? "fused kernels"
-                        : "plain operators, because " + s.obstacleToFusing())));
+            String.format(
+                Locale.ROOT,
+                "%s, %d threads, by %s",
+                s.precision().toString(),
+                s.threads(),
+                s.obstacleToFusing() == null
+                    ? "fused kernels"
+                    : "plain operators, because " + s.obstacleToFusing())));
     rows.add(
         List.of(
             "update",
@@ -211,8 +213,11 @@ final class BenchStepCommand implements Callable<Integer> {
     rows.add(
         List.of(
             "work",
-            "%s GFLOP, %d forward equivalents"
-                .formatted(BenchTables.number(s.gflop(), 1), s.forwardEquivalents())));
+            String.format(
+                Locale.ROOT,
+                "%s GFLOP, %d forward equivalents",
+                BenchTables.number(s.gflop(), 1),
+                s.forwardEquivalents())));
     rows.add(
         List.of(
             "rate",

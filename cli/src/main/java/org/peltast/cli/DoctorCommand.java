@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
@@ -74,7 +75,10 @@ final class DoctorCommand implements Callable<Integer> {
 
     Device device = Device.CPU;
     try {
-      line(out, "libtorch", "%s, %d threads".formatted(Engine.version(), Engine.threads()));
+      line(
+          out,
+          "libtorch",
+          String.format(Locale.ROOT, "%s, %d threads", Engine.version(), Engine.threads()));
       line(out, "oneDNN", Engine.oneDnnVersion());
       boolean cuda = Engine.hasCuda();
       line(out, "gpu", gpu(cuda));
@@ -94,8 +98,11 @@ final class DoctorCommand implements Callable<Integer> {
             out,
             "blocks",
             obstacle == null
-                ? "%s: fused kernels, in float32 and bf16, where rows are whole vectors of %d floats"
-                    .formatted(family.id(), Fused.width())
+                ? String.format(
+                    Locale.ROOT,
+                    "%s: fused kernels, in float32 and bf16, where rows are whole vectors of %d floats",
+                    family.id(),
+                    Fused.width())
                 : family.id() + ": plain operators, because " + obstacle);
       }
     } catch (LinkageError failure) {
@@ -189,8 +196,13 @@ final class DoctorCommand implements Callable<Integer> {
       model = output("sysctl", "-n", "machdep.cpu.brand_string");
     }
     int cores = Runtime.getRuntime().availableProcessors();
-    return "%s, %d core%s%s"
-        .formatted(model, cores, cores == 1 ? "" : "s", flags.isEmpty() ? "" : " (" + flags + ")");
+    return String.format(
+        Locale.ROOT,
+        "%s, %d core%s%s",
+        model,
+        cores,
+        cores == 1 ? "" : "s",
+        flags.isEmpty() ? "" : " (" + flags + ")");
   }
 
   /** What the machine has. */

@@ -99,7 +99,9 @@ public final class ImageFolder {
     for (int i = 0; i < file.entries().size(); i++) {
       PictureFile.Entry entry = file.entries().get(i);
       bySize
-          .computeIfAbsent("%dx%d".formatted(entry.width(), entry.height()), k -> new ArrayList<>())
+          .computeIfAbsent(
+              String.format(Locale.ROOT, "%dx%d", entry.width(), entry.height()),
+              k -> new ArrayList<>())
           .add(i);
     }
     List<CaptionedImages> views = new ArrayList<>();
@@ -132,8 +134,12 @@ public final class ImageFolder {
     int size = options.size();
     if (size < MIN_SIZE || size > MAX_SIZE) {
       throw new DataException(
-          "Pictures can be brought to %d to %d pixels, but %d was asked for."
-              .formatted(MIN_SIZE, MAX_SIZE, size));
+          String.format(
+              Locale.ROOT,
+              "Pictures can be brought to %d to %d pixels, but %d was asked for.",
+              MIN_SIZE,
+              MAX_SIZE,
+              size));
     }
     if (!Files.isDirectory(folder)) {
       throw new DataException(
@@ -153,18 +159,23 @@ public final class ImageFolder {
         options
             .cache()
             .resolve(
-                "folder-%s-%dpx-%s.pictures"
-                    .formatted(
-                        Checksums.of(List.of(root.toString())).substring(0, 16),
-                        size,
-                        options.fit().name().toLowerCase(Locale.ROOT)));
+                String.format(
+                    Locale.ROOT,
+                    "folder-%s-%dpx-%s.pictures",
+                    Checksums.of(List.of(root.toString())).substring(0, 16),
+                    size,
+                    options.fit().name().toLowerCase(Locale.ROOT)));
     PictureFile file =
         PictureCache.openOrMake(path, definition, writer -> decode(listed, notes, options, writer));
     ImageFolder opened = new ImageFolder(root, file);
     if (opened.groups.isEmpty()) {
       throw new DataException(
-          "None of the %d pictures in %s can be used: %s"
-              .formatted(listed.size(), folder, opened.skipped.get(0)));
+          String.format(
+              Locale.ROOT,
+              "None of the %d pictures in %s can be used: %s",
+              listed.size(),
+              folder,
+              opened.skipped.get(0)));
     }
     return opened;
   }
@@ -195,7 +206,7 @@ public final class ImageFolder {
       if (line.isBlank()) {
         continue;
       }
-      String where = "Line %d of %s".formatted(number, metadata);
+      String where = String.format(Locale.ROOT, "Line %d of %s", number, metadata);
       JsonLine object = JsonLine.parse(line, where);
       String name = object.required("file_name");
       String caption = object.required("text", "caption");
@@ -226,8 +237,12 @@ public final class ImageFolder {
     String clean = CaptionText.oneLine(caption);
     if (CaptionText.isLong(clean)) {
       notes.add(
-          "The caption of %s (%s) is longer than %d characters and was cut."
-              .formatted(name, where, CaptionText.MAX_CHARACTERS));
+          String.format(
+              Locale.ROOT,
+              "The caption of %s (%s) is longer than %d characters and was cut.",
+              name,
+              where,
+              CaptionText.MAX_CHARACTERS));
     }
     return new Listed(
         file, name, CaptionText.cut(clean), clean.isEmpty() ? "has an empty caption" : null);

@@ -36,7 +36,9 @@ public final class PromptList implements Prompts {
     List<String> clean = new ArrayList<>();
     List<String> notes = new ArrayList<>();
     for (int i = 0; i < prompts.size(); i++) {
-      clean.add(prompt(prompts.get(i), "Prompt %d of %s".formatted(i + 1, name), notes));
+      clean.add(
+          prompt(
+              prompts.get(i), String.format(Locale.ROOT, "Prompt %d of %s", i + 1, name), notes));
     }
     return checked(name, clean, notes);
   }
@@ -63,7 +65,7 @@ public final class PromptList implements Prompts {
       if (CaptionText.oneLine(line).isEmpty()) {
         continue;
       }
-      String where = "Line %d of %s".formatted(number, file);
+      String where = String.format(Locale.ROOT, "Line %d of %s", number, file);
       String text = json ? JsonLine.parse(line, where).required("prompt", "text", "caption") : line;
       prompts.add(prompt(text, where, notes));
     }
@@ -78,7 +80,8 @@ public final class PromptList implements Prompts {
       }
       if (Files.size(file) > MAX_BYTES) {
         throw new DataException(
-            "The file %s has more than %d MB; split it.".formatted(file, MAX_BYTES >> 20));
+            String.format(
+                Locale.ROOT, "The file %s has more than %d MB; split it.", file, MAX_BYTES >> 20));
       }
       return CaptionText.utf8(Files.readAllBytes(file), file).lines().toList();
     } catch (IOException e) {
@@ -93,8 +96,11 @@ public final class PromptList implements Prompts {
     }
     if (CaptionText.isLong(clean)) {
       notes.add(
-          "%s is longer than %d characters and was cut."
-              .formatted(where, CaptionText.MAX_CHARACTERS));
+          String.format(
+              Locale.ROOT,
+              "%s is longer than %d characters and was cut.",
+              where,
+              CaptionText.MAX_CHARACTERS));
     }
     return CaptionText.cut(clean);
   }

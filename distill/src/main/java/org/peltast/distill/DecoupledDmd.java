@@ -2,6 +2,7 @@ package org.peltast.distill;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
@@ -55,8 +56,10 @@ public final class DecoupledDmd implements Method {
           || engineWeight + regulariserWeight == 0
           || engineWeight + regulariserWeight > MAX_WEIGHT) {
         throw new IllegalArgumentException(
-            "the weights of engine and regulariser must be from 0 to %.0f, and not both 0"
-                .formatted(MAX_WEIGHT));
+            String.format(
+                Locale.ROOT,
+                "the weights of engine and regulariser must be from 0 to %.0f, and not both 0",
+                MAX_WEIGHT));
       }
       if (microBatches < 1) {
         throw new IllegalArgumentException("a batch is computed in at least one part");

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
@@ -133,13 +134,14 @@ public final class RunLoop {
       aside.await();
     } catch (DivergedException e) {
       throw new RunException(
-          "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there"
-              .formatted(
-                  running,
-                  e.getMessage(),
-                  saved.get() == 0
-                      ? "there is no checkpoint yet"
-                      : "the last good checkpoint is that of update " + saved.get()),
+          String.format(
+              Locale.ROOT,
+              "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there",
+              running,
+              e.getMessage(),
+              saved.get() == 0
+                  ? "there is no checkpoint yet"
+                  : "the last good checkpoint is that of update " + saved.get()),
           e);
     }
     return done >= updates ? Trainer.End.FINISHED : Trainer.End.STOPPED;

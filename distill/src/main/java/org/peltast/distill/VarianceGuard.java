@@ -3,6 +3,7 @@ package org.peltast.distill;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Strengthens the shield while the images outgrow the teacher's: when, averaged over so many
@@ -30,8 +31,11 @@ public final class VarianceGuard implements Observer {
   public VarianceGuard(double factor, int every, DecoupledDmd method) {
     if (!(factor > 1) || every < 1) {
       throw new IllegalArgumentException(
-          "a guard's factor must be above 1 and its updates at least 1, got %s and %d"
-              .formatted(factor, every));
+          String.format(
+              Locale.ROOT,
+              "a guard's factor must be above 1 and its updates at least 1, got %s and %d",
+              factor,
+              every));
     }
     this.factor = factor;
     this.every = every;

@@ -2,6 +2,7 @@ package org.peltast.evaluate;
 
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.peltast.data.CaptionedImages;
@@ -46,18 +47,22 @@ public final class JudgeBatches {
       Augmentation augmentation) {
     if (size < 2 || size > pictures.size()) {
       throw new EvaluationException(
-          "A judge learns from contrasts: its batch of %d must have two pictures or more, and at most the %d there are."
-              .formatted(size, pictures.size()));
+          String.format(
+              Locale.ROOT,
+              "A judge learns from contrasts: its batch of %d must have two pictures or more, and at most the %d there are.",
+              size,
+              pictures.size()));
     }
     if (pictures.height() != config.imageSize() || pictures.width() != config.imageSize()) {
       throw new EvaluationException(
-          "The judge needs pictures of %d × %d, but those of %s are %d × %d."
-              .formatted(
-                  config.imageSize(),
-                  config.imageSize(),
-                  pictures.name(),
-                  pictures.height(),
-                  pictures.width()));
+          String.format(
+              Locale.ROOT,
+              "The judge needs pictures of %d × %d, but those of %s are %d × %d.",
+              config.imageSize(),
+              config.imageSize(),
+              pictures.name(),
+              pictures.height(),
+              pictures.width()));
     }
     this.pictures = pictures;
     this.encoder = encoder;
@@ -134,8 +139,12 @@ public final class JudgeBatches {
       float[] row = pooled.get(captions.get(i));
       if (row == null || row.length != width) {
         throw new EvaluationException(
-            "The judge reads text features of width %d, but %s gives %d."
-                .formatted(width, encoder.id(), encoder.width()));
+            String.format(
+                Locale.ROOT,
+                "The judge reads text features of width %d, but %s gives %d.",
+                width,
+                encoder.id(),
+                encoder.width()));
       }
       System.arraycopy(row, 0, values, i * width, width);
     }

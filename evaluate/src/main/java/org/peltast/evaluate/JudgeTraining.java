@@ -1,6 +1,7 @@
 package org.peltast.evaluate;
 
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Gradients;
@@ -120,8 +121,12 @@ public final class JudgeTraining implements AutoCloseable {
   private static double finite(String what, long update, double value) {
     if (!Double.isFinite(value)) {
       throw new EvaluationException(
-          "The judge's %s became %s at update %d: lower the learning rate."
-              .formatted(what, value, update));
+          String.format(
+              Locale.ROOT,
+              "The judge's %s became %s at update %d: lower the learning rate.",
+              what,
+              value,
+              update));
     }
     return value;
   }

@@ -101,8 +101,10 @@ public final class ReportWriter {
                   tone(source.tone()), Html.text(source.name()), Html.text(source.explanation())));
     }
     page.append(
-        "</ul>\n<div class=\"gallery\" style=\"--sources:%d\">\n"
-            .formatted(gallery.sources().size()));
+        String.format(
+            Locale.ROOT,
+            "</ul>\n<div class=\"gallery\" style=\"--sources:%d\">\n",
+            gallery.sources().size()));
     for (ReportData.Prompt prompt : gallery.prompts()) {
       page.append("<figure>\n<div class=\"pictures\">");
       for (int i = 0; i < gallery.sources().size(); i++) {
@@ -203,12 +205,13 @@ public final class ReportWriter {
             .formatted(Html.text(story.lead())));
     for (ReportData.Strand strand : story.strands()) {
       page.append(
-          "<figure class=\"strand %s\"><h3>%s</h3><p>%s</p><div class=\"scroll\"><div class=\"moments\" style=\"--moments:%d\">"
-              .formatted(
-                  tone(strand.tone()),
-                  Html.text(strand.name()),
-                  Html.text(strand.explanation()),
-                  strand.moments().size()));
+          String.format(
+              Locale.ROOT,
+              "<figure class=\"strand %s\"><h3>%s</h3><p>%s</p><div class=\"scroll\"><div class=\"moments\" style=\"--moments:%d\">",
+              tone(strand.tone()),
+              Html.text(strand.name()),
+              Html.text(strand.explanation()),
+              strand.moments().size()));
       for (ReportData.Moment moment : strand.moments()) {
         page.append("<div>");
         moment
@@ -216,9 +219,12 @@ public final class ReportWriter {
             .forEach(
                 picture ->
                     page.append(
-                        "<img alt=\"%s, update %d\" src=\"%s\">"
-                            .formatted(
-                                Html.text(strand.name()), moment.update(), Html.dataUri(picture))));
+                        String.format(
+                            Locale.ROOT,
+                            "<img alt=\"%s, update %d\" src=\"%s\">",
+                            Html.text(strand.name()),
+                            moment.update(),
+                            Html.dataUri(picture))));
         page.append(
             "<i>%s</i></div>"
                 .formatted(String.format(Locale.ROOT, "%,d", moment.update()).replace(',', ' ')));

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -74,8 +75,11 @@ public final class Checkpoints {
     requireWritable();
     if (update < 0 || keepLast < 1) {
       throw new IllegalArgumentException(
-          "A checkpoint has a number of 0 or more, and at least one is kept, but got %d and %d."
-              .formatted(update, keepLast));
+          String.format(
+              Locale.ROOT,
+              "A checkpoint has a number of 0 or more, and at least one is kept, but got %d and %d.",
+              update,
+              keepLast));
     }
     Path place = place(update);
     Path temporary = folder.resolve(TEMPORARY + place.getFileName());
@@ -258,7 +262,7 @@ public final class Checkpoints {
   }
 
   private Path place(long update) {
-    return folder.resolve("%06d".formatted(update));
+    return folder.resolve(String.format(Locale.ROOT, "%06d", update));
   }
 
   private List<Path> list(Predicate<String> names) throws IOException {

@@ -241,8 +241,14 @@ final class RecipeBinder {
         }
       }
       throw new RunException(
-          "%s: '%s' must be a whole number from %d to %d, but is %s."
-              .formatted(node.source(), path, least, most, shortened(text)));
+          String.format(
+              Locale.ROOT,
+              "%s: '%s' must be a whole number from %d to %d, but is %s.",
+              node.source(),
+              path,
+              least,
+              most,
+              shortened(text)));
     }
     Object value = c == Float.class ? (Object) Float.valueOf(text) : (Object) Double.valueOf(text);
     if (!Double.isFinite(((Number) value).doubleValue())) {

@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -210,9 +211,12 @@ public final class RunFolder implements AutoCloseable {
     } catch (UnknownHostException e) {
       host = "this machine";
     }
-    return "process %d on %s, since %s"
-        .formatted(
-            ProcessHandle.current().pid(), host, Instant.now().truncatedTo(ChronoUnit.SECONDS));
+    return String.format(
+        Locale.ROOT,
+        "process %d on %s, since %s",
+        ProcessHandle.current().pid(),
+        host,
+        Instant.now().truncatedTo(ChronoUnit.SECONDS));
   }
 
   private static String owner(Path path) {

@@ -2,6 +2,7 @@ package org.peltast.training;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Locale;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.distill.DecoupledDmd;
@@ -66,8 +67,11 @@ public record DistillRecipe(
     Ranges.precision(precision);
     if (microBatches > run.batch()) {
       throw new IllegalArgumentException(
-          "microBatches is %d, but a batch of %d has no more parts than that"
-              .formatted(microBatches, run.batch()));
+          String.format(
+              Locale.ROOT,
+              "microBatches is %d, but a batch of %d has no more parts than that",
+              microBatches,
+              run.batch()));
     }
   }
 

@@ -1,5 +1,7 @@
 package org.peltast.training;
 
+import java.util.Locale;
+
 /**
  * The shield of a recipe: {@code kind: distribution-matching}, {@code mean-variance} or {@code
  * none}.
@@ -18,7 +20,7 @@ public sealed interface RegulariserRecipe {
     public DistributionMatching {
       if (updates < 1 || updates > MOST) {
         throw new IllegalArgumentException(
-            "updates must be from 1 to %d, but is %d".formatted(MOST, updates));
+            String.format(Locale.ROOT, "updates must be from 1 to %d, but is %d", MOST, updates));
       }
     }
   }

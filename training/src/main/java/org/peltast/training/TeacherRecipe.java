@@ -1,6 +1,7 @@
 package org.peltast.training;
 
 import java.time.Duration;
+import java.util.Locale;
 import org.peltast.distill.FlowMatching;
 import org.peltast.models.ModelFamilies;
 import org.peltast.models.NetworkRecipe;
@@ -33,8 +34,11 @@ public record TeacherRecipe(
     Ranges.check(model::check);
     if (flow.microBatches() > run.batch()) {
       throw new IllegalArgumentException(
-          "flow.microBatches is %d, but a batch of %d has no more parts than that"
-              .formatted(flow.microBatches(), run.batch()));
+          String.format(
+              Locale.ROOT,
+              "flow.microBatches is %d, but a batch of %d has no more parts than that",
+              flow.microBatches(),
+              run.batch()));
     }
   }
 

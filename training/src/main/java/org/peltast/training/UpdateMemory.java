@@ -96,14 +96,15 @@ record UpdateMemory(long networks, long item) {
     Runtime java = Runtime.getRuntime();
     ByteSize budget = run.memory();
     return new RunException(
-        "out of memory: %s; of what this run holds, networks and optimisers are %s, the Java heap %s, and each of the batch's %d items about %s while it is computed; lower run.batch, or compute the batch in parts by a smaller --memory (run.memory, now %s)."
-            .formatted(
-                asked,
-                size(networks),
-                size(java.totalMemory() - java.freeMemory()),
-                run.batch(),
-                size(item),
-                budget == null ? "not set" : budget),
+        String.format(
+            Locale.ROOT,
+            "out of memory: %s; of what this run holds, networks and optimisers are %s, the Java heap %s, and each of the batch's %d items about %s while it is computed; lower run.batch, or compute the batch in parts by a smaller --memory (run.memory, now %s).",
+            asked,
+            size(networks),
+            size(java.totalMemory() - java.freeMemory()),
+            run.batch(),
+            size(item),
+            budget == null ? "not set" : budget),
         cause);
   }
 
