@@ -8,6 +8,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.TreeMap;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -115,10 +116,11 @@ public final class JudgeFolder {
           Map.of(
               "mean", Tensor.of(statistics.mean(), d).to(DType.FLOAT32),
               "covariance", Tensor.of(statistics.covariance(), d, d).to(DType.FLOAT32)),
-          Map.of(
-              "count", Long.toString(statistics.count()),
-              "pictures", pictures,
-              "weights", checksum()));
+          new TreeMap<>(
+              Map.of(
+                  "count", Long.toString(statistics.count()),
+                  "pictures", pictures,
+                  "weights", checksum())));
     }
   }
 
