@@ -1,5 +1,6 @@
 package org.peltast.bench;
 
+import java.util.Locale;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -70,8 +71,7 @@ final class PytorchPeer implements AutoCloseable {
     } catch (IOException e) {
       delete(messages);
       throw new BenchException(
-          "%s cannot be started (%s); name a Python that has torch and diffusers with --python."
-              .formatted(python, e.getMessage()));
+          String.format(Locale.ROOT, "%s cannot be started (%s); name a Python that has torch and diffusers with --python.", python, e.getMessage()));
     } catch (RuntimeException e) {
       delete(messages);
       throw e;
@@ -113,8 +113,7 @@ final class PytorchPeer implements AutoCloseable {
       if (answer.has("missing")) {
         String missing = answer.path("missing").asString();
         throw new BenchException(
-            "%s has no package %s; install it with `%s -m pip install torch diffusers`, or name another Python with --python."
-                .formatted(python, missing, python));
+            String.format(Locale.ROOT, "%s has no package %s; install it with `%s -m pip install torch diffusers`, or name another Python with --python.", python, missing, python));
       }
       if (answer.has("error")) {
         throw new BenchException(answer.path("error").asString() + ".");
@@ -129,8 +128,7 @@ final class PytorchPeer implements AutoCloseable {
     process.destroy();
     String last = lastMessage();
     return new BenchException(
-        "the PyTorch variant %s ended before its turn%s."
-            .formatted(variant, last == null ? "" : ": " + last));
+        String.format(Locale.ROOT, "the PyTorch variant %s ended before its turn%s.", variant, last == null ? "" : ": " + last));
   }
 
   private @Nullable String lastMessage() {

@@ -1,6 +1,7 @@
 package org.peltast.bench;
 
 import java.util.List;
+import java.util.Locale;
 import org.peltast.models.ModelFamilies;
 import org.peltast.models.ModelFamily;
 import org.peltast.models.NetworkRecipe;
@@ -43,8 +44,11 @@ public record UpdateShape(
     within("--heads", heads, 1, 256);
     if (dim < 1 || dim > 16_384 || dim % (2 * heads) != 0 || dim / heads < 6) {
       throw new BenchException(
-          "--dim must be an even multiple of --heads (%d), at least 6 a head and at most 16384, not %d."
-              .formatted(heads, dim));
+          String.format(
+              Locale.ROOT,
+              "--dim must be an even multiple of --heads (%d), at least 6 a head and at most 16384, not %d.",
+              heads,
+              dim));
     }
   }
 

@@ -129,8 +129,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
       return builder.inheritIO().start().waitFor();
     } catch (IOException e) {
       throw new CommandException(
-          "%s cannot be started (%s); the benchmarks need Maven and a JDK."
-              .formatted(program, e.getMessage()));
+          String.format(Locale.ROOT, "%s cannot be started (%s); the benchmarks need Maven and a JDK.", program, e.getMessage()));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return ExitCode.INTERRUPTED;

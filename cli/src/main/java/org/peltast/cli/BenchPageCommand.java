@@ -6,6 +6,7 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.bench.AgainstPytorch;
@@ -131,8 +132,12 @@ final class BenchPageCommand implements Callable<Integer> {
         List<String> lines = new ArrayList<>(BenchSoakCommand.table(found).markdown());
         lines.add("");
         lines.add(
-            "%s over %d updates in %s."
-                .formatted(found.flat() ? "Flat" : "Growing", soak, precision));
+            String.format(
+                Locale.ROOT,
+                "%s over %d updates in %s.",
+                found.flat() ? "Flat" : "Growing",
+                soak,
+                precision));
         measured.put("memory", lines);
       }
     }

@@ -99,8 +99,7 @@ final class BenchStepCommand implements Callable<Integer> {
     for (String variant : variants) {
       if (!AgainstPytorch.VARIANTS.contains(variant)) {
         throw new CommandException(
-            "--variant must be one of %s, not %s."
-                .formatted(String.join(", ", AgainstPytorch.VARIANTS), variant));
+            String.format(Locale.ROOT, "--variant must be one of %s, not %s.", String.join(", ", AgainstPytorch.VARIANTS), variant));
       }
     }
     UpdateShape shape = options.shape();
@@ -185,25 +184,27 @@ final class BenchStepCommand implements Callable<Integer> {
     rows.add(
         List.of(
             "shape",
-            "batch %d, dim %d, %d layers, %d + %d tokens, %d fake updates, %s weights a network"
-                .formatted(
-                    shape.batch(),
-                    shape.dim(),
-                    shape.layers(),
-                    shape.imageTokens(),
-                    shape.captionTokens(),
-                    shape.fakeUpdates(),
-                    Text.count(s.parameters()))));
+            String.format(
+                Locale.ROOT,
+                "batch %d, dim %d, %d layers, %d + %d tokens, %d fake updates, %s weights a network",
+                shape.batch(),
+                shape.dim(),
+                shape.layers(),
+                shape.imageTokens(),
+                shape.captionTokens(),
+                shape.fakeUpdates(),
+                Text.count(s.parameters()))));
     rows.add(
         List.of(
             "computed in",
-            "%s, %d threads, by %s"
-                .formatted(
-                    s.precision().toString(),
-                    s.threads(),
-                    s.obstacleToFusing() == null
-                        ? "fused kernels"
-                        : "plain operators, because " + s.obstacleToFusing())));
+            String.format(
+                Locale.ROOT,
+                "%s, %d threads, by %s",
+                s.precision().toString(),
+                s.threads(),
+                s.obstacleToFusing() == null
+                    ? "fused kernels"
+                    : "plain operators, because " + s.obstacleToFusing())));
     rows.add(
         List.of(
             "update",
@@ -211,19 +212,20 @@ final class BenchStepCommand implements Callable<Integer> {
     rows.add(
         List.of(
             "work",
-            "%s GFLOP, %d forward equivalents"
-                .formatted(BenchTables.number(s.gflop(), 1), s.forwardEquivalents())));
+            String.format(
+                Locale.ROOT,
+                "%s GFLOP, %d forward equivalents",
+                BenchTables.number(s.gflop(), 1),
+                s.forwardEquivalents())));
     rows.add(
         List.of(
             "rate",
-            "%s GFLOP/s, %s of the best product"
-                .formatted(
+            String.format(Locale.ROOT, "%s GFLOP/s, %s of the best product", 
                     BenchTables.number(s.gflops(), 1), BenchTables.percent(s.efficiency()))));
     rows.add(
         List.of(
             "best product",
-            "float32 %s, bf16 %s GFLOP/s"
-                .formatted(
+            String.format(Locale.ROOT, "float32 %s, bf16 %s GFLOP/s", 
                     BenchTables.number(s.roofline().float32(), 1),
                     BenchTables.number(s.roofline().bf16(), 1))));
     s.peakRss().ifPresent(bytes -> rows.add(List.of("peak memory", Text.bytes(bytes))));
@@ -233,8 +235,7 @@ final class BenchStepCommand implements Callable<Integer> {
                 rows.add(
                     List.of(
                         "  " + part.name().toLowerCase(Locale.ROOT),
-                        "%s s, %s"
-                            .formatted(
+                        String.format(Locale.ROOT, "%s s, %s", 
                                 BenchTables.number(seconds, 3),
                                 BenchTables.percent(seconds / s.updateSeconds())))));
     return Text.columns(rows, false, false);

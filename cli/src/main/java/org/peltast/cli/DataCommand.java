@@ -6,6 +6,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -107,8 +108,15 @@ final class DataCommand implements Callable<Integer> {
   }
 
   private void describe(EmojiCorpus corpus, Path folder, PrintWriter out) {
-    out.printf("%d pictures of %d × %d pixels in %s%n", corpus.all().size(), size, size, folder);
     out.printf(
+        Locale.ROOT,
+        "%d pictures of %d × %d pixels in %s%n",
+        corpus.all().size(),
+        size,
+        size,
+        folder);
+    out.printf(
+        Locale.ROOT,
         "%d to train on, %d held out (%s), checksum %.16s%n%n",
         corpus.train().size(),
         corpus.heldOut().size(),

@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -159,8 +160,7 @@ final class DemoCommand implements Callable<Integer> {
   private void refuseAnotherRun(@Nullable String begun, String recipe) {
     if (begun != null && !begun.equals(recipe)) {
       throw new CommandException(
-          "%s holds a demonstration begun with other options (%s); give the same again to go on with it, or choose another --out."
-              .formatted(out, RecipeOptions.difference(begun, recipe)));
+          String.format(Locale.ROOT, "%s holds a demonstration begun with other options (%s); give the same again to go on with it, or choose another --out.", out, RecipeOptions.difference(begun, recipe)));
     }
   }
 }

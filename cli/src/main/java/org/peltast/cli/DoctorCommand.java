@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -56,16 +57,14 @@ final class DoctorCommand implements Callable<Integer> {
     line(
         out,
         "java",
-        "%s, %s, heap up to %s"
-            .formatted(
+        String.format(Locale.ROOT, "%s, %s, heap up to %s", 
                 System.getProperty("java.version"),
                 System.getProperty("java.vm.name"),
                 Text.bytes(Runtime.getRuntime().maxMemory())));
     line(
         out,
         "system",
-        "%s %s, %s"
-            .formatted(
+        String.format(Locale.ROOT, "%s %s, %s", 
                 System.getProperty("os.name"),
                 System.getProperty("os.version"),
                 System.getProperty("os.arch")));
@@ -74,7 +73,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     Device device = Device.CPU;
     try {
-      line(out, "libtorch", "%s, %d threads".formatted(Engine.version(), Engine.threads()));
+      line(out, "libtorch", String.format(Locale.ROOT, "%s, %d threads", Engine.version(), Engine.threads()));
       line(out, "oneDNN", Engine.oneDnnVersion());
       boolean cuda = Engine.hasCuda();
       line(out, "gpu", gpu(cuda));
@@ -87,7 +86,7 @@ final class DoctorCommand implements Callable<Integer> {
               ? "supported by the GPU"
               : "measured: products are " + (faster ? "faster" : "not faster") + " than float32's");
       Precision chosen = Precision.auto(device);
-      line(out, "choice", "device %s, precision %s".formatted(device, chosen));
+      line(out, "choice", String.format(Locale.ROOT, "device %s, precision %s", device, chosen));
       blocks(out, device);
     } catch (LinkageError failure) {
       well = false;
@@ -117,7 +116,7 @@ final class DoctorCommand implements Callable<Integer> {
   /** By what each family's blocks are computed in each precision: a recipe may insist on one. */
   private static void blocks(PrintWriter out, Device device) {
     String fused =
-        "fused kernels, where rows are whole vectors of %d floats".formatted(Fused.width());
+        String.format(Locale.ROOT, "fused kernels, where rows are whole vectors of %d floats", Fused.width());
     for (ModelFamily family : ModelFamilies.all()) {
       String name = "blocks";
       for (Precision precision : Precision.values()) {
@@ -125,8 +124,7 @@ final class DoctorCommand implements Callable<Integer> {
         line(
             out,
             name,
-            "%s in %s: %s"
-                .formatted(
+            String.format(Locale.ROOT, "%s in %s: %s", 
                     family.id(),
                     precision,
                     obstacle == null
@@ -203,8 +201,7 @@ final class DoctorCommand implements Callable<Integer> {
       model = output("sysctl", "-n", "machdep.cpu.brand_string");
     }
     int cores = Runtime.getRuntime().availableProcessors();
-    return "%s, %d core%s%s"
-        .formatted(model, cores, cores == 1 ? "" : "s", flags.isEmpty() ? "" : " (" + flags + ")");
+    return String.format(Locale.ROOT, "%s, %d core%s%s", model, cores, cores == 1 ? "" : "s", flags.isEmpty() ? "" : " (" + flags + ")");
   }
 
   /** What the machine has. */
@@ -216,8 +213,7 @@ final class DoctorCommand implements Callable<Integer> {
 
   private static String memory() {
     return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
-        ? "%s, %s free"
-            .formatted(Text.bytes(os.getTotalMemorySize()), Text.bytes(os.getFreeMemorySize()))
+        ? String.format(Locale.ROOT, "%s, %s free", Text.bytes(os.getTotalMemorySize()), Text.bytes(os.getFreeMemorySize()))
         : "unknown";
   }
 

@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -111,20 +112,17 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
     if (failure instanceof OutOfMemoryError) {
       return new Verdict(
           ExitCode.FAILED,
-          "out of memory (%s); give the Java heap more, as in PELTAST_JAVA_OPTS=-Xmx4g, or use smaller batches."
-              .formatted(failure.getMessage()));
+          String.format(Locale.ROOT, "out of memory (%s); give the Java heap more, as in PELTAST_JAVA_OPTS=-Xmx4g, or use smaller batches.", failure.getMessage()));
     }
     if (failure instanceof NoClassDefFoundError || failure instanceof ExceptionInInitializerError) {
       return new Verdict(
           ExitCode.FAILED,
-          "a library is missing or damaged (%s), as after a download that was cut short; delete its jar from the Maven repository and start again, which fetches it anew."
-              .formatted(printable(rootMessage(failure))));
+          String.format(Locale.ROOT, "a library is missing or damaged (%s), as after a download that was cut short; delete its jar from the Maven repository and start again, which fetches it anew.", printable(rootMessage(failure))));
     }
     if (failure instanceof UnsatisfiedLinkError) {
       return new Verdict(
           ExitCode.FAILED,
-          "libtorch's natives cannot be loaded (%s); `peltast doctor` shows platform and cache."
-              .formatted(failure.getMessage()));
+          String.format(Locale.ROOT, "libtorch's natives cannot be loaded (%s); `peltast doctor` shows platform and cache.", failure.getMessage()));
     }
     return null;
   }
@@ -199,10 +197,9 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
       try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(log))) {
         failure.printStackTrace(out);
       }
-      return "internal error (%s); this is a defect, please report it with %s."
-          .formatted(what, log);
+      return String.format(Locale.ROOT, "internal error (%s); this is a defect, please report it with %s.", what, log);
     } catch (IOException unwritable) {
-      return "internal error (%s); this is a defect, and no log could be written.".formatted(what);
+      return String.format(Locale.ROOT, "internal error (%s); this is a defect, and no log could be written.", what);
     }
   }
 }

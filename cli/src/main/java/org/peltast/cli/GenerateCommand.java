@@ -236,13 +236,14 @@ final class GenerateCommand implements Callable<Integer> {
     double room = Runtime.getRuntime().maxMemory() * 0.75;
     require(
         bytes <= room,
-        "%d × %d pixels, %d times, need about %s of memory at once, more than the %s there is; draw fewer or smaller ones, or give more as in PELTAST_JAVA_OPTS=-Xmx4g."
-            .formatted(
-                settings.width(),
-                settings.height(),
-                pictures,
-                Text.bytes((long) Math.min(bytes, 9e18)),
-                Text.bytes((long) room)));
+        String.format(
+            Locale.ROOT,
+            "%d × %d pixels, %d times, need about %s of memory at once, more than the %s there is; draw fewer or smaller ones, or give more as in PELTAST_JAVA_OPTS=-Xmx4g.",
+            settings.width(),
+            settings.height(),
+            pictures,
+            Text.bytes((long) Math.min(bytes, 9e18)),
+            Text.bytes((long) room)));
   }
 
   private GenerationSettings settings(GenerationSettings defaults) {

@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -74,8 +75,7 @@ final class InspectCommand implements Callable<Integer> {
     List<TensorInfo> tensors = List.copyOf(checkpoint.tensors().values());
     List<String> lines = new ArrayList<>();
     lines.add(
-        "%s: %s in %s, %s values, %s"
-            .formatted(
+        String.format(Locale.ROOT, "%s: %s in %s, %s values, %s", 
                 printable(checkpoint.path().toString()),
                 plural(tensors.size(), "tensor"),
                 plural(checkpoint.files().size(), "file"),

@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -27,7 +28,7 @@ final class Interrupts implements BooleanSupplier {
           () -> {
             if (interrupts.count.getAndIncrement() == 0) {
               System.err.println(
-                  "\nStopping after %s; Ctrl-C again stops at once.".formatted(what));
+                  String.format(Locale.ROOT, "\nStopping after %s; Ctrl-C again stops at once.", what));
             } else {
               System.err.println(
                   "\nStopped at once; the same command goes on from the last checkpoint.");

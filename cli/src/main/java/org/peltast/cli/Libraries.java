@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,8 +20,7 @@ final class Libraries {
     List<Path> damaged = damaged(System.getProperty("java.class.path", ""));
     return damaged.isEmpty()
         ? null
-        : "the library %s is damaged, as after a download that was cut short; delete it and start again, which fetches it anew."
-            .formatted(damaged.get(0));
+        : String.format(Locale.ROOT, "the library %s is damaged, as after a download that was cut short; delete it and start again, which fetches it anew.", damaged.get(0));
   }
 
   /** Java passes over a jar that it cannot open, and says only that a class is not there. */

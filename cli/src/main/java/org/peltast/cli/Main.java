@@ -3,6 +3,7 @@ package org.peltast.cli;
 import java.io.PrintWriter;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -84,13 +85,13 @@ final class Main implements Runnable {
   private static Path path(String text) {
     if (text.length() > MAX_PATH) {
       throw new TypeConversionException(
-          "a path of more than %d characters is too long".formatted(MAX_PATH));
+          String.format(Locale.ROOT, "a path of more than %d characters is too long", MAX_PATH));
     }
     try {
       return Path.of(text);
     } catch (InvalidPathException e) {
       throw new TypeConversionException(
-          "'%s' is not a path: %s".formatted(Failures.printable(text), e.getReason()));
+          String.format(Locale.ROOT, "'%s' is not a path: %s", Failures.printable(text), e.getReason()));
     }
   }
 

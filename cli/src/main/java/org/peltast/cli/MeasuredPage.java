@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,8 +24,7 @@ record MeasuredPage(Path file) {
     Matcher section = section(name).matcher(text());
     if (!section.find()) {
       throw new CommandException(
-          "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it."
-              .formatted(file, name));
+          String.format(Locale.ROOT, "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it.", file, name));
     }
     String written =
         section.replaceFirst(
@@ -39,8 +39,7 @@ record MeasuredPage(Path file) {
     for (String name : names) {
       if (!section(name).matcher(text).find()) {
         throw new CommandException(
-            "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it."
-                .formatted(file, name));
+            String.format(Locale.ROOT, "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it.", file, name));
       }
     }
   }

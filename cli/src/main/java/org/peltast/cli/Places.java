@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ final class Places {
   static void requireFile(Path file, String option) {
     if (Files.isDirectory(file)) {
       throw new CommandException(
-          "%s names %s, which is a folder; name a file in it.".formatted(option, file));
+          String.format(Locale.ROOT, "%s names %s, which is a folder; name a file in it.", option, file));
     }
     if (Files.exists(file) && !Files.isWritable(file)) {
       throw unwritable(option, file);
@@ -52,8 +53,7 @@ final class Places {
     }
     if (!Files.isDirectory(there)) {
       throw new CommandException(
-          "%s names %s, but %s is not a folder; choose another place."
-              .formatted(option, folder, there));
+          String.format(Locale.ROOT, "%s names %s, but %s is not a folder; choose another place.", option, folder, there));
     }
     if (!Files.isWritable(there)) {
       throw unwritable(option, there);
@@ -62,8 +62,7 @@ final class Places {
 
   private static CommandException unwritable(String option, Path place) {
     return new CommandException(
-        "%s cannot be written: this user may not write to %s; choose another place."
-            .formatted(option, place));
+        String.format(Locale.ROOT, "%s cannot be written: this user may not write to %s; choose another place.", option, place));
   }
 
   /** Where other natives are unpacked once, instead of by each process anew. */

@@ -1,5 +1,6 @@
 package org.peltast.cli;
 
+import java.util.Locale;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,8 +47,7 @@ final class RecipesCommand implements Callable<Integer> {
               .orElseThrow(
                   () ->
                       new CommandException(
-                          "there is no recipe '%s'; there are %s."
-                              .formatted(
+                          String.format(Locale.ROOT, "there is no recipe '%s'; there are %s.", 
                                   name,
                                   all.stream()
                                       .map(RecipeShelf.Entry::name)

@@ -42,8 +42,8 @@ final class Text {
     }
     long s = Math.round(seconds);
     return s >= 3600
-        ? "%d h %02d m".formatted(s / 3600, s % 3600 / 60)
-        : s >= 60 ? "%d m %02d s".formatted(s / 60, s % 60) : s + " s";
+        ? String.format(Locale.ROOT, "%d h %02d m", s / 3600, s % 3600 / 60)
+        : s >= 60 ? String.format(Locale.ROOT, "%d m %02d s", s / 60, s % 60) : s + " s";
   }
 
   /**

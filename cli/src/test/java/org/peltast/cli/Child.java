@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -19,26 +20,36 @@ final class Child {
   private final Path folder;
   private final Path cache;
   private final Path output;
+  private final List<String> flags;
+  private final Map<String, String> environment;
 
   /** Children whose cache, temporary files and output lie in a folder. */
   Child(Path folder) {
-    this(folder, folder.resolve("cache"), "output.txt");
+    this(folder, folder.resolve("cache"), "output.txt", List.of(), Map.of());
   }
 
-  private Child(Path folder, Path cache, String output) {
+  private Child(
+      Path folder, Path cache, String output, List<String> flags, Map<String, String> environment) {
     this.folder = folder;
     this.cache = cache;
     this.output = folder.resolve(output);
+    this.flags = flags;
+    this.environment = environment;
   }
 
   /** The same with another cache. */
   Child withCache(Path other) {
-    return new Child(folder, other, "output.txt");
+    return new Child(folder, other, "output.txt", flags, environment);
+  }
+
+  /** The same with more flags of the JVM and more variables of the environment. */
+  Child with(List<String> more, Map<String, String> variables) {
+    return new Child(folder, cache, output.getFileName().toString(), more, variables);
   }
 
   /** Another, to run at the same time: with an output of its own. */
   Child beside() {
-    return new Child(folder, cache, "beside.txt");
+    return new Child(folder, cache, "beside.txt", flags, environment);
   }
 
   /** Where children keep temporary files. */
@@ -72,10 +83,9 @@ final class Child {
             "-Dorg.bytedeco.javacpp.noPointerGC=true",
             "--add-modules=jdk.incubator.vector",
             "-Djava.io.tmpdir=" + temporary(),
-            "-Dpeltast.home=" + home(),
-            "-cp",
-            classPath,
-            Launch.class.getName()));
+            "-Dpeltast.home=" + home()));
+    all.addAll(flags);
+    all.addAll(List.of("-cp", classPath, Launch.class.getName()));
     all.addAll(List.of(arguments));
     return all;
   }
@@ -98,6 +108,7 @@ final class Child {
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().remove("JAVA_TOOL_OPTIONS"); // a JVM that has it says so first
     builder.environment().put("PELTAST_CACHE", cache.toString());
+    builder.environment().putAll(environment);
     builder.redirectErrorStream(true).redirectOutput(output.toFile());
     return builder.start();
   }

@@ -10,6 +10,7 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -58,6 +59,7 @@ class LauncherTest {
         if [ "$1" = -version ]; then echo 'openjdk version "%s" 2025-04-15' >&2; exit; fi
         case "$*" in *ArchiveClassesAtExit*) exit;; esac
         echo "java:$OMP_WAIT_POLICY:$*"
+        echo "locale:${LC_ALL:-}:${LC_CTYPE:-}:${LANG:-}"
         exit 7
         """
             .formatted(version));
@@ -72,12 +74,17 @@ class LauncherTest {
   private record Result(int exitCode, String out, String err) {}
 
   private Result run(String... arguments) throws Exception {
+    return run(Map.of(), arguments);
+  }
+
+  private Result run(Map<String, String> environment, String... arguments) throws Exception {
     List<String> command = new java.util.ArrayList<>(List.of("bash", home + "/peltast"));
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command).directory(temporary.toFile());
     builder.environment().put("PATH", bin + ":/usr/local/bin:/usr/bin:/bin");
-    List.of("JAVA_HOME", "OMP_WAIT_POLICY", "PELTAST_JAVA_OPTS")
+    List.of("JAVA_HOME", "OMP_WAIT_POLICY", "PELTAST_JAVA_OPTS", "LC_ALL", "LC_CTYPE", "LANG")
         .forEach(builder.environment()::remove);
+    builder.environment().putAll(environment);
     Path err = temporary.resolve("err");
     Process process = builder.redirectError(err.toFile()).start();
     process.getOutputStream().close();
@@ -153,6 +160,17 @@ class LauncherTest {
     java("24");
     assertThat(run().out())
         .contains("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow");
+  }
+
+  /** Java reads arguments and names of files, and prints, in the locale's character set. */
+  @Test
+  void thePosixLocalesCharactersAreUtf8() throws Exception {
+    assertThat(run().out()).contains("locale::C.UTF-8:");
+    assertThat(run(Map.of("LC_ALL", "POSIX")).out()).contains("locale:C.UTF-8::");
+    assertThat(run(Map.of("LANG", "C")).out()).contains("locale::C.UTF-8:C");
+    assertThat(run(Map.of("LC_ALL", "ar_EG.UTF-8", "LANG", "C")).out())
+        .contains("locale:ar_EG.UTF-8::C");
+    assertThat(run(Map.of("LANG", "tr_TR.UTF-8")).err()).isEmpty();
   }
 
   @Test

@@ -1,5 +1,7 @@
 package org.peltast.data;
 
+import java.util.Locale;
+
 /**
  * Which pictures make up the batch of a step: a function of the seed and the step, so that a
  * resumed run takes up where it was without replaying anything.
@@ -38,7 +40,8 @@ public final class Batches {
     }
     if (batch < 1) {
       throw new DataException(
-          "A batch must have at least 1 picture, but %d was asked for.".formatted(batch));
+          String.format(
+              Locale.ROOT, "A batch must have at least 1 picture, but %d was asked for.", batch));
     }
     this.size = size;
     this.batch = batch;

@@ -5,6 +5,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.regex.Pattern;
 
 /** What is done to every caption and prompt before anybody sees it. */
@@ -61,7 +62,12 @@ final class CaptionText {
         }
       }
       throw new DataException(
-          "The file %s is not UTF-8 text at line %d; save it as UTF-8.".formatted(what, line), e);
+          String.format(
+              Locale.ROOT,
+              "The file %s is not UTF-8 text at line %d; save it as UTF-8.",
+              what,
+              line),
+          e);
     }
   }
 }

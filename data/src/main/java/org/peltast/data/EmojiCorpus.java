@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -83,17 +84,24 @@ public final class EmojiCorpus {
     int size = options.size();
     if (size < MIN_SIZE || size > MAX_SIZE) {
       throw new DataException(
-          "The emoji corpus can be drawn at %d to %d pixels, but %d was asked for."
-              .formatted(MIN_SIZE, MAX_SIZE, size));
+          String.format(
+              Locale.ROOT,
+              "The emoji corpus can be drawn at %d to %d pixels, but %d was asked for.",
+              MIN_SIZE,
+              MAX_SIZE,
+              size));
     }
     if (options.concepts() < 0) {
       throw new DataException(
-          "The emoji corpus was asked for %d concepts; ask for 0 (all) or more."
-              .formatted(options.concepts()));
+          String.format(
+              Locale.ROOT,
+              "The emoji corpus was asked for %d concepts; ask for 0 (all) or more.",
+              options.concepts()));
     }
     String part = options.concepts() == 0 ? "" : "-" + options.concepts() + "concepts";
     String definition = DEFINITION + part + " " + size + "px";
-    Path path = options.cache().resolve("emoji-1-%dpx%s.pictures".formatted(size, part));
+    Path path =
+        options.cache().resolve(String.format(Locale.ROOT, "emoji-1-%dpx%s.pictures", size, part));
     return new EmojiCorpus(
         PictureCache.openOrMake(path, definition, writer -> draw(writer, options)));
   }

@@ -1,5 +1,6 @@
 package org.peltast.data;
 
+import java.util.Locale;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -248,7 +249,7 @@ final class EmojiListing {
           .forEach(columns -> table.put(columns[0], columns[1]));
     } catch (IOException e) {
       throw new DataException(
-          "The table %s of the emoji corpus cannot be read: %s".formatted(resource, e.getMessage()),
+          String.format(Locale.ROOT, "The table %s of the emoji corpus cannot be read: %s", resource, e.getMessage()),
           e);
     }
     return table;

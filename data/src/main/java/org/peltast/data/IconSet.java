@@ -1,5 +1,6 @@
 package org.peltast.data;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
@@ -38,8 +39,7 @@ record IconSet(List<Icon> icons, Map<String, String> aliases, Map<String, String
     try (InputStream in = IconSet.class.getClassLoader().getResourceAsStream(resource)) {
       if (in == null) {
         throw new DataException(
-            "The emoji drawings are missing from the class path (%s); run with the jar"
-                    .formatted(resource)
+            String.format(Locale.ROOT, "The emoji drawings are missing from the class path (%s); run with the jar", resource)
                 + " org.webjars.npm:iconify__json:"
                 + RELEASE
                 + " on it.");
@@ -49,8 +49,7 @@ record IconSet(List<Icon> icons, Map<String, String> aliases, Map<String, String
       }
     } catch (IOException | JacksonException e) {
       throw new DataException(
-          "The emoji drawings %s on the class path cannot be read: %s"
-              .formatted(resource, e.getMessage()),
+          String.format(Locale.ROOT, "The emoji drawings %s on the class path cannot be read: %s", resource, e.getMessage()),
           e);
     }
   }

@@ -99,7 +99,9 @@ public final class ImageFolder {
     for (int i = 0; i < file.entries().size(); i++) {
       PictureFile.Entry entry = file.entries().get(i);
       bySize
-          .computeIfAbsent("%dx%d".formatted(entry.width(), entry.height()), k -> new ArrayList<>())
+          .computeIfAbsent(
+              String.format(Locale.ROOT, "%dx%d", entry.width(), entry.height()),
+              k -> new ArrayList<>())
           .add(i);
     }
     List<CaptionedImages> views = new ArrayList<>();
@@ -132,12 +134,16 @@ public final class ImageFolder {
     int size = options.size();
     if (size < MIN_SIZE || size > MAX_SIZE) {
       throw new DataException(
-          "Pictures can be brought to %d to %d pixels, but %d was asked for."
-              .formatted(MIN_SIZE, MAX_SIZE, size));
+          String.format(
+              Locale.ROOT,
+              "Pictures can be brought to %d to %d pixels, but %d was asked for.",
+              MIN_SIZE,
+              MAX_SIZE,
+              size));
     }
     if (!Files.isDirectory(folder)) {
       throw new DataException(
-          "The picture folder %s does not exist, or is not a folder.".formatted(folder));
+          String.format(Locale.ROOT, "The picture folder %s does not exist, or is not a folder.", folder));
     }
     Path root = folder.toAbsolutePath().normalize();
     List<String> notes = new ArrayList<>();
@@ -146,25 +152,30 @@ public final class ImageFolder {
         Files.exists(metadata) ? fromMetadata(root, metadata, notes) : fromTexts(root, notes);
     if (listed.isEmpty()) {
       throw new DataException(
-          "The folder %s has no picture (.png, .jpg, .jpeg or .webp) to read.".formatted(folder));
+          String.format(Locale.ROOT, "The folder %s has no picture (.png, .jpg, .jpeg or .webp) to read.", folder));
     }
     String definition = definition(listed, notes, options);
     Path path =
         options
             .cache()
             .resolve(
-                "folder-%s-%dpx-%s.pictures"
-                    .formatted(
-                        Checksums.of(List.of(root.toString())).substring(0, 16),
-                        size,
-                        options.fit().name().toLowerCase(Locale.ROOT)));
+                String.format(
+                    Locale.ROOT,
+                    "folder-%s-%dpx-%s.pictures",
+                    Checksums.of(List.of(root.toString())).substring(0, 16),
+                    size,
+                    options.fit().name().toLowerCase(Locale.ROOT)));
     PictureFile file =
         PictureCache.openOrMake(path, definition, writer -> decode(listed, notes, options, writer));
     ImageFolder opened = new ImageFolder(root, file);
     if (opened.groups.isEmpty()) {
       throw new DataException(
-          "None of the %d pictures in %s can be used: %s"
-              .formatted(listed.size(), folder, opened.skipped.get(0)));
+          String.format(
+              Locale.ROOT,
+              "None of the %d pictures in %s can be used: %s",
+              listed.size(),
+              folder,
+              opened.skipped.get(0)));
     }
     return opened;
   }
@@ -195,7 +206,7 @@ public final class ImageFolder {
       if (line.isBlank()) {
         continue;
       }
-      String where = "Line %d of %s".formatted(number, metadata);
+      String where = String.format(Locale.ROOT, "Line %d of %s", number, metadata);
       JsonLine object = JsonLine.parse(line, where);
       String name = object.required("file_name");
       String caption = object.required("text", "caption");
@@ -217,8 +228,7 @@ public final class ImageFolder {
       // Refused like a name that leads out.
     }
     throw new DataException(
-        "%s names the file \"%s\", which is not in the folder; give a path within it."
-            .formatted(where, CaptionText.oneLine(name)));
+        String.format(Locale.ROOT, "%s names the file \"%s\", which is not in the folder; give a path within it.", where, CaptionText.oneLine(name)));
   }
 
   private static Listed listed(
@@ -226,8 +236,12 @@ public final class ImageFolder {
     String clean = CaptionText.oneLine(caption);
     if (CaptionText.isLong(clean)) {
       notes.add(
-          "The caption of %s (%s) is longer than %d characters and was cut."
-              .formatted(name, where, CaptionText.MAX_CHARACTERS));
+          String.format(
+              Locale.ROOT,
+              "The caption of %s (%s) is longer than %d characters and was cut.",
+              name,
+              where,
+              CaptionText.MAX_CHARACTERS));
     }
     return new Listed(
         file, name, CaptionText.cut(clean), clean.isEmpty() ? "has an empty caption" : null);
@@ -250,12 +264,12 @@ public final class ImageFolder {
 
             @Override
             public FileVisitResult visitFileFailed(Path file, IOException e) {
-              notes.add("%s cannot be looked into: %s.".formatted(file, e));
+              notes.add(String.format(Locale.ROOT, "%s cannot be looked into: %s.", file, e));
               return FileVisitResult.CONTINUE;
             }
           });
     } catch (IOException e) {
-      throw new DataException("The folder %s cannot be read: %s.".formatted(root, e), e);
+      throw new DataException(String.format(Locale.ROOT, "The folder %s cannot be read: %s.", root, e), e);
     }
     pictures.sort(Comparator.comparing(path -> name(root, path)));
     List<Listed> listed = new ArrayList<>();
@@ -319,7 +333,7 @@ public final class ImageFolder {
           if (outcome instanceof Outcome.Picture picture) {
             writer.add(picture.entry(), picture.rgb());
           } else if (outcome instanceof Outcome.Problem problem) {
-            writer.note("The picture %s %s.".formatted(listed.get(i).name(), problem.reason()));
+            writer.note(String.format(Locale.ROOT, "The picture %s %s.", listed.get(i).name(), problem.reason()));
           }
           options.preparation().progress("decoding pictures", i + 1, listed.size());
         });

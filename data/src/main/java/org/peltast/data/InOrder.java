@@ -1,5 +1,6 @@
 package org.peltast.data;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -63,7 +64,7 @@ final class InOrder {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new DataException(
-          "The work was interrupted while %s; start it again.".formatted(what), e);
+          String.format(Locale.ROOT, "The work was interrupted while %s; start it again.", what), e);
     } finally {
       pool.shutdownNow();
     }

@@ -1,5 +1,6 @@
 package org.peltast.data;
 
+import java.util.Locale;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -30,12 +31,11 @@ final class JsonLine {
       node = MAPPER.readTree(line);
     } catch (JacksonException e) {
       throw new DataException(
-          "%s is not JSON (%s); each line must be one object."
-              .formatted(where, e.getOriginalMessage()),
+          String.format(Locale.ROOT, "%s is not JSON (%s); each line must be one object.", where, e.getOriginalMessage()),
           e);
     }
     if (!node.isObject()) {
-      throw new DataException("%s is not a JSON object.".formatted(where));
+      throw new DataException(String.format(Locale.ROOT, "%s is not a JSON object.", where));
     }
     return new JsonLine(node, where);
   }
@@ -45,8 +45,7 @@ final class JsonLine {
     String text = optional(keys);
     if (text == null) {
       throw new DataException(
-          "%s lacks %s."
-              .formatted(
+          String.format(Locale.ROOT, "%s lacks %s.", 
                   where,
                   Arrays.stream(keys)
                       .map(key -> "\"" + key + "\"")
@@ -61,7 +60,7 @@ final class JsonLine {
       JsonNode value = object.get(key);
       if (value != null && !value.isNull()) {
         if (!value.isString()) {
-          throw new DataException("%s has a \"%s\" that is not a text.".formatted(where, key));
+          throw new DataException(String.format(Locale.ROOT, "%s has a \"%s\" that is not a text.", where, key));
         }
         return value.stringValue();
       }

@@ -1,5 +1,6 @@
 package org.peltast.data;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -44,13 +45,11 @@ final class PictureCache {
       return PictureFile.open(path, definition);
     } catch (PictureFile.Damaged e) {
       throw new DataException(
-          "The cache file %s %s although it was just written; check the disk, or set PELTAST_CACHE to another folder."
-              .formatted(path, e.getMessage()),
+          String.format(Locale.ROOT, "The cache file %s %s although it was just written; check the disk, or set PELTAST_CACHE to another folder.", path, e.getMessage()),
           e);
     } catch (IOException e) {
       throw new DataException(
-          "The cache file %s cannot be written or read (%s); free space there, or set PELTAST_CACHE to another folder."
-              .formatted(path, reason(e)),
+          String.format(Locale.ROOT, "The cache file %s cannot be written or read (%s); free space there, or set PELTAST_CACHE to another folder.", path, reason(e)),
           e);
     }
   }

@@ -86,7 +86,8 @@ final class PictureDecoder {
         throw new Unusable("is empty");
       }
       if (bytes > MAX_BYTES) {
-        throw new Unusable("is a file of more than %d MB".formatted(MAX_BYTES >> 20));
+        throw new Unusable(
+            String.format(Locale.ROOT, "is a file of more than %d MB", MAX_BYTES >> 20));
       }
       try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
         return decode(in, ExifOrientation.of(file));
@@ -132,14 +133,21 @@ final class PictureDecoder {
       long height = reader.getHeight(0);
       if (width < 1 || height < 1 || width * height > MAX_PIXELS) {
         throw new Unusable(
-            "says that it has %d × %d pixels; at most %d million are decoded"
-                .formatted(width, height, MAX_PIXELS >> 20));
+            String.format(
+                Locale.ROOT,
+                "says that it has %d × %d pixels; at most %d million are decoded",
+                width,
+                height,
+                MAX_PIXELS >> 20));
       }
       int blocks = (int) (1 + width * height / BLOCK);
       if (blocks > BLOCKS) {
         throw new Unusable(
-            "has %d × %d pixels, more than memory holds; make it smaller, or give the Java heap more"
-                .formatted(width, height));
+            String.format(
+                Locale.ROOT,
+                "has %d × %d pixels, more than memory holds; make it smaller, or give the Java heap more",
+                width,
+                height));
       }
       ROOM.acquireUninterruptibly(blocks);
       try {

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -284,7 +285,8 @@ final class PictureFile {
     void add(Entry entry, byte[] rgb) throws IOException {
       if (rgb.length != entry.bytes()) {
         throw new IllegalArgumentException(
-            "%s needs %d bytes, but has %d.".formatted(entry, entry.bytes(), rgb.length));
+            String.format(
+                Locale.ROOT, "%s needs %d bytes, but has %d.", entry, entry.bytes(), rgb.length));
       }
       append(rgb);
       list.append('\n').append(entry.width()).append('\t').append(entry.height());

@@ -1,5 +1,7 @@
 package org.peltast.data;
 
+import java.util.Locale;
+
 /** Pictures in the layouts that others want. */
 public final class Pictures {
   private Pictures() {}
@@ -14,13 +16,14 @@ public final class Pictures {
     int area = images.height() * images.width();
     if (out.length != indices.length * 3L * area) {
       throw new IllegalArgumentException(
-          "out must have %d places for %d pictures of %d × %d pixels, but has %d."
-              .formatted(
-                  indices.length * 3L * area,
-                  indices.length,
-                  images.width(),
-                  images.height(),
-                  out.length));
+          String.format(
+              Locale.ROOT,
+              "out must have %d places for %d pictures of %d × %d pixels, but has %d.",
+              indices.length * 3L * area,
+              indices.length,
+              images.width(),
+              images.height(),
+              out.length));
     }
     byte[] rgb = new byte[3 * area];
     for (int b = 0; b < indices.length; b++) {

@@ -36,7 +36,9 @@ public final class PromptList implements Prompts {
     List<String> clean = new ArrayList<>();
     List<String> notes = new ArrayList<>();
     for (int i = 0; i < prompts.size(); i++) {
-      clean.add(prompt(prompts.get(i), "Prompt %d of %s".formatted(i + 1, name), notes));
+      clean.add(
+          prompt(
+              prompts.get(i), String.format(Locale.ROOT, "Prompt %d of %s", i + 1, name), notes));
     }
     return checked(name, clean, notes);
   }
@@ -52,8 +54,7 @@ public final class PromptList implements Prompts {
     boolean json = lower.endsWith(".jsonl");
     if (!json && !lower.endsWith(".txt")) {
       throw new DataException(
-          "The prompt list %s must be a .txt file (one prompt a line) or a .jsonl file."
-              .formatted(file));
+          String.format(Locale.ROOT, "The prompt list %s must be a .txt file (one prompt a line) or a .jsonl file.", file));
     }
     List<String> prompts = new ArrayList<>();
     List<String> notes = new ArrayList<>();
@@ -63,7 +64,7 @@ public final class PromptList implements Prompts {
       if (CaptionText.oneLine(line).isEmpty()) {
         continue;
       }
-      String where = "Line %d of %s".formatted(number, file);
+      String where = String.format(Locale.ROOT, "Line %d of %s", number, file);
       String text = json ? JsonLine.parse(line, where).required("prompt", "text", "caption") : line;
       prompts.add(prompt(text, where, notes));
     }
@@ -74,34 +75,38 @@ public final class PromptList implements Prompts {
   static List<String> lines(Path file) {
     try {
       if (!Files.isRegularFile(file)) {
-        throw new DataException("The file %s does not exist, or is not a file.".formatted(file));
+        throw new DataException(String.format(Locale.ROOT, "The file %s does not exist, or is not a file.", file));
       }
       if (Files.size(file) > MAX_BYTES) {
         throw new DataException(
-            "The file %s has more than %d MB; split it.".formatted(file, MAX_BYTES >> 20));
+            String.format(
+                Locale.ROOT, "The file %s has more than %d MB; split it.", file, MAX_BYTES >> 20));
       }
       return CaptionText.utf8(Files.readAllBytes(file), file).lines().toList();
     } catch (IOException e) {
-      throw new DataException("The file %s cannot be read: %s.".formatted(file, e), e);
+      throw new DataException(String.format(Locale.ROOT, "The file %s cannot be read: %s.", file, e), e);
     }
   }
 
   private static String prompt(String text, String where, List<String> notes) {
     String clean = CaptionText.oneLine(text);
     if (clean.isEmpty()) {
-      throw new DataException("%s has an empty prompt; fill it or remove it.".formatted(where));
+      throw new DataException(String.format(Locale.ROOT, "%s has an empty prompt; fill it or remove it.", where));
     }
     if (CaptionText.isLong(clean)) {
       notes.add(
-          "%s is longer than %d characters and was cut."
-              .formatted(where, CaptionText.MAX_CHARACTERS));
+          String.format(
+              Locale.ROOT,
+              "%s is longer than %d characters and was cut.",
+              where,
+              CaptionText.MAX_CHARACTERS));
     }
     return CaptionText.cut(clean);
   }
 
   private static PromptList checked(String name, List<String> prompts, List<String> notes) {
     if (prompts.isEmpty()) {
-      throw new DataException("There is no prompt in %s.".formatted(name));
+      throw new DataException(String.format(Locale.ROOT, "There is no prompt in %s.", name));
     }
     return new PromptList(name, prompts, notes);
   }

@@ -1,5 +1,6 @@
 package org.peltast.data;
 
+import java.util.Locale;
 import com.github.weisj.jsvg.SVGDocument;
 import com.github.weisj.jsvg.parser.LoaderContext;
 import com.github.weisj.jsvg.parser.SVGLoader;
@@ -39,9 +40,8 @@ final class SvgRasteriser {
    */
   void draw(Icon icon, byte[] rgb) {
     String svg =
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\""
-            + " width=\"%s\" height=\"%s\" viewBox=\"%s %s %s %s\">%s</svg>"
-                .formatted(
+        String.format(Locale.ROOT, "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\""
+            + " width=\"%s\" height=\"%s\" viewBox=\"%s %s %s %s\">%s</svg>", 
                     icon.width(),
                     icon.height(),
                     icon.left(),
@@ -56,8 +56,7 @@ final class SvgRasteriser {
             LoaderContext.createDefault());
     if (document == null) {
       throw new DataException(
-          "The drawing %s of the emoji family %s is not SVG."
-              .formatted(icon.name(), icon.family()));
+          String.format(Locale.ROOT, "The drawing %s of the emoji family %s is not SVG.", icon.name(), icon.family()));
     }
     Graphics2D graphics = canvas.createGraphics();
     try {

@@ -4,20 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
+import java.util.SplittableRandom;
 import java.util.stream.IntStream;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.LongRange;
 import org.junit.jupiter.api.Test;
 
 class BatchesTest {
-  @Property(tries = 200)
-  void eachEpochSeesEachPictureOnce(
-      @ForAll @IntRange(min = 1, max = 300) int size,
-      @ForAll @IntRange(min = 1, max = 70) int batch,
-      @ForAll long seed) {
-    Batches batches = new Batches(size, batch, seed);
+  @Seeded(tries = 300)
+  void eachEpochSeesEachPictureOnce(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    int size = random.nextInt(1, 301);
+    int batch = random.nextInt(1, 71);
+    Batches batches = new Batches(size, batch, random.nextLong());
     int epochs = 3;
     int steps = (epochs * size + batch - 1) / batch;
     int[] stream =
@@ -29,17 +26,18 @@ class BatchesTest {
     }
   }
 
-  @Property(tries = 200)
-  void aStepNeedsNoReplay(
-      @ForAll @IntRange(min = 1, max = 300) int size,
-      @ForAll @IntRange(min = 1, max = 70) int batch,
-      @ForAll long seed,
-      @ForAll @LongRange(min = 0, max = 100_000) long step) {
-    Batches walked = new Batches(size, batch, seed);
+  @Seeded(tries = 300)
+  void aStepNeedsNoReplay(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    int size = random.nextInt(1, 301);
+    int batch = random.nextInt(1, 71);
+    long order = random.nextLong();
+    long step = random.nextLong(random.nextBoolean() ? 10 : 100_001);
+    Batches walked = new Batches(size, batch, order);
     for (long s = Math.max(0, step - 20); s < step; s++) {
       walked.indices(s);
     }
-    Batches resumed = new Batches(size, batch, seed);
+    Batches resumed = new Batches(size, batch, order);
     assertThat(resumed.indices(step)).isEqualTo(walked.indices(step));
     assertThat(resumed.captionDraw(step, batch - 1)).isEqualTo(walked.captionDraw(step, batch - 1));
   }

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
@@ -45,8 +46,12 @@ public record Condition(Tensor features, List<Integer> lengths, Map<String, Tens
     for (Map.Entry<String, Tensor> e : vectors.entrySet()) {
       if (e.getValue().rank() < 2 || e.getValue().size(0) != lengths.size()) {
         throw new DiffusionException(
-            "the vectors %s of %d captions cannot be %s"
-                .formatted(e.getKey(), lengths.size(), e.getValue()));
+            String.format(
+                Locale.ROOT,
+                "the vectors %s of %d captions cannot be %s",
+                e.getKey(),
+                lengths.size(),
+                e.getValue()));
       }
     }
     lengths = List.copyOf(lengths);
@@ -89,13 +94,16 @@ public record Condition(Tensor features, List<Integer> lengths, Map<String, Tens
   public Condition where(boolean[] mine, Condition other) {
     if (mine.length != batch() || other.batch() != batch()) {
       throw new DiffusionException(
-          "captions are mixed with as many others, got %d, %d and %d choices"
-              .formatted(batch(), other.batch(), mine.length));
+          String.format(
+              Locale.ROOT,
+              "captions are mixed with as many others, got %d, %d and %d choices",
+              batch(),
+              other.batch(),
+              mine.length));
     }
     if (!vectors.keySet().equals(other.vectors.keySet())) {
       throw new DiffusionException(
-          "captions with the vectors %s cannot be mixed with captions with %s"
-              .formatted(vectors.keySet(), other.vectors.keySet()));
+          String.format(Locale.ROOT, "captions with the vectors %s cannot be mixed with captions with %s", vectors.keySet(), other.vectors.keySet()));
     }
     float[] keep = new float[mine.length];
     Integer[] chosen = new Integer[mine.length];

@@ -1,5 +1,6 @@
 package org.peltast.diffusion;
 
+import java.util.Locale;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -20,8 +21,12 @@ public record Guidance(double alpha) {
   public Guidance {
     if (!(Math.abs(alpha) <= MAX)) {
       throw new DiffusionException(
-          "the guidance scale must be a number from -%.0f to %.0f, got %s"
-              .formatted(MAX, MAX, alpha));
+          String.format(
+              Locale.ROOT,
+              "the guidance scale must be a number from -%.0f to %.0f, got %s",
+              MAX,
+              MAX,
+              alpha));
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -94,8 +95,14 @@ public final class ExplosionGuard implements Observer {
     if (now > factor * usual) {
       throw new DivergedException(
           name,
-          "the %s exploded: %.4g, more than %s times the %.4g of the %d updates before"
-              .formatted(name, now, factor, usual, before));
+          String.format(
+              Locale.ROOT,
+              "the %s exploded: %.4g, more than %s times the %.4g of the %d updates before",
+              name,
+              now,
+              factor,
+              usual,
+              before));
     }
   }
 

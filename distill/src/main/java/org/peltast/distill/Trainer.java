@@ -1,5 +1,6 @@
 package org.peltast.distill;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -159,8 +160,7 @@ public final class Trainer {
       writer.await();
     } catch (DivergedException e) {
       throw new RunException(
-          "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there"
-              .formatted(
+          String.format(Locale.ROOT, "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there", 
                   running,
                   e.getMessage(),
                   saved.get() == 0

@@ -1,5 +1,6 @@
 package org.peltast.distill;
 
+import java.util.Locale;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -40,8 +41,7 @@ public final class UpdateExecutor {
     for (Phase phase : method.phases()) {
       if (!names.add(phase.name()) || phase.trains().isEmpty() || phase.repeats() < 1) {
         throw new IllegalArgumentException(
-            "the phase %s needs a name of its own, a role to train and at least one repetition"
-                .formatted(phase.name()));
+            String.format(Locale.ROOT, "the phase %s needs a name of its own, a role to train and at least one repetition", phase.name()));
       }
       for (Role role : phase.trains()) {
         repeats.merge(role, phase.repeats(), Integer::sum);

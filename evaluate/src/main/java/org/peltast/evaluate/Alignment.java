@@ -1,5 +1,6 @@
 package org.peltast.evaluate;
 
+import java.util.Locale;
 import java.util.stream.IntStream;
 
 /**
@@ -18,8 +19,11 @@ final class Alignment {
   static double[] perImage(FeatureTable images, FeatureTable captions) {
     if (images.rows() != captions.rows() || images.width() != captions.width()) {
       throw new EvaluationException(
-          "Alignment needs one caption a picture, but there are %d pictures and %d captions."
-              .formatted(images.rows(), captions.rows()));
+          String.format(
+              Locale.ROOT,
+              "Alignment needs one caption a picture, but there are %d pictures and %d captions.",
+              images.rows(),
+              captions.rows()));
     }
     return IntStream.range(0, images.rows())
         .mapToDouble(i -> 100 * images.dot(i, captions, i))

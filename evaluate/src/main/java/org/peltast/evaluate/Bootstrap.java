@@ -1,6 +1,7 @@
 package org.peltast.evaluate;
 
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import org.peltast.tensor.Rng;
 
@@ -25,7 +26,10 @@ final class Bootstrap {
   Bootstrap(long seed, int resamples) {
     if (resamples < 20) {
       throw new EvaluationException(
-          "A bootstrap needs 20 resamples or more, but %d were asked for.".formatted(resamples));
+          String.format(
+              Locale.ROOT,
+              "A bootstrap needs 20 resamples or more, but %d were asked for.",
+              resamples));
     }
     this.rng = Rng.of(seed).fork("bootstrap");
     this.resamples = resamples;

@@ -3,6 +3,7 @@ package org.peltast.evaluate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -25,8 +26,11 @@ final class Diversity {
       FeatureTable features, List<String> prompts, GaussianStatistics reference) {
     if (features.rows() != prompts.size()) {
       throw new EvaluationException(
-          "Diversity needs one prompt a picture, but there are %d pictures and %d prompts."
-              .formatted(features.rows(), prompts.size()));
+          String.format(
+              Locale.ROOT,
+              "Diversity needs one prompt a picture, but there are %d pictures and %d prompts.",
+              features.rows(),
+              prompts.size()));
     }
     Map<String, List<Integer>> groups = new LinkedHashMap<>();
     for (int i = 0; i < prompts.size(); i++) {

@@ -3,6 +3,7 @@ package org.peltast.evaluate;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
@@ -43,13 +44,16 @@ public final class Evaluation {
   public Evaluation(Judge judge, TextEncoder encoder, GaussianStatistics reference, long seed) {
     if (!judge.config().textEncoder().equals(encoder.id())) {
       throw new EvaluationException(
-          "The judge %s was trained with the text encoder %s, but was given %s."
-              .formatted(judge.config().name(), judge.config().textEncoder(), encoder.id()));
+          String.format(Locale.ROOT, "The judge %s was trained with the text encoder %s, but was given %s.", judge.config().name(), judge.config().textEncoder(), encoder.id()));
     }
     if (reference.width() != judge.config().features()) {
       throw new EvaluationException(
-          "The reference statistics have %d features, the judge %s has %d."
-              .formatted(reference.width(), judge.config().name(), judge.config().features()));
+          String.format(
+              Locale.ROOT,
+              "The reference statistics have %d features, the judge %s has %d.",
+              reference.width(),
+              judge.config().name(),
+              judge.config().features()));
     }
     this.judge = judge;
     this.encoder = encoder;
@@ -157,8 +161,12 @@ public final class Evaluation {
   public NoiseFloor noiseFloor(FeatureTable real, int n, int draws) {
     if (n < 2 || n > real.rows() || draws < 2) {
       throw new EvaluationException(
-          "A noise floor for %d pictures needs as many real ones and two draws or more; there are %d pictures and %d draws."
-              .formatted(n, real.rows(), draws));
+          String.format(
+              Locale.ROOT,
+              "A noise floor for %d pictures needs as many real ones and two draws or more; there are %d pictures and %d draws.",
+              n,
+              real.rows(),
+              draws));
     }
     Rng rng = Rng.of(seed).fork("noise floor");
     double[] distances = new double[draws];
@@ -184,8 +192,11 @@ public final class Evaluation {
   private Judge.Sight look(Tensor images, List<Prompt> prompts) {
     if (images.rank() == 0 || images.size(0) != prompts.size()) {
       throw new EvaluationException(
-          "Every picture needs its prompt: the pictures are %s, the prompts %d."
-              .formatted(images, prompts.size()));
+          String.format(
+              Locale.ROOT,
+              "Every picture needs its prompt: the pictures are %s, the prompts %d.",
+              images,
+              prompts.size()));
     }
     return judge.see(images);
   }

@@ -1,5 +1,6 @@
 package org.peltast.evaluate;
 
+import java.util.Locale;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Tensor;
 
@@ -15,8 +16,12 @@ public final class FeatureTable {
   FeatureTable(double[] values, int rows, int width) {
     if (rows < 0 || width < 1 || values.length != (long) rows * width) {
       throw new EvaluationException(
-          "A feature table of %d × %d cannot hold %d numbers."
-              .formatted(rows, width, values.length));
+          String.format(
+              Locale.ROOT,
+              "A feature table of %d × %d cannot hold %d numbers.",
+              rows,
+              width,
+              values.length));
     }
     for (double v : values) {
       if (!Double.isFinite(v)) {

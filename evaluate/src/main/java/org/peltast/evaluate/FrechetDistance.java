@@ -1,5 +1,6 @@
 package org.peltast.evaluate;
 
+import java.util.Locale;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -51,8 +52,11 @@ public final class FrechetDistance {
     int d = reference.width();
     if (other.width() != d) {
       throw new EvaluationException(
-          "The Fréchet distance needs features of one network, but one side has %d and the other %d."
-              .formatted(d, other.width()));
+          String.format(
+              Locale.ROOT,
+              "The Fréchet distance needs features of one network, but one side has %d and the other %d.",
+              d,
+              other.width()));
     }
     double[] m = reference.mean();
     double[] n = other.mean();

@@ -1,6 +1,7 @@
 package org.peltast.evaluate;
 
 import java.util.Arrays;
+import java.util.Locale;
 
 /**
  * Mean and covariance of features, in double precision: a Gaussian fitted to a set of pictures.
@@ -23,8 +24,12 @@ public final class GaussianStatistics {
   public GaussianStatistics(long count, double[] mean, double[] covariance) {
     if (count < 2 || mean.length < 1 || covariance.length != (long) mean.length * mean.length) {
       throw new EvaluationException(
-          "Statistics of %d pictures with %d means and %d covariances do not fit; there must be 2"
-                  .formatted(count, mean.length, covariance.length)
+          String.format(
+                  Locale.ROOT,
+                  "Statistics of %d pictures with %d means and %d covariances do not fit; there must be 2",
+                  count,
+                  mean.length,
+                  covariance.length)
               + " pictures or more, d means and d² covariances.");
     }
     this.count = count;

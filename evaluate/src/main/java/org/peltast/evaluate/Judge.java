@@ -2,6 +2,7 @@ package org.peltast.evaluate;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.peltast.models.TextEncoder;
 import org.peltast.models.TokenFeatures;
 import org.peltast.tensor.Autograd;
@@ -136,8 +137,13 @@ public final class Judge implements AutoCloseable {
         || images.size(2) % s != 0
         || !images.dtype().isFloating()) {
       throw new EvaluationException(
-          "The judge %s sees pictures [n, 3, %d, %d] (or a whole multiple of that size), but got %s."
-              .formatted(config.name(), s, s, images));
+          String.format(
+              Locale.ROOT,
+              "The judge %s sees pictures [n, 3, %d, %d] (or a whole multiple of that size), but got %s.",
+              config.name(),
+              s,
+              s,
+              images));
     }
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
@@ -183,13 +189,14 @@ public final class Judge implements AutoCloseable {
   Tensor pooled(TextEncoder encoder, List<String> captions) {
     if (encoder.width() != config.textWidth()) {
       throw new EvaluationException(
-          "The judge %s reads features of width %d (%s), but the text encoder %s gives %d."
-              .formatted(
-                  config.name(),
-                  config.textWidth(),
-                  config.textEncoder(),
-                  encoder.id(),
-                  encoder.width()));
+          String.format(
+              Locale.ROOT,
+              "The judge %s reads features of width %d (%s), but the text encoder %s gives %d.",
+              config.name(),
+              config.textWidth(),
+              config.textEncoder(),
+              encoder.id(),
+              encoder.width()));
     }
     int width = encoder.width();
     float[] values = new float[captions.size() * width];

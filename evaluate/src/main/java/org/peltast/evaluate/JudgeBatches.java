@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.peltast.data.CaptionedImages;
@@ -63,18 +64,22 @@ final class JudgeBatches implements BatchSource {
       Augmentation augmentation) {
     if (size < 2 || size > pictures.size()) {
       throw new EvaluationException(
-          "A judge learns from contrasts: its batch of %d must have two pictures or more, and at most the %d there are."
-              .formatted(size, pictures.size()));
+          String.format(
+              Locale.ROOT,
+              "A judge learns from contrasts: its batch of %d must have two pictures or more, and at most the %d there are.",
+              size,
+              pictures.size()));
     }
     if (pictures.height() != config.imageSize() || pictures.width() != config.imageSize()) {
       throw new EvaluationException(
-          "The judge needs pictures of %d × %d, but those of %s are %d × %d."
-              .formatted(
-                  config.imageSize(),
-                  config.imageSize(),
-                  pictures.name(),
-                  pictures.height(),
-                  pictures.width()));
+          String.format(
+              Locale.ROOT,
+              "The judge needs pictures of %d × %d, but those of %s are %d × %d.",
+              config.imageSize(),
+              config.imageSize(),
+              pictures.name(),
+              pictures.height(),
+              pictures.width()));
     }
     this.pictures = pictures;
     this.encoder = encoder;
@@ -91,7 +96,7 @@ final class JudgeBatches implements BatchSource {
       family[i] = config.families().indexOf(item.family());
       if (family[i] < 0) {
         throw new EvaluationException(
-            "The judge's families %s lack %s.".formatted(config.families(), item.family()));
+            String.format(Locale.ROOT, "The judge's families %s lack %s.", config.families(), item.family()));
       }
       int next = concepts.size();
       concept[i] = concepts.computeIfAbsent(item.concept(), c -> next);
@@ -176,8 +181,12 @@ final class JudgeBatches implements BatchSource {
       float[] row = pooled.get(captions.get(i));
       if (row == null || row.length != width) {
         throw new EvaluationException(
-            "The judge reads text features of width %d, but %s gives %d."
-                .formatted(width, encoder.id(), encoder.width()));
+            String.format(
+                Locale.ROOT,
+                "The judge reads text features of width %d, but %s gives %d.",
+                width,
+                encoder.id(),
+                encoder.width()));
       }
       System.arraycopy(row, 0, values, i * width, width);
     }

@@ -1,5 +1,6 @@
 package org.peltast.evaluate;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -8,6 +9,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.TreeMap;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -52,7 +54,7 @@ public final class JudgeFolder {
       shape = JsonMapper.builder().build().readValue(config.toFile(), JudgeConfig.class);
     } catch (JacksonException e) {
       throw new EvaluationException(
-          "The judge's %s cannot be read: %s.".formatted(config, firstLine(e)), e);
+          String.format(Locale.ROOT, "The judge's %s cannot be read: %s.", config, firstLine(e)), e);
     }
     Judge judge = Judge.create(shape, device);
     try (Scope scope = Scope.open()) {
@@ -61,7 +63,7 @@ public final class JudgeFolder {
     } catch (RuntimeException e) {
       judge.close();
       throw new EvaluationException(
-          "The judge's weights %s cannot be used: %s.".formatted(weights, firstLine(e)), e);
+          String.format(Locale.ROOT, "The judge's weights %s cannot be used: %s.", weights, firstLine(e)), e);
     }
   }
 
@@ -95,8 +97,7 @@ public final class JudgeFolder {
               + "\n");
     } catch (IOException e) {
       throw new EvaluationException(
-          "The judge cannot be written to %s (%s); free space there, or name another folder."
-              .formatted(folder, e),
+          String.format(Locale.ROOT, "The judge cannot be written to %s (%s); free space there, or name another folder.", folder, e),
           e);
     }
   }
@@ -115,10 +116,11 @@ public final class JudgeFolder {
           Map.of(
               "mean", Tensor.of(statistics.mean(), d).to(DType.FLOAT32),
               "covariance", Tensor.of(statistics.covariance(), d, d).to(DType.FLOAT32)),
-          Map.of(
-              "count", Long.toString(statistics.count()),
-              "pictures", pictures,
-              "weights", checksum()));
+          new TreeMap<>(
+              Map.of(
+                  "count", Long.toString(statistics.count()),
+                  "pictures", pictures,
+                  "weights", checksum())));
     }
   }
 
@@ -132,8 +134,7 @@ public final class JudgeFolder {
     Map<String, String> metadata = TensorFiles.metadata(file);
     if (!checksum().equals(metadata.get("weights"))) {
       throw new EvaluationException(
-          "The statistics in %s were computed with other weights than %s has; compute them again."
-              .formatted(file, WEIGHTS));
+          String.format(Locale.ROOT, "The statistics in %s were computed with other weights than %s has; compute them again.", file, WEIGHTS));
     }
     String count = metadata.getOrDefault("count", "");
     try (Scope scope = Scope.open()) {
@@ -142,8 +143,7 @@ public final class JudgeFolder {
       Tensor covariance = values.get("covariance");
       if (mean == null || covariance == null || !count.matches("\\d{1,12}")) {
         throw new EvaluationException(
-            "The statistics in %s lack mean, covariance or count; compute them again."
-                .formatted(file));
+            String.format(Locale.ROOT, "The statistics in %s lack mean, covariance or count; compute them again.", file));
       }
       return new GaussianStatistics(
           Long.parseLong(count),
@@ -159,7 +159,7 @@ public final class JudgeFolder {
       return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
     } catch (IOException e) {
       throw new EvaluationException(
-          "The judge's weights in %s cannot be read (%s).".formatted(folder, e), e);
+          String.format(Locale.ROOT, "The judge's weights in %s cannot be read (%s).", folder, e), e);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e); // every JDK has SHA-256
     }
@@ -169,8 +169,7 @@ public final class JudgeFolder {
     Path file = folder.resolve(name);
     if (!Files.isRegularFile(file)) {
       throw new EvaluationException(
-          "There is no judge in %s (%s is missing): train one with 'peltast train judge', or name its folder."
-              .formatted(folder, name));
+          String.format(Locale.ROOT, "There is no judge in %s (%s is missing): train one with 'peltast train judge', or name its folder.", folder, name));
     }
     return file;
   }

@@ -1,5 +1,6 @@
 package org.peltast.evaluate;
 
+import java.util.Locale;
 import java.util.List;
 import org.peltast.distill.Batch;
 import org.peltast.distill.LearningRate;
@@ -157,8 +158,7 @@ public final class JudgeTraining implements Method, Phase {
     Tensor label = batch.labels().get(name);
     if (label == null) {
       throw new IllegalArgumentException(
-          "a judge's batch needs the labels %s and %s, but has %s"
-              .formatted(FAMILY, CONCEPT, batch.labels().keySet()));
+          String.format(Locale.ROOT, "a judge's batch needs the labels %s and %s, but has %s", FAMILY, CONCEPT, batch.labels().keySet()));
     }
     return label;
   }

@@ -1,6 +1,7 @@
 package org.peltast.evaluate;
 
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.peltast.tensor.Scope;
@@ -56,8 +57,12 @@ public record Throughput(double denoiseMillis, double decodeMillis) {
       LongSupplier nanos) {
     if (images < 1 || warmUps < 0 || repeats < 1) {
       throw new EvaluationException(
-          "Throughput needs one image, no negative warm-up and one repeat at least; got %d, %d, %d."
-              .formatted(images, warmUps, repeats));
+          String.format(
+              Locale.ROOT,
+              "Throughput needs one image, no negative warm-up and one repeat at least; got %d, %d, %d.",
+              images,
+              warmUps,
+              repeats));
     }
     double[] denoised = new double[repeats];
     double[] decoded = new double[repeats];

@@ -6,6 +6,7 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.peltast.diffusion.Condition;
@@ -70,8 +71,12 @@ public final class Captions {
                 float[] vector = f.vectors().get(name);
                 if (vector == null || vector.length != length) {
                   throw new ModelException(
-                      "the text encoder %s promises %d numbers of %s, and gave others"
-                          .formatted(encoder.id(), length, name));
+                      String.format(
+                          Locale.ROOT,
+                          "the text encoder %s promises %d numbers of %s, and gave others",
+                          encoder.id(),
+                          length,
+                          name));
                 }
                 all.put(vector);
               }

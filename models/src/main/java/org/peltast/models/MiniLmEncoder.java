@@ -16,6 +16,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -65,12 +66,18 @@ public final class MiniLmEncoder implements TextEncoder {
   public MiniLmEncoder(int maxTokens) {
     if (maxTokens < 3 || maxTokens > POSITIONS) {
       throw new IllegalArgumentException(
-          "maxTokens must be 3 to %d for MiniLM, but is %d.".formatted(POSITIONS, maxTokens));
+          String.format(
+              Locale.ROOT,
+              "maxTokens must be 3 to %d for MiniLM, but is %d.",
+              POSITIONS,
+              maxTokens));
     }
     this.maxTokens = maxTokens;
     byte[] network = resource(NETWORK);
     byte[] vocabulary = resource(TOKENIZER);
-    this.id = "minilm-l6-v2-q-%d-%s".formatted(maxTokens, checksum(network, vocabulary));
+    this.id =
+        String.format(
+            Locale.ROOT, "minilm-l6-v2-q-%d-%s", maxTokens, checksum(network, vocabulary));
     this.tokenizer = tokenizer(vocabulary, maxTokens);
     OnnxNatives.prepare(); // before the options, which load the libraries
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
@@ -84,8 +91,7 @@ public final class MiniLmEncoder implements TextEncoder {
     } catch (OrtException | LinkageError e) {
       tokenizer.close();
       throw new ModelException(
-          "ONNX Runtime cannot load the MiniLM text encoder (%s); `peltast doctor` shows platform and caches."
-              .formatted(e.getMessage()),
+          String.format(Locale.ROOT, "ONNX Runtime cannot load the MiniLM text encoder (%s); `peltast doctor` shows platform and caches.", e.getMessage()),
           e);
     }
   }
@@ -119,8 +125,7 @@ public final class MiniLmEncoder implements TextEncoder {
       return HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options);
     } catch (IOException | RuntimeException | LinkageError e) {
       throw new ModelException(
-          "The tokenizer of the MiniLM text encoder cannot be loaded (%s); delete the folder .djl.ai in your home, which makes it be unpacked anew."
-              .formatted(e.getMessage()),
+          String.format(Locale.ROOT, "The tokenizer of the MiniLM text encoder cannot be loaded (%s); delete the folder .djl.ai in your home, which makes it be unpacked anew.", e.getMessage()),
           e);
     }
   }

@@ -65,7 +65,7 @@ final class OnnxNatives {
         return null;
       }
       sources.put(file, source);
-      version.append("-%08x".formatted(jar.getJarEntry().getCrc()));
+      version.append(String.format(Locale.ROOT, "-%08x", jar.getJarEntry().getCrc()));
     }
     Path place = Files.createDirectories(folder.resolve(version.toString()).toAbsolutePath());
     try (FileChannel one =

@@ -2,6 +2,7 @@ package org.peltast.models;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
@@ -33,8 +34,12 @@ public final class TokenFeatures {
   public TokenFeatures(float[] values, int tokens, int width, Map<String, float[]> vectors) {
     if (tokens < 1 || width < 1 || values.length != (long) tokens * width) {
       throw new IllegalArgumentException(
-          "Token features of shape [%d, %d] cannot hold %d numbers."
-              .formatted(tokens, width, values.length));
+          String.format(
+              Locale.ROOT,
+              "Token features of shape [%d, %d] cannot hold %d numbers.",
+              tokens,
+              width,
+              values.length));
     }
     this.values = values.clone();
     this.tokens = tokens;

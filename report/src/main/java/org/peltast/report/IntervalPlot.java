@@ -42,46 +42,77 @@ final class IntervalPlot {
     int height = TOP + BOTTOM + ROW * table.rows().size();
     StringBuilder svg = new StringBuilder();
     svg.append(
-        "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">"
-            .formatted(WIDTH, height, Html.text(about.name())));
+        String.format(
+            Locale.ROOT,
+            "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">",
+            WIDTH,
+            height,
+            Html.text(about.name())));
     List<Double> ticks = LineChart.ticks(low, low + span, 5);
     for (double tick : ticks) {
       String x = at(x(tick, low, span, left));
       svg.append(
-              "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>"
-                  .formatted(x, x, TOP, height - BOTTOM))
+              String.format(
+                  Locale.ROOT,
+                  "<line class=\"grid\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>",
+                  x,
+                  x,
+                  TOP,
+                  height - BOTTOM))
           .append(
-              "<text class=\"tick\" x=\"%s\" y=\"%d\" text-anchor=\"middle\">%s</text>"
-                  .formatted(x, height - 8, LineChart.label(tick)));
+              String.format(
+                  Locale.ROOT,
+                  "<text class=\"tick\" x=\"%s\" y=\"%d\" text-anchor=\"middle\">%s</text>",
+                  x,
+                  height - 8,
+                  LineChart.label(tick)));
     }
     if (floor != null) {
       String x = at(x(floor, low, span, left));
       svg.append(
-          "<line class=\"floor\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>"
-              .formatted(x, x, TOP, height - BOTTOM));
+          String.format(
+              Locale.ROOT,
+              "<line class=\"floor\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>",
+              x,
+              x,
+              TOP,
+              height - BOTTOM));
     }
     int y = TOP + ROW / 2;
     for (ReportData.Row row : table.rows()) {
       ReportData.@Nullable Estimate cell = row.cells().get(column);
       svg.append(
-          "<text class=\"name\" x=\"%d\" y=\"%s\" text-anchor=\"end\">%s</text>"
-              .formatted(left - 12, at(y + 4), Html.text(row.name())));
+          String.format(
+              Locale.ROOT,
+              "<text class=\"name\" x=\"%d\" y=\"%s\" text-anchor=\"end\">%s</text>",
+              left - 12,
+              at(y + 4),
+              Html.text(row.name())));
       if (cell != null) {
         String tone = row.tone().name().toLowerCase(Locale.ROOT);
         svg.append(
-                "<line class=\"whisker %s\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>"
-                    .formatted(
-                        tone,
-                        at(x(cell.low(), low, span, left)),
-                        at(x(cell.high(), low, span, left)),
-                        y,
-                        y))
+                String.format(
+                    Locale.ROOT,
+                    "<line class=\"whisker %s\" x1=\"%s\" x2=\"%s\" y1=\"%d\" y2=\"%d\"/>",
+                    tone,
+                    at(x(cell.low(), low, span, left)),
+                    at(x(cell.high(), low, span, left)),
+                    y,
+                    y))
             .append(
-                "<circle class=\"dot %s\" cx=\"%s\" cy=\"%d\" r=\"4.5\"/>"
-                    .formatted(tone, at(x(cell.value(), low, span, left)), y))
+                String.format(
+                    Locale.ROOT,
+                    "<circle class=\"dot %s\" cx=\"%s\" cy=\"%d\" r=\"4.5\"/>",
+                    tone,
+                    at(x(cell.value(), low, span, left)),
+                    y))
             .append(
-                "<text class=\"value\" x=\"%d\" y=\"%s\" text-anchor=\"end\">%s</text>"
-                    .formatted(WIDTH - 2, at(y + 4), decimals(cell.value(), about.decimals())));
+                String.format(
+                    Locale.ROOT,
+                    "<text class=\"value\" x=\"%d\" y=\"%s\" text-anchor=\"end\">%s</text>",
+                    WIDTH - 2,
+                    at(y + 4),
+                    decimals(cell.value(), about.decimals())));
       }
       y += ROW;
     }

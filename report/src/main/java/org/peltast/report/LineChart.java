@@ -78,43 +78,55 @@ final class LineChart {
   private String draw() {
     StringBuilder svg = new StringBuilder();
     svg.append(
-        "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">"
-            .formatted(width, HEIGHT, Html.text(chart.title())));
+        String.format(
+            Locale.ROOT,
+            "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">",
+            width,
+            HEIGHT,
+            Html.text(chart.title())));
     for (double tick : valueTicks()) {
       double y = y(tick);
       svg.append(
-              "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%s\" y2=\"%s\"/>"
-                  .formatted(LEFT, width - RIGHT, at(y), at(y)))
+              String.format(
+                  Locale.ROOT,
+                  "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%s\" y2=\"%s\"/>",
+                  LEFT,
+                  width - RIGHT,
+                  at(y),
+                  at(y)))
           .append(
-              "<text class=\"tick\" x=\"%d\" y=\"%s\" text-anchor=\"end\">%s</text>"
-                  .formatted(
-                      LEFT - 7,
-                      at(y + 3.5),
-                      label(chart.logarithmic() ? Math.pow(10, tick) : tick)));
+              String.format(
+                  Locale.ROOT,
+                  "<text class=\"tick\" x=\"%d\" y=\"%s\" text-anchor=\"end\">%s</text>",
+                  LEFT - 7,
+                  at(y + 3.5),
+                  label(chart.logarithmic() ? Math.pow(10, tick) : tick)));
     }
     List<Double> updates =
         ticks(firstX, lastX, 5).stream().filter(u -> Math.abs(u - Math.rint(u)) < 1e-6).toList();
     for (int i = 0; i < updates.size(); i++) {
       svg.append(
-          "<text class=\"tick\" x=\"%s\" y=\"%d\" text-anchor=\"%s\">%s%s</text>"
-              .formatted(
-                  at(x(updates.get(i))),
-                  HEIGHT - 8,
-                  x(updates.get(i)) > width - 40 ? "end" : "middle",
-                  label(updates.get(i)),
-                  i == updates.size() - 1 ? " updates" : ""));
+          String.format(
+              Locale.ROOT,
+              "<text class=\"tick\" x=\"%s\" y=\"%d\" text-anchor=\"%s\">%s%s</text>",
+              at(x(updates.get(i))),
+              HEIGHT - 8,
+              x(updates.get(i)) > width - 40 ? "end" : "middle",
+              label(updates.get(i)),
+              i == updates.size() - 1 ? " updates" : ""));
     }
     svg.append(
-        "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" viewBox=\"%d %d %d %d\">"
-            .formatted(
-                LEFT,
-                TOP,
-                width - LEFT - RIGHT,
-                HEIGHT - TOP - BOTTOM,
-                LEFT,
-                TOP,
-                width - LEFT - RIGHT,
-                HEIGHT - TOP - BOTTOM));
+        String.format(
+            Locale.ROOT,
+            "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" viewBox=\"%d %d %d %d\">",
+            LEFT,
+            TOP,
+            width - LEFT - RIGHT,
+            HEIGHT - TOP - BOTTOM,
+            LEFT,
+            TOP,
+            width - LEFT - RIGHT,
+            HEIGHT - TOP - BOTTOM));
     for (ReportData.Series series : chart.series()) {
       String tone = series.tone().name().toLowerCase(Locale.ROOT);
       boolean smoothed = series.points().size() >= SMOOTHED_FROM && !series.dashed();
@@ -133,8 +145,7 @@ final class LineChart {
     StringBuilder legend = new StringBuilder("<ul class=\"legend\">");
     for (ReportData.Series series : chart.series()) {
       legend.append(
-          "<li class=\"%s%s\">%s</li>"
-              .formatted(
+          String.format(Locale.ROOT, "<li class=\"%s%s\">%s</li>", 
                   series.tone().name().toLowerCase(Locale.ROOT),
                   series.dashed() ? " dashed" : "",
                   Html.text(series.name())));
@@ -161,7 +172,7 @@ final class LineChart {
           .append(at(y(value)));
       drawing = true;
     }
-    return "<path class=\"%s\" d=\"%s\"/>".formatted(classes, d);
+    return String.format(Locale.ROOT, "<path class=\"%s\" d=\"%s\"/>", classes, d);
   }
 
   /** Centred, over a thirtieth of the line. */

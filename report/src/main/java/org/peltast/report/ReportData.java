@@ -2,6 +2,7 @@ package org.peltast.report;
 
 import java.awt.image.BufferedImage;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -70,8 +71,12 @@ public record ReportData(
       for (Prompt prompt : prompts) {
         if (prompt.pictures().size() != sources.size()) {
           throw new IllegalArgumentException(
-              "'%s' has %d pictures for %d sources"
-                  .formatted(prompt.text(), prompt.pictures().size(), sources.size()));
+              String.format(
+                  Locale.ROOT,
+                  "'%s' has %d pictures for %d sources",
+                  prompt.text(),
+                  prompt.pictures().size(),
+                  sources.size()));
         }
       }
     }
@@ -108,8 +113,12 @@ public record ReportData(
       for (Row row : rows) {
         if (row.cells().size() != columns.size()) {
           throw new IllegalArgumentException(
-              "'%s' has %d cells for %d columns"
-                  .formatted(row.name(), row.cells().size(), columns.size()));
+              String.format(
+                  Locale.ROOT,
+                  "'%s' has %d cells for %d columns",
+                  row.name(),
+                  row.cells().size(),
+                  columns.size()));
         }
       }
     }

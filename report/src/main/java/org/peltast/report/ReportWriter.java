@@ -60,8 +60,7 @@ public final class ReportWriter {
         <header>
         <h1>%s</h1>
         <p class="lead">%s</p>
-        """
-            .formatted(
+        "String.format(Locale.ROOT, "", 
                 Html.text(data.title()), css(), Html.text(data.title()), Html.text(data.lead())));
     headlines();
     page.append("</header>\n<main>\n");
@@ -80,8 +79,7 @@ public final class ReportWriter {
     page.append("<dl class=\"headlines\">\n");
     for (ReportData.Headline headline : data.headlines()) {
       page.append(
-          "<div><dt>%s</dt><dd>%s<small>%s</small></dd></div>\n"
-              .formatted(
+          String.format(Locale.ROOT, "<div><dt>%s</dt><dd>%s<small>%s</small></dd></div>\n", 
                   Html.text(headline.value()),
                   Html.text(headline.label()),
                   Html.text(headline.note())));
@@ -96,20 +94,20 @@ public final class ReportWriter {
     page.append("<section>\n<h2>The same prompts</h2>\n<ul class=\"sources\">\n");
     for (ReportData.Source source : gallery.sources()) {
       page.append(
-          "<li class=\"%s\"><b>%s</b> %s</li>\n"
-              .formatted(
+          String.format(Locale.ROOT, "<li class=\"%s\"><b>%s</b> %s</li>\n", 
                   tone(source.tone()), Html.text(source.name()), Html.text(source.explanation())));
     }
     page.append(
-        "</ul>\n<div class=\"gallery\" style=\"--sources:%d\">\n"
-            .formatted(gallery.sources().size()));
+        String.format(
+            Locale.ROOT,
+            "</ul>\n<div class=\"gallery\" style=\"--sources:%d\">\n",
+            gallery.sources().size()));
     for (ReportData.Prompt prompt : gallery.prompts()) {
       page.append("<figure>\n<div class=\"pictures\">");
       for (int i = 0; i < gallery.sources().size(); i++) {
         ReportData.Source source = gallery.sources().get(i);
         page.append(
-            "<span class=\"%s\"><img alt=\"%s, %s\" src=\"%s\"><i>%s</i></span>"
-                .formatted(
+            String.format(Locale.ROOT, "<span class=\"%s\"><img alt=\"%s, %s\" src=\"%s\"><i>%s</i></span>", 
                     tone(source.tone()),
                     Html.text(prompt.text()),
                     Html.text(source.name()),
@@ -117,7 +115,7 @@ public final class ReportWriter {
                     Html.text(source.name())));
       }
       page.append(
-          "</div>\n<figcaption>%s</figcaption>\n</figure>\n".formatted(Html.text(prompt.text())));
+          String.format(Locale.ROOT, "</div>\n<figcaption>%s</figcaption>\n</figure>\n", Html.text(prompt.text())));
     }
     page.append("</div>\n</section>\n");
   }
@@ -126,12 +124,11 @@ public final class ReportWriter {
     if (table == null) {
       return;
     }
-    page.append("<section>\n<h2>Figures</h2>\n<p>%s</p>\n".formatted(Html.text(table.caption())));
+    page.append(String.format(Locale.ROOT, "<section>\n<h2>Figures</h2>\n<p>%s</p>\n", Html.text(table.caption())));
     page.append("<div class=\"scroll\"><table>\n<thead><tr><th></th>");
     for (ReportData.Column column : table.columns()) {
       page.append(
-          "<th>%s%s</th>"
-              .formatted(
+          String.format(Locale.ROOT, "<th>%s%s</th>", 
                   Html.text(column.name()),
                   switch (column.better()) {
                     case LOWER -> " <span title=\"lower is better\">↓</span>";
@@ -142,17 +139,16 @@ public final class ReportWriter {
     page.append("</tr></thead>\n<tbody>\n");
     for (ReportData.Row row : table.rows()) {
       page.append(
-          "<tr class=\"%s\"><th>%s<small>%s</small></th>"
-              .formatted(tone(row.tone()), Html.text(row.name()), Html.text(row.note())));
+          String.format(Locale.ROOT, "<tr class=\"%s\"><th>%s<small>%s</small></th>", tone(row.tone()), Html.text(row.name()), Html.text(row.note())));
       for (int i = 0; i < table.columns().size(); i++) {
-        page.append("<td>%s</td>".formatted(cell(table.columns().get(i), row.cells().get(i))));
+        page.append(String.format(Locale.ROOT, "<td>%s</td>", cell(table.columns().get(i), row.cells().get(i))));
       }
       page.append("</tr>\n");
     }
     page.append("</tbody></table></div>\n");
     if (!table.notes().isEmpty()) {
       page.append("<ul class=\"notes\">");
-      table.notes().forEach(note -> page.append("<li>%s</li>".formatted(Html.text(note))));
+      table.notes().forEach(note -> page.append(String.format(Locale.ROOT, "<li>%s</li>", Html.text(note))));
       page.append("</ul>\n");
     }
     page.append("<div class=\"charts\">\n");
@@ -160,8 +156,7 @@ public final class ReportWriter {
       ReportData.Column column = table.columns().get(i);
       if (column.plotted()) {
         page.append(
-            "<figure><h3>%s</h3><p>%s</p>%s</figure>\n"
-                .formatted(Html.text(column.name()), reading(column), IntervalPlot.svg(table, i)));
+            String.format(Locale.ROOT, "<figure><h3>%s</h3><p>%s</p>%s</figure>\n", Html.text(column.name()), reading(column), IntervalPlot.svg(table, i)));
       }
     }
     page.append("</div>\n</section>\n");
@@ -188,8 +183,7 @@ public final class ReportWriter {
     return estimate.low() == estimate.high()
         ? value
         : value
-            + "<small class=\"interval\">%s – %s</small>"
-                .formatted(
+            + String.format(Locale.ROOT, "<small class=\"interval\">%s – %s</small>", 
                     IntervalPlot.decimals(estimate.low(), column.decimals()),
                     IntervalPlot.decimals(estimate.high(), column.decimals()));
   }
@@ -199,16 +193,16 @@ public final class ReportWriter {
       return;
     }
     page.append(
-        "<section>\n<h2>Spear and shield</h2>\n<p>%s</p>\n<div class=\"story\">\n"
-            .formatted(Html.text(story.lead())));
+        String.format(Locale.ROOT, "<section>\n<h2>Spear and shield</h2>\n<p>%s</p>\n<div class=\"story\">\n", Html.text(story.lead())));
     for (ReportData.Strand strand : story.strands()) {
       page.append(
-          "<figure class=\"strand %s\"><h3>%s</h3><p>%s</p><div class=\"scroll\"><div class=\"moments\" style=\"--moments:%d\">"
-              .formatted(
-                  tone(strand.tone()),
-                  Html.text(strand.name()),
-                  Html.text(strand.explanation()),
-                  strand.moments().size()));
+          String.format(
+              Locale.ROOT,
+              "<figure class=\"strand %s\"><h3>%s</h3><p>%s</p><div class=\"scroll\"><div class=\"moments\" style=\"--moments:%d\">",
+              tone(strand.tone()),
+              Html.text(strand.name()),
+              Html.text(strand.explanation()),
+              strand.moments().size()));
       for (ReportData.Moment moment : strand.moments()) {
         page.append("<div>");
         moment
@@ -216,19 +210,20 @@ public final class ReportWriter {
             .forEach(
                 picture ->
                     page.append(
-                        "<img alt=\"%s, update %d\" src=\"%s\">"
-                            .formatted(
-                                Html.text(strand.name()), moment.update(), Html.dataUri(picture))));
+                        String.format(
+                            Locale.ROOT,
+                            "<img alt=\"%s, update %d\" src=\"%s\">",
+                            Html.text(strand.name()),
+                            moment.update(),
+                            Html.dataUri(picture))));
         page.append(
-            "<i>%s</i></div>"
-                .formatted(String.format(Locale.ROOT, "%,d", moment.update()).replace(',', ' ')));
+            String.format(Locale.ROOT, "<i>%s</i></div>", String.format(Locale.ROOT, "%,d", moment.update()).replace(',', ' ')));
       }
       page.append("</div></div></figure>\n");
     }
     page.append("</div>\n<div class=\"charts\">");
     page.append(
-        "<figure class=\"long\"><h3>%s</h3><p>%s</p>%s</figure>"
-            .formatted(
+        String.format(Locale.ROOT, "<figure class=\"long\"><h3>%s</h3><p>%s</p>%s</figure>", 
                 Html.text(story.variance().title()),
                 Html.text(story.variance().explanation()),
                 LineChart.longSvg(story.variance())));
@@ -246,8 +241,7 @@ public final class ReportWriter {
 
   private void chart(ReportData.Chart chart) {
     page.append(
-        "<figure><h3>%s</h3><p>%s</p>%s</figure>\n"
-            .formatted(
+        String.format(Locale.ROOT, "<figure><h3>%s</h3><p>%s</p>%s</figure>\n", 
                 Html.text(chart.title()), Html.text(chart.explanation()), LineChart.svg(chart)));
   }
 
@@ -258,19 +252,16 @@ public final class ReportWriter {
     page.append("<section>\n<h2>How it was made</h2>\n");
     for (ReportData.Facts facts : data.facts()) {
       page.append(
-          "<details><summary>%s</summary><table class=\"facts\">"
-              .formatted(Html.text(facts.title())));
+          String.format(Locale.ROOT, "<details><summary>%s</summary><table class=\"facts\">", Html.text(facts.title())));
       for (Map.Entry<String, String> fact : facts.values().entrySet()) {
         page.append(
-            "<tr><th>%s</th><td>%s</td></tr>"
-                .formatted(Html.text(fact.getKey()), Html.text(fact.getValue())));
+            String.format(Locale.ROOT, "<tr><th>%s</th><td>%s</td></tr>", Html.text(fact.getKey()), Html.text(fact.getValue())));
       }
       page.append("</table></details>\n");
     }
     if (!data.recipe().isEmpty()) {
       page.append(
-          "<details><summary>Recipe</summary><pre>%s</pre></details>\n"
-              .formatted(Html.text(data.recipe())));
+          String.format(Locale.ROOT, "<details><summary>Recipe</summary><pre>%s</pre></details>\n", Html.text(data.recipe())));
     }
     page.append("</section>\n");
   }

@@ -33,7 +33,7 @@ public record ByteSize(long bytes) {
   public static ByteSize parse(String text) {
     Matcher form = FORM.matcher(text.strip().toUpperCase(Locale.ROOT));
     if (!form.matches()) {
-      throw new IllegalArgumentException("'%s' is not a size such as 48MB or 2GiB".formatted(text));
+      throw new IllegalArgumentException(String.format(Locale.ROOT, "'%s' is not a size such as 48MB or 2GiB", text));
     }
     String unit = form.group(2) == null ? "B" : form.group(2);
     int power = "BKMGT".indexOf(unit.charAt(0));
@@ -45,7 +45,7 @@ public record ByteSize(long bytes) {
               .longValueExact());
     } catch (ArithmeticException e) {
       throw new IllegalArgumentException(
-          "'%s' is not a whole number of bytes below 8 EiB".formatted(text), e);
+          String.format(Locale.ROOT, "'%s' is not a whole number of bytes below 8 EiB", text), e);
     }
   }
 

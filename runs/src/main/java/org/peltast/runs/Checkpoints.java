@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -74,8 +75,11 @@ public final class Checkpoints {
     requireWritable();
     if (update < 0 || keepLast < 1) {
       throw new IllegalArgumentException(
-          "A checkpoint has a number of 0 or more, and at least one is kept, but got %d and %d."
-              .formatted(update, keepLast));
+          String.format(
+              Locale.ROOT,
+              "A checkpoint has a number of 0 or more, and at least one is kept, but got %d and %d.",
+              update,
+              keepLast));
     }
     Path place = place(update);
     Path temporary = folder.resolve(TEMPORARY + place.getFileName());
@@ -147,7 +151,7 @@ public final class Checkpoints {
       }
     } catch (IOException e) {
       notices.accept(
-          "Old checkpoints of %s cannot be deleted: %s.".formatted(folder, e.getMessage()));
+          String.format(Locale.ROOT, "Old checkpoints of %s cannot be deleted: %s.", folder, e.getMessage()));
     }
   }
 
@@ -166,7 +170,7 @@ public final class Checkpoints {
       if (damage.isEmpty()) {
         return Optional.of(new Checkpoint(numbers.get(i), place));
       }
-      String sentence = "Checkpoint %s is damaged (%s)".formatted(place, damage.get());
+      String sentence = String.format(Locale.ROOT, "Checkpoint %s is damaged (%s)", place, damage.get());
       if (i == 0) {
         throw new RunException(
             sentence
@@ -175,8 +179,7 @@ public final class Checkpoints {
                 + " to start this run anew, or restore it from a copy.");
       }
       notices.accept(
-          "%s; falling back to the one before, %s."
-              .formatted(sentence, place(numbers.get(i - 1)).getFileName()));
+          String.format(Locale.ROOT, "%s; falling back to the one before, %s.", sentence, place(numbers.get(i - 1)).getFileName()));
     }
     return Optional.empty();
   }
@@ -190,11 +193,11 @@ public final class Checkpoints {
     Path place = place(update);
     if (!Files.isDirectory(place)) {
       throw new RunException(
-          "There is no checkpoint %s; there are %s.".formatted(place, numbers()));
+          String.format(Locale.ROOT, "There is no checkpoint %s; there are %s.", place, numbers()));
     }
     Optional<String> damage = Manifest.damage(update, place);
     if (damage.isPresent()) {
-      throw new RunException("Checkpoint %s is damaged (%s).".formatted(place, damage.get()));
+      throw new RunException(String.format(Locale.ROOT, "Checkpoint %s is damaged (%s).", place, damage.get()));
     }
     return new Checkpoint(update, place);
   }
@@ -219,8 +222,7 @@ public final class Checkpoints {
     requireWritable();
     if (!Files.isDirectory(place(update))) {
       throw new RunException(
-          "Checkpoint %s cannot be pinned as '%s', as there is none."
-              .formatted(place(update), label));
+          String.format(Locale.ROOT, "Checkpoint %s cannot be pinned as '%s', as there is none.", place(update), label));
     }
     SortedMap<String, Long> pins = new TreeMap<>(pins());
     pins.put(label, update);
@@ -258,7 +260,7 @@ public final class Checkpoints {
   }
 
   private Path place(long update) {
-    return folder.resolve("%06d".formatted(update));
+    return folder.resolve(String.format(Locale.ROOT, "%06d", update));
   }
 
   private List<Path> list(Predicate<String> names) throws IOException {

@@ -1,5 +1,6 @@
 package org.peltast.runs;
 
+import java.util.Locale;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.regex.Matcher;
@@ -63,12 +64,12 @@ public final class Durations {
   }
 
   private static IllegalArgumentException tooLong(String text) {
-    return new IllegalArgumentException("'%s' is longer than a hundred years".formatted(text));
+    return new IllegalArgumentException(String.format(Locale.ROOT, "'%s' is longer than a hundred years", text));
   }
 
   private static IllegalArgumentException notADuration(String text) {
     return new IllegalArgumentException(
-        "'%s' is not a length of time such as 90s, 5m or 1h30m".formatted(text));
+        String.format(Locale.ROOT, "'%s' is not a length of time such as 90s, 5m or 1h30m", text));
   }
 
   /** Writes a length of time, at least 0, so that {@link #parse} gives it back. */

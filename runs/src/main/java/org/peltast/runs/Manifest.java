@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -91,7 +92,8 @@ record Manifest(int format, long update, SortedMap<String, Entry> files) {
     }
     if (Files.size(file) != entry.bytes()) {
       return Optional.of(
-          "%s has %d bytes instead of %d".formatted(name, Files.size(file), entry.bytes()));
+          String.format(
+              Locale.ROOT, "%s has %d bytes instead of %d", name, Files.size(file), entry.bytes()));
     }
     return Checksums.ofFile(file).equals(entry.sha256())
         ? Optional.empty()

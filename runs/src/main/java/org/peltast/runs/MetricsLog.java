@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -109,8 +110,11 @@ public final class MetricsLog implements AutoCloseable {
         break;
       } else if (unreadable > 0) {
         throw new RunException(
-            "%s is damaged: line %d is not a JSON object with an 'update'; move the file away to go on with an empty log."
-                .formatted(file, unreadable));
+            String.format(
+                Locale.ROOT,
+                "%s is damaged: line %d is not a JSON object with an 'update'; move the file away to go on with an empty log.",
+                file,
+                unreadable));
       } else {
         keep = start;
       }
@@ -163,8 +167,11 @@ public final class MetricsLog implements AutoCloseable {
           lines.add(line);
         } else if (end + 1 < bytes.length) {
           throw new RunException(
-              "%s is damaged: line %d is not a JSON object with an 'update'."
-                  .formatted(file, number));
+              String.format(
+                  Locale.ROOT,
+                  "%s is damaged: line %d is not a JSON object with an 'update'.",
+                  file,
+                  number));
         }
       }
       return lines;
@@ -185,7 +192,7 @@ public final class MetricsLog implements AutoCloseable {
   public void append(long update, Map<String, ?> figures) {
     if (update < last) {
       throw new IllegalArgumentException(
-          "Update %d is logged after update %d.".formatted(update, last));
+          String.format(Locale.ROOT, "Update %d is logged after update %d.", update, last));
     }
     Map<String, Object> line = new LinkedHashMap<>();
     line.put(UPDATE, update);

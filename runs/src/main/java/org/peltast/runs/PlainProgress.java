@@ -75,8 +75,8 @@ public final class PlainProgress implements Progress {
   static String left(double seconds) {
     long s = Math.round(seconds);
     return s >= 3600
-        ? "%dh%02dm".formatted(s / 3600, s % 3600 / 60)
-        : s >= 60 ? "%dm%02ds".formatted(s / 60, s % 60) : s + "s";
+        ? String.format(Locale.ROOT, "%dh%02dm", s / 3600, s % 3600 / 60)
+        : s >= 60 ? String.format(Locale.ROOT, "%dm%02ds", s / 60, s % 60) : s + "s";
   }
 
   /** Four significant digits. */

@@ -1,5 +1,6 @@
 package org.peltast.runs;
 
+import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,8 +54,7 @@ public record Provenance(
     SortedMap<String, String> system = new TreeMap<>();
     system.put(
         "os",
-        "%s %s %s"
-            .formatted(
+        String.format(Locale.ROOT, "%s %s %s", 
                 System.getProperty("os.name"),
                 System.getProperty("os.version"),
                 System.getProperty("os.arch")));

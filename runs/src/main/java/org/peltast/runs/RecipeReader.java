@@ -3,6 +3,7 @@ package org.peltast.runs;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.peltast.runs.RecipeNode.Items;
@@ -46,7 +47,11 @@ final class RecipeReader {
   static RecipeNode value(String text, String source) {
     if (text.length() > MAX_CHARS) {
       throw new RunException(
-          "%s has more than %d characters; a recipe is about a page.".formatted(source, MAX_CHARS));
+          String.format(
+              Locale.ROOT,
+              "%s has more than %d characters; a recipe is about a page.",
+              source,
+              MAX_CHARS));
     }
     try (YAMLParser parser = (YAMLParser) YAML.createParser(text)) {
       RecipeReader reader = new RecipeReader(parser, source);
@@ -58,12 +63,13 @@ final class RecipeReader {
       return node;
     } catch (JacksonException e) {
       throw new RunException(
-          "%s is not valid YAML: %s (line %d, column %d)."
-              .formatted(
-                  source,
-                  problem(e),
-                  e.getLocation() == null ? 1 : e.getLocation().getLineNr(),
-                  e.getLocation() == null ? 1 : e.getLocation().getColumnNr()),
+          String.format(
+              Locale.ROOT,
+              "%s is not valid YAML: %s (line %d, column %d).",
+              source,
+              problem(e),
+              e.getLocation() == null ? 1 : e.getLocation().getLineNr(),
+              e.getLocation() == null ? 1 : e.getLocation().getColumnNr()),
           e);
     }
   }
@@ -91,12 +97,19 @@ final class RecipeReader {
   private RecipeNode node(JsonToken token, int depth) {
     if (depth > MAX_DEPTH) {
       throw new RunException(
-          "%s is nested deeper than %d levels; a recipe is flat.".formatted(source, MAX_DEPTH));
+          String.format(
+              Locale.ROOT,
+              "%s is nested deeper than %d levels; a recipe is flat.",
+              source,
+              MAX_DEPTH));
     }
     if (parser.isCurrentAlias() || parser.getObjectId() != null) {
       throw new RunException(
-          "%s, line %d: anchors (&name) and aliases (*name) are not used in recipes; write the value out."
-              .formatted(source, parser.currentTokenLocation().getLineNr()));
+          String.format(
+              Locale.ROOT,
+              "%s, line %d: anchors (&name) and aliases (*name) are not used in recipes; write the value out.",
+              source,
+              parser.currentTokenLocation().getLineNr()));
     }
     return switch (token) {
       case START_OBJECT -> table(depth);
@@ -114,7 +127,8 @@ final class RecipeReader {
       RecipeNode node = node(next(), depth + 1);
       if (entries.put(key, node) != null) {
         throw new RunException(
-            "%s, line %d: '%s' is given twice; keep one.".formatted(source, line, key));
+            String.format(
+                Locale.ROOT, "%s, line %d: '%s' is given twice; keep one.", source, line, key));
       }
     }
     return new Table(entries, source);
@@ -147,7 +161,7 @@ final class RecipeReader {
     String path = equals < 0 ? "" : set.substring(0, equals).strip();
     if (path.isEmpty() || path.startsWith(".") || path.endsWith(".") || path.contains("..")) {
       throw new RunException(
-          "--set takes key=value, as in student.learningRate=1e-4, but got '%s'.".formatted(set));
+          String.format(Locale.ROOT, "--set takes key=value, as in student.learningRate=1e-4, but got '%s'.", set));
     }
     RecipeNode value = value(set.substring(equals + 1), source);
     return put(document, List.of(path.split("\\.")), 0, value);
@@ -162,8 +176,7 @@ final class RecipeReader {
       RecipeNode inner = entries.get(key);
       if ((inner instanceof Scalar scalar && scalar.text() != null) || inner instanceof Items) {
         throw new RunException(
-            "%s: '%s' is not a table in %s; set it as a whole."
-                .formatted(
+            String.format(Locale.ROOT, "%s: '%s' is not a table in %s; set it as a whole.", 
                     value.source(), String.join(".", path.subList(0, level + 1)), inner.source()));
       }
       Table next = inner instanceof Table t ? t : new Table(new LinkedHashMap<>(), value.source());

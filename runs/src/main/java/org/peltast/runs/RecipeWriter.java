@@ -155,7 +155,10 @@ final class RecipeWriter {
               } else if ((c >= 0x20 && c < 0x7f) || Character.isLetterOrDigit(c)) {
                 quoted.appendCodePoint(c);
               } else {
-                quoted.append(c > 0xffff ? "\\U%08x".formatted(c) : "\\u%04x".formatted(c));
+                quoted.append(
+                    c > 0xffff
+                        ? String.format(Locale.ROOT, "\\U%08x", c)
+                        : String.format(Locale.ROOT, "\\u%04x", c));
               }
             });
     return quoted.append('"').toString();

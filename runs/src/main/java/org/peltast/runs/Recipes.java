@@ -7,6 +7,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.runs.RecipeNode.Table;
 import org.peltast.runs.RecipeType.Structure;
@@ -78,7 +79,8 @@ public final class Recipes<T extends Record> {
     try {
       if (Files.size(file) > 4L * RecipeReader.MAX_CHARS) {
         throw new RunException(
-            "%s has %d bytes; a recipe is about a page.".formatted(file, Files.size(file)));
+            String.format(
+                Locale.ROOT, "%s has %d bytes; a recipe is about a page.", file, Files.size(file)));
       }
       return parse(Files.readString(file), String.valueOf(file.getFileName()), sets);
     } catch (CharacterCodingException e) {

@@ -32,7 +32,7 @@ public final class RunException extends RuntimeException {
    * @param task what was being done, as in "write runs/demo/recipe.yaml"
    */
   static RunException of(String task, Path path, IOException e) {
-    return new RunException("Cannot %s: %s.".formatted(task, reason(path, e)), e);
+    return new RunException(String.format(Locale.ROOT, "Cannot %s: %s.", task, reason(path, e)), e);
   }
 
   private static String reason(Path path, IOException e) {

@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -121,8 +122,7 @@ public final class RunFolder implements AutoCloseable {
         if (!tryLock(channel)) {
           made.clear(); // it is the other's
           throw new RunException(
-              "%s is in use by %s; wait for it to end, or choose another folder."
-                  .formatted(path, owner(path)));
+              String.format(Locale.ROOT, "%s is in use by %s; wait for it to end, or choose another folder.", path, owner(path)));
         }
         if (bears(channel, file)) {
           return channel;
@@ -210,9 +210,12 @@ public final class RunFolder implements AutoCloseable {
     } catch (UnknownHostException e) {
       host = "this machine";
     }
-    return "process %d on %s, since %s"
-        .formatted(
-            ProcessHandle.current().pid(), host, Instant.now().truncatedTo(ChronoUnit.SECONDS));
+    return String.format(
+        Locale.ROOT,
+        "process %d on %s, since %s",
+        ProcessHandle.current().pid(),
+        host,
+        Instant.now().truncatedTo(ChronoUnit.SECONDS));
   }
 
   private static String owner(Path path) {
@@ -297,8 +300,7 @@ public final class RunFolder implements AutoCloseable {
     names.removeIf(name -> String.valueOf(begun.inputs().get(name)).equals(now.inputs().get(name)));
     if (!names.isEmpty()) {
       throw new RunException(
-          "%s cannot go on: what it reads has changed since it began (%s); put back what was there, or choose another folder to begin anew."
-              .formatted(path, String.join(", ", names)));
+          String.format(Locale.ROOT, "%s cannot go on: what it reads has changed since it began (%s); put back what was there, or choose another folder to begin anew.", path, String.join(", ", names)));
     }
   }
 

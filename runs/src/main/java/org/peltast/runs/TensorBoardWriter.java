@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32C;
 
@@ -59,7 +60,13 @@ public final class TensorBoardWriter implements AutoCloseable {
       long second = Math.max(clock.instant().getEpochSecond(), latest(folder) + 1);
       Path file =
           folder.resolve(
-              "%s%010d.%s.%d.0".formatted(PREFIX, second, host(), ProcessHandle.current().pid()));
+              String.format(
+                  Locale.ROOT,
+                  "%s%010d.%s.%d.0",
+                  PREFIX,
+                  second,
+                  host(),
+                  ProcessHandle.current().pid()));
       FileChannel channel =
           FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
       TensorBoardWriter writer = new TensorBoardWriter(file, channel, clock);

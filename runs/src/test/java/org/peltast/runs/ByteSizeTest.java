@@ -3,9 +3,7 @@ package org.peltast.runs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.LongRange;
+import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -34,9 +32,11 @@ class ByteSizeTest {
     assertThatThrownBy(() -> ByteSize.parse(text)).isInstanceOf(IllegalArgumentException.class);
   }
 
-  @Property(tries = 500)
-  void writesWhatItReads(@ForAll @LongRange(min = 0, max = 1L << 50) long bytes) {
-    ByteSize size = new ByteSize(bytes);
+  @Seeded(tries = 600)
+  void writesWhatItReads(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    long magnitude = 1L << random.nextInt(51); // so that small sizes and whole units come too
+    ByteSize size = new ByteSize(random.nextInt(4) == 0 ? magnitude : random.nextLong(magnitude));
     assertThat(ByteSize.parse(size.toString())).isEqualTo(size);
   }
 }

@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -276,8 +277,14 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
       if (end - begin != info.byteSize()) {
         throw damaged(
             String.format(
+                Locale.ROOT,
                 "%s of shape %s takes %d bytes, but its data_offsets [%d, %d] span %d",
-                type, shape, info.byteSize(), begin, end, end - begin));
+                type,
+                shape,
+                info.byteSize(),
+                begin,
+                end,
+                end - begin));
       }
       return new Entry(info, begin, end);
     }

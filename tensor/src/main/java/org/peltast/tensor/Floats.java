@@ -164,8 +164,14 @@ public final class Floats {
     }
     if (first < 0 || at < 0 || count < 0 || count > count() - first || count > length - at) {
       throw new TensorException(
-          "%d numbers from number %d of %s and place %d of an array of %d are not there"
-              .formatted(count, first, this, at, length));
+          String.format(
+              Locale.ROOT,
+              "%d numbers from number %d of %s and place %d of an array of %d are not there",
+              count,
+              first,
+              this,
+              at,
+              length));
     }
   }
 

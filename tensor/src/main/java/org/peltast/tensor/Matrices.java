@@ -1,5 +1,6 @@
 package org.peltast.tensor;
 
+import java.util.Locale;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -61,7 +62,8 @@ public final class Matrices {
     int step = memory.count() / rows;
     if (memory.count() % rows != 0 || step < columns) {
       throw new TensorException(
-          "a matrix [%d, %d] is not what lies in %s".formatted(rows, columns, memory));
+          String.format(
+              Locale.ROOT, "a matrix [%d, %d] is not what lies in %s", rows, columns, memory));
     }
     return new Matrices(
         memory.place(),
@@ -120,8 +122,14 @@ public final class Matrices {
         || memory.count() / items / heads % rows != 0
         || memory.count() / items / heads / rows != columns) {
       throw new TensorException(
-          "%d × %d matrices [%d, %d] are not what lies in %s"
-              .formatted(items, heads, rows, columns, memory));
+          String.format(
+              Locale.ROOT,
+              "%d × %d matrices [%d, %d] are not what lies in %s",
+              items,
+              heads,
+              rows,
+              columns,
+              memory));
     }
   }
 
@@ -139,7 +147,8 @@ public final class Matrices {
   /** Their first rows alone. */
   public Matrices first(int rows) {
     if (rows < 1 || rows > layout.rows()) {
-      throw new TensorException("%s have no first %d rows".formatted(described(), rows));
+      throw new TensorException(
+          String.format(Locale.ROOT, "%s have no first %d rows", described(), rows));
     }
     return new Matrices(memory, layout.first(rows));
   }
@@ -196,8 +205,7 @@ public final class Matrices {
         || a.layout.columns() != plain.layout.rows()
         || !holds(a, plain.layout.columns())) {
       throw new TensorException(
-          "the product of %s and %s is no %s"
-              .formatted(a.described(), plain.described(), described()));
+          String.format(Locale.ROOT, "the product of %s and %s is no %s", a.described(), plain.described(), described()));
     }
     COMPUTED.increment();
     if (a.memory.dtype() == DType.FLOAT32 && a.layout.rows() >= MANY) {
@@ -223,6 +231,6 @@ public final class Matrices {
 
   private String described() {
     return (isOne() ? "a matrix " : layout.items() + " × " + layout.heads() + " matrices ")
-        + "[%d, %d] in %s".formatted(layout.rows(), layout.columns(), memory);
+        + String.format(Locale.ROOT, "[%d, %d] in %s", layout.rows(), layout.columns(), memory);
   }
 }

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -447,8 +448,13 @@ public final class Tensor {
     }
     if (at < 0 || at > array.length || count > array.length - at) {
       throw new TensorException(
-          "%s: from place %d on an array of %d has not as many as %s"
-              .formatted(name, at, array.length, this));
+          String.format(
+              Locale.ROOT,
+              "%s: from place %d on an array of %d has not as many as %s",
+              name,
+              at,
+              array.length,
+              this));
     }
   }
 

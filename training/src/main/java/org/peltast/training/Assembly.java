@@ -1,5 +1,6 @@
 package org.peltast.training;
 
+import java.util.Locale;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -184,8 +185,7 @@ final class Assembly implements AutoCloseable {
     for (String tap : taps) {
       if (!network.featureNames().contains(tap)) {
         throw new IllegalArgumentException(
-            "the network has no features called '%s'; it has %s"
-                .formatted(tap, String.join(", ", network.featureNames())));
+            String.format(Locale.ROOT, "the network has no features called '%s'; it has %s", tap, String.join(", ", network.featureNames())));
       }
     }
     Rng rng = Rng.of(recipe.seed()).fork("discriminator");

@@ -2,6 +2,7 @@ package org.peltast.training;
 
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -73,11 +74,14 @@ public interface Corpus {
     }
     int used = folder.groups().stream().mapToInt(Prompts::size).sum();
     notices.accept(
-        "%d of %d pictures cannot be used and are left out:"
-            .formatted(skipped.size(), used + skipped.size()));
+        String.format(
+            Locale.ROOT,
+            "%d of %d pictures cannot be used and are left out:",
+            skipped.size(),
+            used + skipped.size()));
     skipped.stream().limit(NAMED).forEach(sentence -> notices.accept("  " + sentence));
     if (skipped.size() > NAMED) {
-      notices.accept("  … and %d more.".formatted(skipped.size() - NAMED));
+      notices.accept(String.format(Locale.ROOT, "  … and %d more.", skipped.size() - NAMED));
     }
   }
 

@@ -66,8 +66,7 @@ public record DataRecipe(String images, int size, ImageFolder.Fit fit, int limit
       // Named below, like any other that is not there.
     }
     throw new DataException(
-        "data.images is '%s', which is not there; it may be emoji, a folder of captioned pictures, or a list of prompts (.txt or .jsonl)."
-            .formatted(images));
+        String.format(Locale.ROOT, "data.images is '%s', which is not there; it may be emoji, a folder of captioned pictures, or a list of prompts (.txt or .jsonl).", images));
   }
 
   /**
@@ -88,8 +87,7 @@ public record DataRecipe(String images, int size, ImageFolder.Fit fit, int limit
   public void requirePictures() {
     if (source() instanceof Source.PromptFile) {
       throw new DataException(
-          "data.images is '%s', a list of prompts, but pictures are needed; name emoji or a folder of captioned pictures."
-              .formatted(images));
+          String.format(Locale.ROOT, "data.images is '%s', a list of prompts, but pictures are needed; name emoji or a folder of captioned pictures.", images));
     }
   }
 }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -123,8 +124,11 @@ public final class Demo {
         watched.end(updates);
         if (updates < recipe.run().updates()) {
           notices.accept(
-              "%d of %d updates fitted the time; --updates %2$d takes the time for all of them."
-                  .formatted(updates, recipe.run().updates()));
+              String.format(
+                  Locale.ROOT,
+                  "%d of %d updates fitted the time; --updates %2$d takes the time for all of them.",
+                  updates,
+                  recipe.run().updates()));
         }
         if (spear(teacher, corpus) == Trainer.End.STOPPED) {
           return Trainer.End.STOPPED;
@@ -155,8 +159,13 @@ public final class Demo {
     int real = options.recipe().data().size();
     if (height != width || height % edge != 0 || real % edge != 0) {
       throw new RunException(
-          "the judge sees square pictures of %d pixels or a whole multiple of that, but this teacher draws %d × %d and data.size is %d; choose others, or distil without measuring by 'peltast distill'."
-              .formatted(edge, height, width, real));
+          String.format(
+              Locale.ROOT,
+              "the judge sees square pictures of %d pixels or a whole multiple of that, but this teacher draws %d × %d and data.size is %d; choose others, or distil without measuring by 'peltast distill'.",
+              edge,
+              height,
+              width,
+              real));
     }
   }
 

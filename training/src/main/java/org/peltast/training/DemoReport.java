@@ -188,7 +188,9 @@ public final class DemoReport {
     for (int i = 0; i < Math.min(GALLERY, captions.size()); i++) {
       List<BufferedImage> pictures = new ArrayList<>();
       for (String source : List.of("teacher", "teacher-same-cost", "student", "real")) {
-        pictures.add(Pictures.read(samples.resolve(source).resolve("%04d.png".formatted(i))));
+        pictures.add(
+            Pictures.read(
+                samples.resolve(source).resolve(String.format(Locale.ROOT, "%04d.png", i))));
       }
       prompts.add(new ReportData.Prompt(captions.get(i), pictures));
     }

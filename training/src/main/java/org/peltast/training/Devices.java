@@ -1,5 +1,6 @@
 package org.peltast.training;
 
+import java.util.Locale;
 import org.peltast.runs.RunException;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
@@ -24,8 +25,7 @@ public final class Devices {
     Device device = Device.parse(name);
     if (device.kind() == Device.Kind.CUDA && !gpu) {
       throw new RunException(
-          "device is %s, but libtorch sees no GPU here; set device=cpu or device=auto, and see `peltast doctor`."
-              .formatted(name));
+          String.format(Locale.ROOT, "device is %s, but libtorch sees no GPU here; set device=cpu or device=auto, and see `peltast doctor`.", name));
     }
     return device;
   }

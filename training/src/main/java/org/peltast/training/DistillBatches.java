@@ -1,5 +1,6 @@
 package org.peltast.training;
 
+import java.util.Locale;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.BatchSource;
@@ -58,8 +59,7 @@ final class DistillBatches implements AutoCloseable {
       if (!group.latent().equals(latent)) {
         latents.close();
         throw new RunException(
-            "the teacher draws %d × %d pictures, but those of data.images are %d × %d: set data.size"
-                .formatted(
+            String.format(Locale.ROOT, "the teacher draws %d × %d pictures, but those of data.images are %d × %d: set data.size", 
                     size.width(), size.height(), group.images().width(), group.images().height()));
       }
     }

@@ -1,5 +1,6 @@
 package org.peltast.training;
 
+import java.util.Locale;
 import java.awt.image.BufferedImage;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -152,9 +153,9 @@ public final class Distillation implements AutoCloseable {
       rows.put("student, weights in training", pictures(raw));
       String at = " at t = " + LOOK_TIME;
       rows.put(
-          "teacher's x₀ of the row above%s, α = %s".formatted(at, recipe.method().alpha()),
+          String.format(Locale.ROOT, "teacher's x₀ of the row above%s, α = %s", at, recipe.method().alpha()),
           pictures(new Guidance(recipe.method().alpha()).apply(plain, without)));
-      rows.put("teacher's x₀%s, without guidance".formatted(at), pictures(plain));
+      rows.put(String.format(Locale.ROOT, "teacher's x₀%s, without guidance", at), pictures(plain));
       Network own = assembly.fakeNetwork();
       if (own != null) {
         rows.put(

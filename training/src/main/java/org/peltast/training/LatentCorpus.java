@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.CaptionedImages;
 import org.peltast.models.Codec;
@@ -48,7 +49,9 @@ public final class LatentCorpus implements AutoCloseable {
       }
       Tensor fresh = encode(images, codec, device, progress);
       TensorFiles.write(
-          file, Map.of(KEY, fresh), Map.of("images", images.name(), "codec", codec.id()));
+          file,
+          Map.of(KEY, fresh),
+          new TreeMap<>(Map.of("images", images.name(), "codec", codec.id())));
       return new LatentCorpus(images, fresh);
     }
   }

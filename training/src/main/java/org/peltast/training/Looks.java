@@ -2,6 +2,7 @@ package org.peltast.training;
 
 import java.awt.image.BufferedImage;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -53,7 +54,7 @@ final class Looks implements Observer {
 
   private void write(long done, Sheet seen) {
     BufferedImage sheet = seen.draw();
-    Pictures.write(folder.samples().resolve("%07d.png".formatted(done)), sheet);
+    Pictures.write(folder.samples().resolve(String.format(Locale.ROOT, "%07d.png", done)), sheet);
     folder.write(folder.samples().resolve("prompts.txt"), String.join("\n", prompts) + "\n");
     events.image("looks", done, sheet);
   }

@@ -1,5 +1,6 @@
 package org.peltast.training;
 
+import java.util.Locale;
 import java.util.List;
 import org.peltast.distill.adversarial.AdversarialLoss;
 import org.peltast.distill.dmd.FakeModel;
@@ -274,8 +275,7 @@ public sealed interface MethodRecipe {
       Ranges.weight(weight);
       if (!(Math.abs(mean) <= 1e6 && variance >= 1e-6 && variance <= 1e6)) {
         throw new IllegalArgumentException(
-            "mean must be from -1e6 to 1e6 and variance from 1e-6 to 1e6, but they are %s and %s"
-                .formatted(mean, variance));
+            String.format(Locale.ROOT, "mean must be from -1e6 to 1e6 and variance from 1e-6 to 1e6, but they are %s and %s", mean, variance));
       }
     }
   }

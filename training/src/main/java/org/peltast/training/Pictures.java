@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import javax.imageio.ImageIO;
 import org.peltast.models.TextToImage;
 import org.peltast.runs.RunException;
@@ -65,7 +66,7 @@ public final class Pictures {
   /** Writes {@code 0000.png}, {@code 0001.png}, … into a folder. */
   public static void writeAll(Path folder, List<BufferedImage> images) {
     for (int i = 0; i < images.size(); i++) {
-      write(folder.resolve("%04d.png".formatted(i)), images.get(i));
+      write(folder.resolve(String.format(Locale.ROOT, "%04d.png", i)), images.get(i));
     }
   }
 

@@ -1,5 +1,6 @@
 package org.peltast.training;
 
+import java.util.Locale;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Trainer;
@@ -43,8 +44,7 @@ public record RunRecipe(
     }
     if (microBatches > batch) {
       throw new IllegalArgumentException(
-          "microBatches is %d, but a batch of %d has no more parts than that"
-              .formatted(microBatches, batch));
+          String.format(Locale.ROOT, "microBatches is %d, but a batch of %d has no more parts than that", microBatches, batch));
     }
     Ranges.check(() -> new Trainer.Settings(updates, checkpointEvery, keepCheckpoints, 0));
   }

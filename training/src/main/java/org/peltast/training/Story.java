@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -80,7 +81,7 @@ final class Story implements Observer {
   }
 
   private Path file(long update, int picture) {
-    return folder.resolve("%06d-%d.png".formatted(update, picture));
+    return folder.resolve(String.format(Locale.ROOT, "%06d-%d.png", update, picture));
   }
 
   /** Where a run keeps the strip of that name. */

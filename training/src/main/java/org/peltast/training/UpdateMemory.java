@@ -62,8 +62,7 @@ record UpdateMemory(long networks, long item) {
     long items = (budget.bytes() - needed(0)) / item;
     if (budget.bytes() < needed(1)) {
       throw new RunException(
-          "a memory of %s is too little: networks and optimisers take %s, the process %s and a single item of the batch %s; allow at least %s (--memory, run.memory), or use a smaller model."
-              .formatted(
+          String.format(Locale.ROOT, "a memory of %s is too little: networks and optimisers take %s, the process %s and a single item of the batch %s; allow at least %s (--memory, run.memory), or use a smaller model.", 
                   budget, size(networks), size(PROCESS), size(item), size(needed(1) + (1 << 20))));
     }
     int parts = atLeast;
@@ -86,8 +85,7 @@ record UpdateMemory(long networks, long item) {
     } catch (OutOfMemoryError e) {
       throw ended(
           run,
-          "the Java heap's limit of %s was reached (%s)"
-              .formatted(size(Runtime.getRuntime().maxMemory()), e.getMessage()),
+          String.format(Locale.ROOT, "the Java heap's limit of %s was reached (%s)", size(Runtime.getRuntime().maxMemory()), e.getMessage()),
           e);
     }
   }
@@ -96,14 +94,15 @@ record UpdateMemory(long networks, long item) {
     Runtime java = Runtime.getRuntime();
     ByteSize budget = run.memory();
     return new RunException(
-        "out of memory: %s; of what this run holds, networks and optimisers are %s, the Java heap %s, and each of the batch's %d items about %s while it is computed; lower run.batch, or compute the batch in parts by a smaller --memory (run.memory, now %s)."
-            .formatted(
-                asked,
-                size(networks),
-                size(java.totalMemory() - java.freeMemory()),
-                run.batch(),
-                size(item),
-                budget == null ? "not set" : budget),
+        String.format(
+            Locale.ROOT,
+            "out of memory: %s; of what this run holds, networks and optimisers are %s, the Java heap %s, and each of the batch's %d items about %s while it is computed; lower run.batch, or compute the batch in parts by a smaller --memory (run.memory, now %s).",
+            asked,
+            size(networks),
+            size(java.totalMemory() - java.freeMemory()),
+            run.batch(),
+            size(item),
+            budget == null ? "not set" : budget),
         cause);
   }
 

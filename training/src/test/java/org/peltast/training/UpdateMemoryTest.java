@@ -4,9 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.peltast.distill.Trainer;
 import org.peltast.models.Backbone;
@@ -29,10 +27,11 @@ class UpdateMemoryTest {
         10, batch, 1, Duration.ofMinutes(1), 2, 0, memory == null ? null : ByteSize.parse(memory));
   }
 
-  @Property(tries = 200)
-  void cutsAsLittleAsItTakes(
-      @ForAll @IntRange(min = 1, max = 500) int batch,
-      @ForAll @IntRange(min = 1300, max = 4000) int mebibytes) {
+  @Seeded(tries = 200)
+  void cutsAsLittleAsItTakes(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    int batch = random.nextInt(1, 501);
+    int mebibytes = random.nextInt(1300, 4001);
     int parts = MEMORY.parts(run(batch, mebibytes + "MiB"), 1);
     assertThat(parts).isBetween(1, batch);
     assertThat(MEMORY.needed(largest(batch, parts)) >> 20).isLessThanOrEqualTo(mebibytes);

@@ -1,5 +1,6 @@
 package org.peltast.distill.dmd;
 
+import java.util.Locale;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.distill.Batch;
 import org.peltast.tensor.Rng;
@@ -35,8 +36,7 @@ public record Renoising(Interval engine, Interval regulariser, boolean shared, M
     public Interval {
       if (!(low >= 0 && low < high && high <= 1)) {
         throw new IllegalArgumentException(
-            "an interval of τ lies in [0, 1] and has its ends in order, got [%s, %s]"
-                .formatted(low, high));
+            String.format(Locale.ROOT, "an interval of τ lies in [0, 1] and has its ends in order, got [%s, %s]", low, high));
       }
     }
 

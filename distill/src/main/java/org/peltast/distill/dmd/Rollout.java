@@ -1,5 +1,6 @@
 package org.peltast.distill.dmd;
 
+import java.util.Locale;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Renoise;
@@ -23,7 +24,7 @@ public record Rollout(StepGrid grid, int fixed) {
   public Rollout {
     if (fixed < -1 || fixed >= grid.size()) {
       throw new IllegalArgumentException(
-          "there is no step %d among %d".formatted(fixed, grid.size()));
+          String.format(Locale.ROOT, "there is no step %d among %d", fixed, grid.size()));
     }
   }
 

@@ -139,8 +139,12 @@ final class ZImageFiles {
     }
     if (c.axesLens().stream().anyMatch(n -> n > MAX_POSITIONS)) {
       throw new ModelException(
-          "%s: axes_lens must be at most %d each, but is %s"
-              .formatted(json.file(), MAX_POSITIONS, c.axesLens()));
+          String.format(
+              Locale.ROOT,
+              "%s: axes_lens must be at most %d each, but is %s",
+              json.file(),
+              MAX_POSITIONS,
+              c.axesLens()));
     }
   }
 }

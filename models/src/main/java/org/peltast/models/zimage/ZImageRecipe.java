@@ -1,6 +1,7 @@
 package org.peltast.models.zimage;
 
 import java.util.List;
+import java.util.Locale;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.models.Codecs;
@@ -44,22 +45,39 @@ public record ZImageRecipe(
     Codecs.requireBuiltIn(codec);
     if (layers < 1 || layers > MOST_LAYERS || refinerLayers < 0 || refinerLayers > MOST_LAYERS) {
       throw new IllegalArgumentException(
-          "layers must be from 1, and refinerLayers from 0, to %d, but they are %d and %d"
-              .formatted(MOST_LAYERS, layers, refinerLayers));
+          String.format(
+              Locale.ROOT,
+              "layers must be from 1, and refinerLayers from 0, to %d, but they are %d and %d",
+              MOST_LAYERS,
+              layers,
+              refinerLayers));
     }
     if (dim < 1 || dim > WIDEST || patch < 1 || patch > 256) {
       throw new IllegalArgumentException(
-          "dim must be from 1 to %d and patch from 1 to 256, but they are %d and %d"
-              .formatted(WIDEST, dim, patch));
+          String.format(
+              Locale.ROOT,
+              "dim must be from 1 to %d and patch from 1 to 256, but they are %d and %d",
+              WIDEST,
+              dim,
+              patch));
     }
     if (!(shift >= 1 / MOST_SHIFT && shift <= MOST_SHIFT)) {
       throw new IllegalArgumentException(
-          "shift must be from %s to %.0f, but is %s".formatted(1 / MOST_SHIFT, MOST_SHIFT, shift));
+          String.format(
+              Locale.ROOT,
+              "shift must be from %s to %.0f, but is %s",
+              1 / MOST_SHIFT,
+              MOST_SHIFT,
+              shift));
     }
     for (int n : axesLens) {
       if (n > MOST_POSITIONS) {
         throw new IllegalArgumentException(
-            "axesLens must be at most %d each, but is %s".formatted(MOST_POSITIONS, axesLens));
+            String.format(
+                Locale.ROOT,
+                "axesLens must be at most %d each, but is %s",
+                MOST_POSITIONS,
+                axesLens));
       }
     }
   }

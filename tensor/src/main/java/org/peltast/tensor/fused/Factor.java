@@ -1,5 +1,7 @@
 package org.peltast.tensor.fused;
 
+import java.util.Locale;
+
 /**
  * Numbers that belong to the rows of each item, or to all rows alike: what a norm's answer is
  * multiplied by, or the gradient by it, to which kernels add.
@@ -52,7 +54,12 @@ public final class Factor {
   void require(int items, int wanted) {
     if (length != wanted || first + (items - 1L) * step + length > values.length) {
       throw new IllegalArgumentException(
-          "a kernel was given factors of %d for %d items of %d".formatted(length, items, wanted));
+          String.format(
+              Locale.ROOT,
+              "a kernel was given factors of %d for %d items of %d",
+              length,
+              items,
+              wanted));
     }
   }
 }

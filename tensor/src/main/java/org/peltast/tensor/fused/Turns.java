@@ -1,5 +1,6 @@
 package org.peltast.tensor.fused;
 
+import java.util.Locale;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -59,8 +60,14 @@ public final class Turns {
         || wanted != headDim
         || first + (items - 1L) * step + (long) tokens * headDim > cos.length) {
       throw new IllegalArgumentException(
-          "a kernel was given turns of %d rows of %d for %d items with %d of %d"
-              .formatted(tokens, headDim, items, rows, wanted));
+          String.format(
+              Locale.ROOT,
+              "a kernel was given turns of %d rows of %d for %d items with %d of %d",
+              tokens,
+              headDim,
+              items,
+              rows,
+              wanted));
     }
   }
 

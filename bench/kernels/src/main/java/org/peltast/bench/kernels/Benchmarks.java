@@ -53,7 +53,7 @@ final class Benchmarks {
   }
 
   private static void end(int code, String sentence, Object... parts) {
-    System.err.println("peltast: " + sentence.formatted(parts));
+    System.err.println("peltast: " + String.format(Locale.ROOT, sentence, parts));
     System.exit(code);
   }
 }
