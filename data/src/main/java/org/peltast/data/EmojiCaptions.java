@@ -1,5 +1,6 @@
 package org.peltast.data;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
@@ -84,6 +85,27 @@ final class EmojiCaptions {
         concept + ", in the style of " + style,
         "an emoji of " + thing + " in " + style + " style",
         concept + ", " + style);
+  }
+
+  /**
+   * More captions of an emoji, for a training that should learn the words and not the templates:
+   * the plainest first, then those of {@link #of}, other templates, one that leaves the family
+   * open, and what other families call the same thing.
+   *
+   * @param synonyms other names of the concept, in words
+   */
+  static List<String> varied(String concept, String style, List<String> synonyms) {
+    String thing = withArticle(concept);
+    List<String> all = new ArrayList<>(of(concept, style));
+    all.add(style + " style " + concept);
+    all.add(thing + " drawn in " + style + " style");
+    all.add(concept + " emoji, " + style);
+    all.add(thing);
+    for (String synonym : synonyms) {
+      all.add(withArticle(synonym) + ", " + style + " style");
+      all.add(style + " emoji of " + withArticle(synonym));
+    }
+    return List.copyOf(all);
   }
 
   private static String withArticle(String concept) {

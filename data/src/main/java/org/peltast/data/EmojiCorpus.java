@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 
@@ -24,6 +25,11 @@ public final class EmojiCorpus {
   /** Changes whenever other pictures, concepts or an other order come from the same drawings. */
   static final String DEFINITION = "emoji-1 iconify-" + IconSet.RELEASE;
 
+  private static final String VALIDATION = "emoji/validation";
+
+  /** Training without validation. */
+  private static final String FITTED = "emoji/fitted";
+
   /** The sizes that can be asked for, in pixels. */
   private static final int MIN_SIZE = 8;
 
@@ -33,6 +39,9 @@ public final class EmojiCorpus {
   private final List<CaptionedImages.Item> items;
   private final CaptionedImages all;
   private final CaptionedImages train;
+  private final CaptionedImages validation;
+  private final Set<HeldOut.Pair> heldOutPairs;
+  private final Set<HeldOut.Pair> validationPairs;
   private final CaptionedImages heldOut;
 
   /**
@@ -66,13 +75,45 @@ public final class EmojiCorpus {
     }
   }
 
+  /** How an emoji is put in words. */
+  public enum Wording {
+    /** Five templates. */
+    PLAIN,
+    /**
+     * Nine templates, one of which leaves the family open, and what other families call the same
+     * thing.
+     */
+    VARIED
+  }
+
+  /**
+   * What to train on.
+   *
+   * @param validation whether to leave out the validation pairs ({@link #validation}) too
+   * @param wording of the captions
+   * @param mirrored whether to add mirrored pictures of one pair in two, with captions that say so.
+   *     What has a right way round (letters, digits, arrows, signs, clocks) is not mirrored
+   */
+  public record Training(boolean validation, Wording wording, boolean mirrored) {
+    /** All pairs that are not held out, plainly worded, as they are. */
+    public static Training plain() {
+      return new Training(false, Wording.PLAIN, false);
+    }
+  }
+
   private EmojiCorpus(PictureFile file) {
     this.file = file;
     this.items = file.entries().stream().map(PictureFile.Entry::item).toList();
-    Set<HeldOut.Pair> pairs = HeldOut.of(items);
+    this.heldOutPairs = HeldOut.of(items);
+    this.validationPairs = HeldOut.validation(items, heldOutPairs);
     this.all = view("emoji", item -> true);
-    this.train = view("emoji/train", item -> !pairs.contains(new HeldOut.Pair(item)));
-    this.heldOut = view("emoji/held-out", item -> pairs.contains(new HeldOut.Pair(item)));
+    this.train = view("emoji/train", item -> !isIn(heldOutPairs, item));
+    this.heldOut = view("emoji/held-out", item -> isIn(heldOutPairs, item));
+    this.validation = view(VALIDATION, item -> isIn(validationPairs, item));
+  }
+
+  private static boolean isIn(Set<HeldOut.Pair> pairs, CaptionedImages.Item item) {
+    return pairs.contains(new HeldOut.Pair(item));
   }
 
   /**
@@ -116,14 +157,53 @@ public final class EmojiCorpus {
     return train;
   }
 
+  /** The pictures to train on, chosen, worded and mirrored as wanted. */
+  public CaptionedImages train(Training training) {
+    if (training.equals(Training.plain())) {
+      return train;
+    }
+    String name = training.validation() ? FITTED : train.name();
+    Predicate<CaptionedImages.Item> filter =
+        item ->
+            !isIn(heldOutPairs, item) && !(training.validation() && isIn(validationPairs, item));
+    CaptionedImages chosen =
+        switch (training.wording()) {
+          case PLAIN -> view(name, filter);
+          case VARIED -> {
+            EmojiSynonyms synonyms = EmojiSynonyms.of(items);
+            yield view(
+                name + "/varied",
+                filter,
+                item ->
+                    EmojiCaptions.varied(item.concept(), style(item), synonyms.of(item.concept())),
+                Checksums.of(EmojiCaptions.varied("{concept}", "{style}", List.of("{synonym}")))
+                    + synonyms.checksum());
+          }
+        };
+    return training.mirrored() ? new MirroredImages(chosen) : chosen;
+  }
+
+  /**
+   * The pictures of the pairs to choose hyper-parameters on: a part of {@link #train()} that {@link
+   * Training#validation} leaves out, drawn like the held-out pairs.
+   */
+  public CaptionedImages validation() {
+    return validation;
+  }
+
   /** The pictures of the (family, concept) pairs that training does not see. */
   public CaptionedImages heldOut() {
     return heldOut;
   }
 
-  /** The version of the rule that splits {@link #train} from {@link #heldOut}. */
+  /** The version of the rule that splits {@link #train()} from {@link #heldOut}. */
   public String splitVersion() {
     return HeldOut.VERSION;
+  }
+
+  /** The version of the rule that splits {@link #validation} from {@link #train()}. */
+  public String validationVersion() {
+    return HeldOut.VALIDATION_VERSION;
   }
 
   /**
@@ -133,17 +213,26 @@ public final class EmojiCorpus {
    * @param count how many; if more than there are, all
    */
   public List<Integer> evaluationOrder(int count) {
+    return order(heldOut, count);
+  }
+
+  /** Numbers of validation pictures in the order of {@link #evaluationOrder}. */
+  public List<Integer> validationOrder(int count) {
+    return order(validation, count);
+  }
+
+  private static List<Integer> order(CaptionedImages images, int count) {
     Map<String, List<Integer>> byFamily = new TreeMap<>();
-    for (int i = 0; i < heldOut.size(); i++) {
-      byFamily.computeIfAbsent(heldOut.item(i).family(), key -> new ArrayList<>()).add(i);
+    for (int i = 0; i < images.size(); i++) {
+      byFamily.computeIfAbsent(images.item(i).family(), key -> new ArrayList<>()).add(i);
     }
     for (List<Integer> numbers : byFamily.values()) {
       numbers.sort(
           Comparator.comparingDouble(
-              i -> Checksums.fraction("evaluation\n" + heldOut.item(i).source())));
+              i -> Checksums.fraction("evaluation\n" + images.item(i).source())));
     }
     List<Integer> order = new ArrayList<>();
-    for (int turn = 0; order.size() < heldOut.size(); turn++) {
+    for (int turn = 0; order.size() < images.size(); turn++) {
       for (List<Integer> numbers : byFamily.values()) {
         if (turn < numbers.size()) {
           order.add(numbers.get(turn));
@@ -192,20 +281,34 @@ public final class EmojiCorpus {
   }
 
   private CaptionedImages view(String name, Predicate<CaptionedImages.Item> filter) {
-    int[] numbers =
-        IntStream.range(0, items.size()).filter(i -> filter.test(items.get(i))).toArray();
-    String checksum =
-        Checksums.of(
-            List.of(
-                file.checksum(),
-                HeldOut.VERSION,
-                name,
-                Checksums.of(EmojiCaptions.of("{concept}", "{style}"))));
-    return new PictureView(name, file, numbers, EmojiCorpus::captions, checksum);
+    return view(
+        name,
+        filter,
+        item -> EmojiCaptions.of(item.concept(), style(item)),
+        Checksums.of(EmojiCaptions.of("{concept}", "{style}")));
   }
 
-  private static List<String> captions(CaptionedImages.Item item) {
-    String style = EmojiFamily.ofId(item.family()).map(EmojiFamily::style).orElse(item.family());
-    return EmojiCaptions.of(item.concept(), style);
+  /**
+   * The pictures of some items.
+   *
+   * @param name says which, as it enters the checksum; the versions of {@link HeldOut} do too
+   * @param wording the checksum of how the captions come about
+   */
+  private CaptionedImages view(
+      String name,
+      Predicate<CaptionedImages.Item> filter,
+      Function<CaptionedImages.Item, List<String>> captions,
+      String wording) {
+    int[] numbers =
+        IntStream.range(0, items.size()).filter(i -> filter.test(items.get(i))).toArray();
+    List<String> parts = new ArrayList<>(List.of(file.checksum(), HeldOut.VERSION, name, wording));
+    if (name.startsWith(FITTED) || name.equals(VALIDATION)) {
+      parts.add(HeldOut.VALIDATION_VERSION);
+    }
+    return new PictureView(name, file, numbers, captions, Checksums.of(parts));
+  }
+
+  private static String style(CaptionedImages.Item item) {
+    return EmojiFamily.ofId(item.family()).map(EmojiFamily::style).orElse(item.family());
   }
 }

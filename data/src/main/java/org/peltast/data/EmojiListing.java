@@ -142,7 +142,7 @@ final class EmojiListing {
    * A name in words: blanks for hyphens, apostrophes, countries' flags as "flag of fiji", clocks as
    * "clock at six thirty", and whatever the list {@code concepts.tsv} says of it.
    */
-  private static String plain(String name) {
+  static String plain(String name) {
     name = name.replace(' ', '-');
     Matcher flag = FLAG.matcher(name);
     if (flag.matches() && !name.equals("flag-in-hole")) {

@@ -22,6 +22,9 @@ final class HeldOut {
   /** Changes whenever the rule does. */
   static final String VERSION = "split-1";
 
+  /** Changes whenever the rule of {@link #validation} does. */
+  static final String VALIDATION_VERSION = "validation-1";
+
   /**
    * The share of drawn pairs among the concepts of three families or more; over all the pairs, of
    * which many have a rarer concept, it comes to about 5 %.
@@ -37,32 +40,51 @@ final class HeldOut {
       this(item.family(), item.concept());
     }
 
-    double draw() {
-      return Checksums.fraction(VERSION + "\n" + family + "\n" + concept);
+    double draw(String version) {
+      return Checksums.fraction(version + "\n" + family + "\n" + concept);
     }
   }
 
   private HeldOut() {}
 
-  /** The pairs to hold out. */
+  /** The pairs to hold out: the test split. */
   static Set<Pair> of(List<CaptionedImages.Item> items) {
+    return drawn(VERSION, items, Set.of());
+  }
+
+  /**
+   * The pairs to choose hyper-parameters on: drawn by the same rule from what {@link #of} leaves,
+   * so that none of them is a test pair, and the concepts of both stay in training.
+   *
+   * @param test what {@link #of} holds out
+   */
+  static Set<Pair> validation(List<CaptionedImages.Item> items, Set<Pair> test) {
+    return drawn(VALIDATION_VERSION, items, test);
+  }
+
+  private static Set<Pair> drawn(
+      String version, List<CaptionedImages.Item> items, Set<Pair> without) {
     Map<String, Set<String>> families = new TreeMap<>();
     for (CaptionedImages.Item item : items) {
-      families.computeIfAbsent(item.concept(), key -> new TreeSet<>()).add(item.family());
+      if (!without.contains(new Pair(item))) {
+        families.computeIfAbsent(item.concept(), key -> new TreeSet<>()).add(item.family());
+      }
     }
-    Set<Pair> heldOut = new HashSet<>();
+    Set<Pair> drawn = new HashSet<>();
     families.forEach(
         (concept, in) -> {
           List<Pair> pairs = new ArrayList<>();
           in.forEach(family -> pairs.add(new Pair(family, concept)));
-          pairs.sort(Comparator.comparingDouble(Pair::draw).thenComparing(Pair::family));
+          pairs.sort(
+              Comparator.<Pair>comparingDouble(pair -> pair.draw(version))
+                  .thenComparing(Pair::family));
           // Every held-out pair of the concept needs the same two families left, whichever they
           // are.
           pairs.stream()
               .limit(Math.max(0, pairs.size() - OTHER_FAMILIES))
-              .filter(pair -> pair.draw() < SHARE)
-              .forEach(heldOut::add);
+              .filter(pair -> pair.draw(version) < SHARE)
+              .forEach(drawn::add);
         });
-    return heldOut;
+    return drawn;
   }
 }

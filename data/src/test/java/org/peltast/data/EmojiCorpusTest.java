@@ -114,6 +114,129 @@ class EmojiCorpusTest {
   }
 
   @Test
+  void validationIsCarvedOutOfTrainingAndLeavesTheTestPairsAsTheyWere() {
+    List<CaptionedImages.Item> items =
+        EmojiListing.read().stream()
+            .map(e -> new CaptionedImages.Item(e.icon().family(), e.concept(), e.icon().name()))
+            .toList();
+    Set<HeldOut.Pair> test = HeldOut.of(items);
+    Set<HeldOut.Pair> validation = HeldOut.validation(items, test);
+    // What figures of earlier releases were measured on.
+    assertThat(test).hasSize(547);
+    assertThat(
+            Checksums.of(test.stream().map(p -> p.family() + "/" + p.concept()).sorted().toList()))
+        .isEqualTo("5d4ec063fa4d279997dbbe38996a6628c16b17876b7202151df267341744e83f");
+    assertThat(validation).doesNotContainAnyElementsOf(test);
+    assertThat((double) validation.size() / test.size()).isBetween(0.8, 1.1);
+    assertThat(validation.stream().map(HeldOut.Pair::family).distinct())
+        .hasSize(EmojiFamily.values().length);
+    Map<String, Set<String>> left = new HashMap<>();
+    for (CaptionedImages.Item item : items) {
+      HeldOut.Pair pair = new HeldOut.Pair(item);
+      if (!test.contains(pair) && !validation.contains(pair)) {
+        left.computeIfAbsent(item.concept(), key -> new TreeSet<>()).add(item.family());
+      }
+    }
+    assertThat(test)
+        .allSatisfy(pair -> assertThat(left.get(pair.concept())).hasSizeGreaterThanOrEqualTo(2));
+    assertThat(validation)
+        .allSatisfy(pair -> assertThat(left.get(pair.concept())).hasSizeGreaterThanOrEqualTo(2));
+
+    // The part's split is a part of the split, and its three parts are all of it.
+    Set<String> fitted = new HashSet<>();
+    CaptionedImages training =
+        corpus.train(new EmojiCorpus.Training(true, EmojiCorpus.Wording.PLAIN, false));
+    IntStream.range(0, training.size()).forEach(i -> fitted.add(pair(training, i)));
+    assertThat(corpus.validation().size()).isPositive();
+    for (int i = 0; i < corpus.validation().size(); i++) {
+      assertThat(validation).contains(new HeldOut.Pair(corpus.validation().item(i)));
+      assertThat(fitted).doesNotContain(pair(corpus.validation(), i));
+    }
+    assertThat(training.size() + corpus.validation().size()).isEqualTo(corpus.train().size());
+    assertThat(corpus.validationOrder(1000))
+        .containsExactlyInAnyOrderElementsOf(
+            IntStream.range(0, corpus.validation().size()).boxed().toList());
+    assertThat(
+            List.of(
+                training.checksum(), corpus.validation().checksum(), corpus.heldOut().checksum()))
+        .doesNotHaveDuplicates()
+        .doesNotContain(corpus.train().checksum());
+  }
+
+  @Test
+  void plainTrainingIsTheTrainingSplitItself() {
+    assertThat(corpus.train(EmojiCorpus.Training.plain())).isSameAs(corpus.train());
+  }
+
+  @Test
+  void mirroredPicturesAreFlippedSaySoAndAreOfWhatHasNoRightWayRound() {
+    CaptionedImages plain = corpus.train();
+    CaptionedImages images =
+        corpus.train(new EmojiCorpus.Training(false, EmojiCorpus.Wording.PLAIN, true));
+    int added = images.size() - plain.size();
+    assertThat((double) added / plain.size()).isBetween(0.25, 0.55);
+    assertThat(images.checksum()).isNotEqualTo(plain.checksum());
+    Map<String, Integer> bySource = new HashMap<>();
+    int edge = images.width();
+    byte[] original = new byte[images.bytesPerImage()];
+    byte[] mirrored = new byte[images.bytesPerImage() + 5];
+    for (int i = 0; i < plain.size(); i++) {
+      assertThat(images.captions(i)).isEqualTo(plain.captions(i));
+      bySource.put(plain.item(i).family() + "/" + plain.item(i).source(), i);
+    }
+    for (int i = plain.size(); i < images.size(); i++) {
+      CaptionedImages.Item item = images.item(i);
+      assertThat(item.concept()).doesNotContain("flag of", "letter", "keycap", "clock at", "arrow");
+      assertThat(images.captions(i)).allMatch(caption -> caption.endsWith(", mirrored"));
+      int of = bySource.get(item.family() + "/" + item.source());
+      plain.pixels(of, original, 0);
+      images.pixels(i, mirrored, 5);
+      for (int p = 0; p < original.length; p++) {
+        int y = p / (3 * edge);
+        int x = p / 3 % edge;
+        int there = 5 + 3 * (y * edge + edge - 1 - x) + p % 3;
+        if (original[p] != mirrored[there]) {
+          assertThat(mirrored[there]).as(item + " at " + x + ", " + y).isEqualTo(original[p]);
+        }
+      }
+    }
+    assertThat(MirroredImages.mayBe("red apple")).isTrue();
+    assertThat(MirroredImages.mayBe("pile of poo")).isTrue();
+    assertThat(MirroredImages.mayBe("keycap 7")).isFalse();
+    assertThat(MirroredImages.mayBe("magnifying glass tilted left")).isFalse();
+    assertThat(MirroredImages.mayBe("cool button")).isFalse();
+  }
+
+  @Test
+  void variedWordingKeepsThePlainestFirstAndAddsOtherNames() {
+    CaptionedImages plain = corpus.train();
+    CaptionedImages varied =
+        corpus.train(new EmojiCorpus.Training(false, EmojiCorpus.Wording.VARIED, false));
+    assertThat(varied.size()).isEqualTo(plain.size());
+    assertThat(varied.checksum()).isNotEqualTo(plain.checksum());
+    for (int i = 0; i < plain.size(); i++) {
+      assertThat(varied.captions(i))
+          .doesNotHaveDuplicates()
+          .containsAll(plain.captions(i))
+          .hasSizeBetween(9, 13)
+          .startsWith(plain.captions(i).get(0));
+    }
+    EmojiSynonyms synonyms =
+        EmojiSynonyms.of(
+            List.of(
+                new CaptionedImages.Item("noto", "bear", "bear"),
+                new CaptionedImages.Item("twemoji", "bear", "bear-face"),
+                new CaptionedImages.Item("noto", "cat", "cat"),
+                new CaptionedImages.Item("twemoji", "kitten", "cat"),
+                new CaptionedImages.Item("noto", "house", "dwelling"),
+                new CaptionedImages.Item("twemoji", "hut", "dwelling"),
+                new CaptionedImages.Item("streamline-emojis", "dog", "dog-2")));
+    assertThat(synonyms.of("bear")).containsExactly("bear face");
+    assertThat(List.of("cat", "kitten", "house", "hut", "dog"))
+        .allSatisfy(concept -> assertThat(synonyms.of(concept)).isEmpty());
+  }
+
+  @Test
   void picturesAreDrawnOnWhiteAndNotClipped() {
     CaptionedImages all = corpus.all();
     byte[] rgb = new byte[all.bytesPerImage()];

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -31,6 +32,11 @@ public interface Corpus {
 
   /** At most so many prompts to look at and to measure on, in an order that is always the same. */
   Examples examples(int count);
+
+  /** Pictures like those to learn from that are not learnt from, to choose hyper-parameters on. */
+  default Optional<CaptionedImages> validation() {
+    return Optional.empty();
+  }
 
   /** Names the content, for provenance: what it is and its checksum. */
   Map<String, String> inputs();
@@ -64,7 +70,8 @@ public interface Corpus {
         EmojiCorpus.open(
             EmojiCorpus.Options.ofSize(data.size())
                 .withConcepts(data.limit())
-                .withPreparation((what, done, total) -> progress.step(done, total, Map.of()))));
+                .withPreparation((what, done, total) -> progress.step(done, total, Map.of()))),
+        data.emoji());
   }
 
   private static void tellSkipped(ImageFolder folder, Consumer<String> notices) {
@@ -85,26 +92,49 @@ public interface Corpus {
     }
   }
 
-  /** The built-in emoji: learnt from the training split, looked at on held-out pairs. */
-  record OfEmoji(EmojiCorpus corpus) implements Corpus {
+  /**
+   * The built-in emoji: learnt from the training split, looked at on pairs kept from it, which are
+   * the validation pairs if training leaves those out, and else the test pairs.
+   */
+  record OfEmoji(EmojiCorpus corpus, CaptionedImages learnt, boolean validated) implements Corpus {
+    /** All that is not held out, plainly worded. */
+    public OfEmoji(EmojiCorpus corpus) {
+      this(corpus, EmojiCorpus.Training.plain());
+    }
+
+    OfEmoji(EmojiCorpus corpus, EmojiCorpus.Training training) {
+      this(corpus, corpus.train(training), training.validation());
+    }
+
     @Override
     public Prompts captions() {
-      return corpus.train();
+      return learnt;
     }
 
     @Override
     public List<CaptionedImages> pictures() {
-      return List.of(corpus.train());
+      return List.of(learnt);
+    }
+
+    @Override
+    public Optional<CaptionedImages> validation() {
+      return validated ? Optional.of(corpus.validation()) : Optional.empty();
     }
 
     @Override
     public Examples examples(int count) {
-      return new Examples(corpus.heldOut(), corpus.evaluationOrder(count));
+      return validated
+          ? new Examples(corpus.validation(), corpus.validationOrder(count))
+          : new Examples(corpus.heldOut(), corpus.evaluationOrder(count));
     }
 
     @Override
     public Map<String, String> inputs() {
-      return Map.of("emoji", corpus.all().checksum() + " " + corpus.splitVersion());
+      String split =
+          validated
+              ? corpus.splitVersion() + " " + corpus.validationVersion()
+              : corpus.splitVersion();
+      return Map.of("emoji", corpus.all().checksum() + " " + split);
     }
   }
 

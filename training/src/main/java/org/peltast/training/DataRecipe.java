@@ -5,6 +5,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Locale;
 import org.peltast.data.DataException;
+import org.peltast.data.EmojiCorpus;
 import org.peltast.data.ImageFolder;
 
 /**
@@ -15,8 +16,24 @@ import org.peltast.data.ImageFolder;
  * @param size the edge of the square pictures, in pixels
  * @param fit how a folder's pictures are brought to size
  * @param limit at most so many of the emoji corpus's concepts; 0 for all
+ * @param validation whether the emoji corpus's validation pairs are kept from training, and are
+ *     what a run is looked at with, instead of the test pairs
+ * @param wording of the emoji corpus's captions, {@code plain} or {@code varied}
+ * @param mirrored whether mirrored emoji are learnt from too, captioned so
  */
-public record DataRecipe(String images, int size, ImageFolder.Fit fit, int limit) {
+public record DataRecipe(
+    String images,
+    int size,
+    ImageFolder.Fit fit,
+    int limit,
+    boolean validation,
+    EmojiCorpus.Wording wording,
+    boolean mirrored) {
+  /** As it is, with test pairs alone held out. */
+  DataRecipe(String images, int size, ImageFolder.Fit fit, int limit) {
+    this(images, size, fit, limit, false, EmojiCorpus.Wording.PLAIN, false);
+  }
+
   /** All emoji at 64 px. */
   public static DataRecipe defaults() {
     return new DataRecipe("emoji", 64, ImageFolder.Fit.CENTRE_CROP, 0);
@@ -32,7 +49,12 @@ public record DataRecipe(String images, int size, ImageFolder.Fit fit, int limit
 
   /** Other pictures, brought to size in the same way. */
   public DataRecipe of(String otherImages) {
-    return new DataRecipe(otherImages, size, fit, limit);
+    return new DataRecipe(otherImages, size, fit, limit, validation, wording, mirrored);
+  }
+
+  /** What of the emoji corpus is learnt from, and how it is worded. */
+  EmojiCorpus.Training emoji() {
+    return new EmojiCorpus.Training(validation, wording, mirrored);
   }
 
   /** What {@code images} may name. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import org.peltast.data.EmojiCorpus;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
@@ -61,10 +62,11 @@ public final class TeacherTraining {
       Progress progress,
       Supplier<? extends BooleanSupplier> listen) {
     Device device = Devices.of(recipe.device());
-    try (TextEncoder text =
-            CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
+    try (TextEncoder text = text(recipe, folder);
         Codec raw = Codecs.builtIn(recipe.model().codec(), device);
-        LatentGroups latents = LatentGroups.of(corpus.pictures(), raw, device, progress)) {
+        LatentGroups latents = LatentGroups.of(corpus.pictures(), raw, device, progress);
+        LatentGroups kept =
+            LatentGroups.of(corpus.validation().stream().toList(), raw, device, progress)) {
       Normalisation normalisation = latents.measure(raw.channels());
       Codec codec = new NormalisedCodec(raw, normalisation);
       NoiseSchedule schedule = recipe.model().schedule();
@@ -98,6 +100,20 @@ public final class TeacherTraining {
                           denoiser.with(average),
                           role,
                           latents.groups().get(0).latent()));
+          ValidationLoss validation =
+              new ValidationLoss(
+                  recipe.run().looksEvery(),
+                  denoiser.with(average),
+                  role,
+                  captions,
+                  normalisation,
+                  device,
+                  Rng.of(recipe.seed()).fork("validation"));
+          if (!kept.groups().isEmpty()) {
+            validation
+                .on("validation", kept.groups().get(0))
+                .on("training", latents.groups().get(0));
+          }
           Trainer trainer =
               new Trainer(
                   recipe.run().settings(recipe.seed(), parts),
@@ -111,7 +127,7 @@ public final class TeacherTraining {
                       device,
                       false),
                   folder,
-                  List.of(shown(progress), events, looks),
+                  List.of(validation, shown(progress), events, looks),
                   listen.get());
           Trainer.End end = memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
           if (end == Trainer.End.FINISHED) {
@@ -121,6 +137,14 @@ public final class TeacherTraining {
         }
       }
     }
+  }
+
+  /** Varied captions are too many for memory: they are kept on disk, in the run's folder. */
+  private static TextEncoder text(TeacherRecipe recipe, RunFolder folder) {
+    return recipe.data().wording() == EmojiCorpus.Wording.VARIED
+        ? CachedTextEncoder.onDisk(
+            new MiniLmEncoder(), folder.path().resolve("text"), Distillation.TEXT_MEMORY / 2)
+        : CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
   }
 
   /** What an item of the largest pictures keeps while it is learnt from. */
