@@ -228,7 +228,7 @@ class MixtureTest {
                 role("student", student, 2e-3),
                 fake,
                 role("fake", fake, 4e-3),
-                3)) {
+                5)) {
       for (int u = 0; u < updates; u++) {
         try (Scope s = Scope.open()) {
           Batch batch = Toys.points(Mixture.CLASSES, null, classes(BATCH));

@@ -60,7 +60,8 @@ public final class ReportWriter {
         <header>
         <h1>%s</h1>
         <p class="lead">%s</p>
-        "String.format(Locale.ROOT, "", 
+        """
+            .formatted(
                 Html.text(data.title()), css(), Html.text(data.title()), Html.text(data.lead())));
     headlines();
     page.append("</header>\n<main>\n");
@@ -79,7 +80,8 @@ public final class ReportWriter {
     page.append("<dl class=\"headlines\">\n");
     for (ReportData.Headline headline : data.headlines()) {
       page.append(
-          String.format(Locale.ROOT, "<div><dt>%s</dt><dd>%s<small>%s</small></dd></div>\n", 
+          "<div><dt>%s</dt><dd>%s<small>%s</small></dd></div>\n"
+              .formatted(
                   Html.text(headline.value()),
                   Html.text(headline.label()),
                   Html.text(headline.note())));
@@ -94,7 +96,8 @@ public final class ReportWriter {
     page.append("<section>\n<h2>The same prompts</h2>\n<ul class=\"sources\">\n");
     for (ReportData.Source source : gallery.sources()) {
       page.append(
-          String.format(Locale.ROOT, "<li class=\"%s\"><b>%s</b> %s</li>\n", 
+          "<li class=\"%s\"><b>%s</b> %s</li>\n"
+              .formatted(
                   tone(source.tone()), Html.text(source.name()), Html.text(source.explanation())));
     }
     page.append(
@@ -107,7 +110,8 @@ public final class ReportWriter {
       for (int i = 0; i < gallery.sources().size(); i++) {
         ReportData.Source source = gallery.sources().get(i);
         page.append(
-            String.format(Locale.ROOT, "<span class=\"%s\"><img alt=\"%s, %s\" src=\"%s\"><i>%s</i></span>", 
+            "<span class=\"%s\"><img alt=\"%s, %s\" src=\"%s\"><i>%s</i></span>"
+                .formatted(
                     tone(source.tone()),
                     Html.text(prompt.text()),
                     Html.text(source.name()),
@@ -115,7 +119,7 @@ public final class ReportWriter {
                     Html.text(source.name())));
       }
       page.append(
-          String.format(Locale.ROOT, "</div>\n<figcaption>%s</figcaption>\n</figure>\n", Html.text(prompt.text())));
+          "</div>\n<figcaption>%s</figcaption>\n</figure>\n".formatted(Html.text(prompt.text())));
     }
     page.append("</div>\n</section>\n");
   }
@@ -124,11 +128,12 @@ public final class ReportWriter {
     if (table == null) {
       return;
     }
-    page.append(String.format(Locale.ROOT, "<section>\n<h2>Figures</h2>\n<p>%s</p>\n", Html.text(table.caption())));
+    page.append("<section>\n<h2>Figures</h2>\n<p>%s</p>\n".formatted(Html.text(table.caption())));
     page.append("<div class=\"scroll\"><table>\n<thead><tr><th></th>");
     for (ReportData.Column column : table.columns()) {
       page.append(
-          String.format(Locale.ROOT, "<th>%s%s</th>", 
+          "<th>%s%s</th>"
+              .formatted(
                   Html.text(column.name()),
                   switch (column.better()) {
                     case LOWER -> " <span title=\"lower is better\">↓</span>";
@@ -139,16 +144,17 @@ public final class ReportWriter {
     page.append("</tr></thead>\n<tbody>\n");
     for (ReportData.Row row : table.rows()) {
       page.append(
-          String.format(Locale.ROOT, "<tr class=\"%s\"><th>%s<small>%s</small></th>", tone(row.tone()), Html.text(row.name()), Html.text(row.note())));
+          "<tr class=\"%s\"><th>%s<small>%s</small></th>"
+              .formatted(tone(row.tone()), Html.text(row.name()), Html.text(row.note())));
       for (int i = 0; i < table.columns().size(); i++) {
-        page.append(String.format(Locale.ROOT, "<td>%s</td>", cell(table.columns().get(i), row.cells().get(i))));
+        page.append("<td>%s</td>".formatted(cell(table.columns().get(i), row.cells().get(i))));
       }
       page.append("</tr>\n");
     }
     page.append("</tbody></table></div>\n");
     if (!table.notes().isEmpty()) {
       page.append("<ul class=\"notes\">");
-      table.notes().forEach(note -> page.append(String.format(Locale.ROOT, "<li>%s</li>", Html.text(note))));
+      table.notes().forEach(note -> page.append("<li>%s</li>".formatted(Html.text(note))));
       page.append("</ul>\n");
     }
     page.append("<div class=\"charts\">\n");
@@ -156,7 +162,8 @@ public final class ReportWriter {
       ReportData.Column column = table.columns().get(i);
       if (column.plotted()) {
         page.append(
-            String.format(Locale.ROOT, "<figure><h3>%s</h3><p>%s</p>%s</figure>\n", Html.text(column.name()), reading(column), IntervalPlot.svg(table, i)));
+            "<figure><h3>%s</h3><p>%s</p>%s</figure>\n"
+                .formatted(Html.text(column.name()), reading(column), IntervalPlot.svg(table, i)));
       }
     }
     page.append("</div>\n</section>\n");
@@ -183,7 +190,8 @@ public final class ReportWriter {
     return estimate.low() == estimate.high()
         ? value
         : value
-            + String.format(Locale.ROOT, "<small class=\"interval\">%s – %s</small>", 
+            + "<small class=\"interval\">%s – %s</small>"
+                .formatted(
                     IntervalPlot.decimals(estimate.low(), column.decimals()),
                     IntervalPlot.decimals(estimate.high(), column.decimals()));
   }
@@ -193,7 +201,8 @@ public final class ReportWriter {
       return;
     }
     page.append(
-        String.format(Locale.ROOT, "<section>\n<h2>Spear and shield</h2>\n<p>%s</p>\n<div class=\"story\">\n", Html.text(story.lead())));
+        "<section>\n<h2>Spear and shield</h2>\n<p>%s</p>\n<div class=\"story\">\n"
+            .formatted(Html.text(story.lead())));
     for (ReportData.Strand strand : story.strands()) {
       page.append(
           String.format(
@@ -217,13 +226,15 @@ public final class ReportWriter {
                             moment.update(),
                             Html.dataUri(picture))));
         page.append(
-            String.format(Locale.ROOT, "<i>%s</i></div>", String.format(Locale.ROOT, "%,d", moment.update()).replace(',', ' ')));
+            "<i>%s</i></div>"
+                .formatted(String.format(Locale.ROOT, "%,d", moment.update()).replace(',', ' ')));
       }
       page.append("</div></div></figure>\n");
     }
     page.append("</div>\n<div class=\"charts\">");
     page.append(
-        String.format(Locale.ROOT, "<figure class=\"long\"><h3>%s</h3><p>%s</p>%s</figure>", 
+        "<figure class=\"long\"><h3>%s</h3><p>%s</p>%s</figure>"
+            .formatted(
                 Html.text(story.variance().title()),
                 Html.text(story.variance().explanation()),
                 LineChart.longSvg(story.variance())));
@@ -241,7 +252,8 @@ public final class ReportWriter {
 
   private void chart(ReportData.Chart chart) {
     page.append(
-        String.format(Locale.ROOT, "<figure><h3>%s</h3><p>%s</p>%s</figure>\n", 
+        "<figure><h3>%s</h3><p>%s</p>%s</figure>\n"
+            .formatted(
                 Html.text(chart.title()), Html.text(chart.explanation()), LineChart.svg(chart)));
   }
 
@@ -252,16 +264,19 @@ public final class ReportWriter {
     page.append("<section>\n<h2>How it was made</h2>\n");
     for (ReportData.Facts facts : data.facts()) {
       page.append(
-          String.format(Locale.ROOT, "<details><summary>%s</summary><table class=\"facts\">", Html.text(facts.title())));
+          "<details><summary>%s</summary><table class=\"facts\">"
+              .formatted(Html.text(facts.title())));
       for (Map.Entry<String, String> fact : facts.values().entrySet()) {
         page.append(
-            String.format(Locale.ROOT, "<tr><th>%s</th><td>%s</td></tr>", Html.text(fact.getKey()), Html.text(fact.getValue())));
+            "<tr><th>%s</th><td>%s</td></tr>"
+                .formatted(Html.text(fact.getKey()), Html.text(fact.getValue())));
       }
       page.append("</table></details>\n");
     }
     if (!data.recipe().isEmpty()) {
       page.append(
-          String.format(Locale.ROOT, "<details><summary>Recipe</summary><pre>%s</pre></details>\n", Html.text(data.recipe())));
+          "<details><summary>Recipe</summary><pre>%s</pre></details>\n"
+              .formatted(Html.text(data.recipe())));
     }
     page.append("</section>\n");
   }

@@ -8,7 +8,7 @@ import java.util.Map;
 import org.peltast.data.CaptionedImages;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
-import org.peltast.distill.Figures;
+import org.peltast.distill.Metrics;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Role;
 import org.peltast.models.Captions;
@@ -70,11 +70,11 @@ final class ValidationLoss implements Observer {
   }
 
   @Override
-  public Verdict after(long done, long updates, Figures figures) {
+  public Verdict after(long done, long updates, Metrics figures) {
     if (every > 0 && (done % every == 0 || done == updates)) {
       try (Scope scope = Scope.open();
           Autograd off = Autograd.off()) {
-        average.network().parameters().load(role.ema().values());
+        average.network().parameters().load(role.averages());
         sets.forEach((name, pictures) -> figures.put("loss." + name, of(pictures)));
       }
     }
