@@ -1,6 +1,5 @@
 package org.peltast.bench;
 
-import java.util.Locale;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -10,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -71,7 +71,11 @@ final class PytorchPeer implements AutoCloseable {
     } catch (IOException e) {
       delete(messages);
       throw new BenchException(
-          String.format(Locale.ROOT, "%s cannot be started (%s); name a Python that has torch and diffusers with --python.", python, e.getMessage()));
+          String.format(
+              Locale.ROOT,
+              "%s cannot be started (%s); name a Python that has torch and diffusers with --python.",
+              python,
+              e.getMessage()));
     } catch (RuntimeException e) {
       delete(messages);
       throw e;
@@ -113,7 +117,12 @@ final class PytorchPeer implements AutoCloseable {
       if (answer.has("missing")) {
         String missing = answer.path("missing").asString();
         throw new BenchException(
-            String.format(Locale.ROOT, "%s has no package %s; install it with `%s -m pip install torch diffusers`, or name another Python with --python.", python, missing, python));
+            String.format(
+                Locale.ROOT,
+                "%s has no package %s; install it with `%s -m pip install torch diffusers`, or name another Python with --python.",
+                python,
+                missing,
+                python));
       }
       if (answer.has("error")) {
         throw new BenchException(answer.path("error").asString() + ".");
@@ -128,7 +137,11 @@ final class PytorchPeer implements AutoCloseable {
     process.destroy();
     String last = lastMessage();
     return new BenchException(
-        String.format(Locale.ROOT, "the PyTorch variant %s ended before its turn%s.", variant, last == null ? "" : ": " + last));
+        String.format(
+            Locale.ROOT,
+            "the PyTorch variant %s ended before its turn%s.",
+            variant,
+            last == null ? "" : ": " + last));
   }
 
   private @Nullable String lastMessage() {

@@ -129,7 +129,11 @@ final class BenchKernelsCommand implements Callable<Integer> {
       return builder.inheritIO().start().waitFor();
     } catch (IOException e) {
       throw new CommandException(
-          String.format(Locale.ROOT, "%s cannot be started (%s); the benchmarks need Maven and a JDK.", program, e.getMessage()));
+          String.format(
+              Locale.ROOT,
+              "%s cannot be started (%s); the benchmarks need Maven and a JDK.",
+              program,
+              e.getMessage()));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return ExitCode.INTERRUPTED;

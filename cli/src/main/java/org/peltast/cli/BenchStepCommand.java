@@ -99,7 +99,11 @@ final class BenchStepCommand implements Callable<Integer> {
     for (String variant : variants) {
       if (!AgainstPytorch.VARIANTS.contains(variant)) {
         throw new CommandException(
-            String.format(Locale.ROOT, "--variant must be one of %s, not %s.", String.join(", ", AgainstPytorch.VARIANTS), variant));
+            String.format(
+                Locale.ROOT,
+                "--variant must be one of %s, not %s.",
+                String.join(", ", AgainstPytorch.VARIANTS),
+                variant));
       }
     }
     UpdateShape shape = options.shape();
@@ -220,14 +224,19 @@ final class BenchStepCommand implements Callable<Integer> {
     rows.add(
         List.of(
             "rate",
-            String.format(Locale.ROOT, "%s GFLOP/s, %s of the best product", 
-                    BenchTables.number(s.gflops(), 1), BenchTables.percent(s.efficiency()))));
+            String.format(
+                Locale.ROOT,
+                "%s GFLOP/s, %s of the best product",
+                BenchTables.number(s.gflops(), 1),
+                BenchTables.percent(s.efficiency()))));
     rows.add(
         List.of(
             "best product",
-            String.format(Locale.ROOT, "float32 %s, bf16 %s GFLOP/s", 
-                    BenchTables.number(s.roofline().float32(), 1),
-                    BenchTables.number(s.roofline().bf16(), 1))));
+            String.format(
+                Locale.ROOT,
+                "float32 %s, bf16 %s GFLOP/s",
+                BenchTables.number(s.roofline().float32(), 1),
+                BenchTables.number(s.roofline().bf16(), 1))));
     s.peakRss().ifPresent(bytes -> rows.add(List.of("peak memory", Text.bytes(bytes))));
     s.parts()
         .forEach(
@@ -235,9 +244,11 @@ final class BenchStepCommand implements Callable<Integer> {
                 rows.add(
                     List.of(
                         "  " + part.name().toLowerCase(Locale.ROOT),
-                        String.format(Locale.ROOT, "%s s, %s", 
-                                BenchTables.number(seconds, 3),
-                                BenchTables.percent(seconds / s.updateSeconds())))));
+                        String.format(
+                            Locale.ROOT,
+                            "%s s, %s",
+                            BenchTables.number(seconds, 3),
+                            BenchTables.percent(seconds / s.updateSeconds())))));
     return Text.columns(rows, false, false);
   }
 }

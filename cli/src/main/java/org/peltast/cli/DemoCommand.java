@@ -1,11 +1,11 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Trainer;
@@ -160,7 +160,11 @@ final class DemoCommand implements Callable<Integer> {
   private void refuseAnotherRun(@Nullable String begun, String recipe) {
     if (begun != null && !begun.equals(recipe)) {
       throw new CommandException(
-          String.format(Locale.ROOT, "%s holds a demonstration begun with other options (%s); give the same again to go on with it, or choose another --out.", out, RecipeOptions.difference(begun, recipe)));
+          String.format(
+              Locale.ROOT,
+              "%s holds a demonstration begun with other options (%s); give the same again to go on with it, or choose another --out.",
+              out,
+              RecipeOptions.difference(begun, recipe)));
     }
   }
 }

@@ -1,6 +1,5 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -10,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
@@ -57,23 +57,30 @@ final class DoctorCommand implements Callable<Integer> {
     line(
         out,
         "java",
-        String.format(Locale.ROOT, "%s, %s, heap up to %s", 
-                System.getProperty("java.version"),
-                System.getProperty("java.vm.name"),
-                Text.bytes(Runtime.getRuntime().maxMemory())));
+        String.format(
+            Locale.ROOT,
+            "%s, %s, heap up to %s",
+            System.getProperty("java.version"),
+            System.getProperty("java.vm.name"),
+            Text.bytes(Runtime.getRuntime().maxMemory())));
     line(
         out,
         "system",
-        String.format(Locale.ROOT, "%s %s, %s", 
-                System.getProperty("os.name"),
-                System.getProperty("os.version"),
-                System.getProperty("os.arch")));
+        String.format(
+            Locale.ROOT,
+            "%s %s, %s",
+            System.getProperty("os.name"),
+            System.getProperty("os.version"),
+            System.getProperty("os.arch")));
     line(out, "processor", processor());
     line(out, "memory", memory());
 
     Device device = Device.CPU;
     try {
-      line(out, "libtorch", String.format(Locale.ROOT, "%s, %d threads", Engine.version(), Engine.threads()));
+      line(
+          out,
+          "libtorch",
+          String.format(Locale.ROOT, "%s, %d threads", Engine.version(), Engine.threads()));
       line(out, "oneDNN", Engine.oneDnnVersion());
       boolean cuda = Engine.hasCuda();
       line(out, "gpu", gpu(cuda));
@@ -116,7 +123,8 @@ final class DoctorCommand implements Callable<Integer> {
   /** By what each family's blocks are computed in each precision: a recipe may insist on one. */
   private static void blocks(PrintWriter out, Device device) {
     String fused =
-        String.format(Locale.ROOT, "fused kernels, where rows are whole vectors of %d floats", Fused.width());
+        String.format(
+            Locale.ROOT, "fused kernels, where rows are whole vectors of %d floats", Fused.width());
     for (ModelFamily family : ModelFamilies.all()) {
       String name = "blocks";
       for (Precision precision : Precision.values()) {
@@ -124,12 +132,14 @@ final class DoctorCommand implements Callable<Integer> {
         line(
             out,
             name,
-            String.format(Locale.ROOT, "%s in %s: %s", 
-                    family.id(),
-                    precision,
-                    obstacle == null
-                        ? fused
-                        : "plain operators, which take longer, because " + obstacle));
+            String.format(
+                Locale.ROOT,
+                "%s in %s: %s",
+                family.id(),
+                precision,
+                obstacle == null
+                    ? fused
+                    : "plain operators, which take longer, because " + obstacle));
         name = "";
       }
     }
@@ -201,7 +211,13 @@ final class DoctorCommand implements Callable<Integer> {
       model = output("sysctl", "-n", "machdep.cpu.brand_string");
     }
     int cores = Runtime.getRuntime().availableProcessors();
-    return String.format(Locale.ROOT, "%s, %d core%s%s", model, cores, cores == 1 ? "" : "s", flags.isEmpty() ? "" : " (" + flags + ")");
+    return String.format(
+        Locale.ROOT,
+        "%s, %d core%s%s",
+        model,
+        cores,
+        cores == 1 ? "" : "s",
+        flags.isEmpty() ? "" : " (" + flags + ")");
   }
 
   /** What the machine has. */
@@ -213,7 +229,11 @@ final class DoctorCommand implements Callable<Integer> {
 
   private static String memory() {
     return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
-        ? String.format(Locale.ROOT, "%s, %s free", Text.bytes(os.getTotalMemorySize()), Text.bytes(os.getFreeMemorySize()))
+        ? String.format(
+            Locale.ROOT,
+            "%s, %s free",
+            Text.bytes(os.getTotalMemorySize()),
+            Text.bytes(os.getFreeMemorySize()))
         : "unknown";
   }
 

@@ -1,6 +1,5 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -12,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.bench.BenchException;
 import org.peltast.data.DataException;
@@ -112,17 +112,26 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
     if (failure instanceof OutOfMemoryError) {
       return new Verdict(
           ExitCode.FAILED,
-          String.format(Locale.ROOT, "out of memory (%s); give the Java heap more, as in PELTAST_JAVA_OPTS=-Xmx4g, or use smaller batches.", failure.getMessage()));
+          String.format(
+              Locale.ROOT,
+              "out of memory (%s); give the Java heap more, as in PELTAST_JAVA_OPTS=-Xmx4g, or use smaller batches.",
+              failure.getMessage()));
     }
     if (failure instanceof NoClassDefFoundError || failure instanceof ExceptionInInitializerError) {
       return new Verdict(
           ExitCode.FAILED,
-          String.format(Locale.ROOT, "a library is missing or damaged (%s), as after a download that was cut short; delete its jar from the Maven repository and start again, which fetches it anew.", printable(rootMessage(failure))));
+          String.format(
+              Locale.ROOT,
+              "a library is missing or damaged (%s), as after a download that was cut short; delete its jar from the Maven repository and start again, which fetches it anew.",
+              printable(rootMessage(failure))));
     }
     if (failure instanceof UnsatisfiedLinkError) {
       return new Verdict(
           ExitCode.FAILED,
-          String.format(Locale.ROOT, "libtorch's natives cannot be loaded (%s); `peltast doctor` shows platform and cache.", failure.getMessage()));
+          String.format(
+              Locale.ROOT,
+              "libtorch's natives cannot be loaded (%s); `peltast doctor` shows platform and cache.",
+              failure.getMessage()));
     }
     return null;
   }
@@ -197,9 +206,14 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
       try (PrintWriter out = new PrintWriter(Files.newBufferedWriter(log))) {
         failure.printStackTrace(out);
       }
-      return String.format(Locale.ROOT, "internal error (%s); this is a defect, please report it with %s.", what, log);
+      return String.format(
+          Locale.ROOT,
+          "internal error (%s); this is a defect, please report it with %s.",
+          what,
+          log);
     } catch (IOException unwritable) {
-      return String.format(Locale.ROOT, "internal error (%s); this is a defect, and no log could be written.", what);
+      return String.format(
+          Locale.ROOT, "internal error (%s); this is a defect, and no log could be written.", what);
     }
   }
 }

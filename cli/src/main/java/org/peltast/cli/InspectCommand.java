@@ -1,6 +1,5 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -9,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -75,12 +75,14 @@ final class InspectCommand implements Callable<Integer> {
     List<TensorInfo> tensors = List.copyOf(checkpoint.tensors().values());
     List<String> lines = new ArrayList<>();
     lines.add(
-        String.format(Locale.ROOT, "%s: %s in %s, %s values, %s", 
-                printable(checkpoint.path().toString()),
-                plural(tensors.size(), "tensor"),
-                plural(checkpoint.files().size(), "file"),
-                Text.count(tensors.stream().mapToLong(TensorInfo::elements).sum()),
-                Text.bytes(tensors.stream().mapToLong(TensorInfo::byteSize).sum())));
+        String.format(
+            Locale.ROOT,
+            "%s: %s in %s, %s values, %s",
+            printable(checkpoint.path().toString()),
+            plural(tensors.size(), "tensor"),
+            plural(checkpoint.files().size(), "file"),
+            Text.count(tensors.stream().mapToLong(TensorInfo::elements).sum()),
+            Text.bytes(tensors.stream().mapToLong(TensorInfo::byteSize).sum())));
     blocks(tensors).forEach(line -> lines.add("  " + line));
     return lines;
   }

@@ -1,8 +1,8 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
@@ -28,7 +28,8 @@ final class Interrupts implements BooleanSupplier {
           () -> {
             if (interrupts.count.getAndIncrement() == 0) {
               System.err.println(
-                  String.format(Locale.ROOT, "\nStopping after %s; Ctrl-C again stops at once.", what));
+                  String.format(
+                      Locale.ROOT, "\nStopping after %s; Ctrl-C again stops at once.", what));
             } else {
               System.err.println(
                   "\nStopped at once; the same command goes on from the last checkpoint.");

@@ -1,12 +1,12 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +20,10 @@ final class Libraries {
     List<Path> damaged = damaged(System.getProperty("java.class.path", ""));
     return damaged.isEmpty()
         ? null
-        : String.format(Locale.ROOT, "the library %s is damaged, as after a download that was cut short; delete it and start again, which fetches it anew.", damaged.get(0));
+        : String.format(
+            Locale.ROOT,
+            "the library %s is damaged, as after a download that was cut short; delete it and start again, which fetches it anew.",
+            damaged.get(0));
   }
 
   /** Java passes over a jar that it cannot open, and says only that a class is not there. */

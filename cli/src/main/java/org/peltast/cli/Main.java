@@ -91,7 +91,8 @@ final class Main implements Runnable {
       return Path.of(text);
     } catch (InvalidPathException e) {
       throw new TypeConversionException(
-          String.format(Locale.ROOT, "'%s' is not a path: %s", Failures.printable(text), e.getReason()));
+          String.format(
+              Locale.ROOT, "'%s' is not a path: %s", Failures.printable(text), e.getReason()));
     }
   }
 

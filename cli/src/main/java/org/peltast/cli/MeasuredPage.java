@@ -1,10 +1,10 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -24,7 +24,11 @@ record MeasuredPage(Path file) {
     Matcher section = section(name).matcher(text());
     if (!section.find()) {
       throw new CommandException(
-          String.format(Locale.ROOT, "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it.", file, name));
+          String.format(
+              Locale.ROOT,
+              "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it.",
+              file,
+              name));
     }
     String written =
         section.replaceFirst(
@@ -39,7 +43,11 @@ record MeasuredPage(Path file) {
     for (String name : names) {
       if (!section(name).matcher(text).find()) {
         throw new CommandException(
-            String.format(Locale.ROOT, "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it.", file, name));
+            String.format(
+                Locale.ROOT,
+                "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it.",
+                file,
+                name));
       }
     }
   }

@@ -1,9 +1,9 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.peltast.data.CacheFolder;
 
 /** The folders that Peltast reads and fills besides those it is told. */
@@ -30,7 +30,8 @@ final class Places {
   static void requireFile(Path file, String option) {
     if (Files.isDirectory(file)) {
       throw new CommandException(
-          String.format(Locale.ROOT, "%s names %s, which is a folder; name a file in it.", option, file));
+          String.format(
+              Locale.ROOT, "%s names %s, which is a folder; name a file in it.", option, file));
     }
     if (Files.exists(file) && !Files.isWritable(file)) {
       throw unwritable(option, file);
@@ -53,7 +54,12 @@ final class Places {
     }
     if (!Files.isDirectory(there)) {
       throw new CommandException(
-          String.format(Locale.ROOT, "%s names %s, but %s is not a folder; choose another place.", option, folder, there));
+          String.format(
+              Locale.ROOT,
+              "%s names %s, but %s is not a folder; choose another place.",
+              option,
+              folder,
+              there));
     }
     if (!Files.isWritable(there)) {
       throw unwritable(option, there);
@@ -62,7 +68,11 @@ final class Places {
 
   private static CommandException unwritable(String option, Path place) {
     return new CommandException(
-        String.format(Locale.ROOT, "%s cannot be written: this user may not write to %s; choose another place.", option, place));
+        String.format(
+            Locale.ROOT,
+            "%s cannot be written: this user may not write to %s; choose another place.",
+            option,
+            place));
   }
 
   /** Where other natives are unpacked once, instead of by each process anew. */

@@ -1,10 +1,10 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.peltast.runs.Recipes;
@@ -74,7 +74,11 @@ final class RecipeOptions {
     String asked = recipes.write(decided(read(kind, own, moreSets), stored));
     if (!recipes.write(own).equals(asked)) {
       throw new CommandException(
-          String.format(Locale.ROOT, "%s holds a run with another recipe (%s); leave out the options that differ to go on with it, or choose another --out.", folder.path(), difference(recipes.write(own), asked)));
+          String.format(
+              Locale.ROOT,
+              "%s holds a run with another recipe (%s); leave out the options that differ to go on with it, or choose another --out.",
+              folder.path(),
+              difference(recipes.write(own), asked)));
     }
     return own;
   }

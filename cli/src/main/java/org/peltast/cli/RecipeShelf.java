@@ -103,7 +103,11 @@ final class RecipeShelf {
     if (!Files.isRegularFile(file)) {
       String names = ofKind.stream().map(Entry::name).collect(Collectors.joining(", "));
       throw new CommandException(
-          String.format(Locale.ROOT, "there is no recipe '%s'; %sname a YAML file.", nameOrFile, names.isEmpty() ? "" : "there are " + names + ", or "));
+          String.format(
+              Locale.ROOT,
+              "there is no recipe '%s'; %sname a YAML file.",
+              nameOrFile,
+              names.isEmpty() ? "" : "there are " + names + ", or "));
     }
     return file;
   }

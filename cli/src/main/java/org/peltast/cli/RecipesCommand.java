@@ -1,9 +1,9 @@
 package org.peltast.cli;
 
-import java.util.Locale;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -47,11 +47,13 @@ final class RecipesCommand implements Callable<Integer> {
               .orElseThrow(
                   () ->
                       new CommandException(
-                          String.format(Locale.ROOT, "there is no recipe '%s'; there are %s.", 
-                                  name,
-                                  all.stream()
-                                      .map(RecipeShelf.Entry::name)
-                                      .collect(Collectors.joining(", ")))));
+                          String.format(
+                              Locale.ROOT,
+                              "there is no recipe '%s'; there are %s.",
+                              name,
+                              all.stream()
+                                  .map(RecipeShelf.Entry::name)
+                                  .collect(Collectors.joining(", ")))));
       out.println("# " + entry.description());
       out.println("# Run by: " + entry.kind().command());
       out.print(entry.kind().resolved(entry.file()));

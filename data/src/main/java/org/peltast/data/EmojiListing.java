@@ -1,6 +1,5 @@
 package org.peltast.data;
 
-import java.util.Locale;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,6 +11,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -249,7 +249,11 @@ final class EmojiListing {
           .forEach(columns -> table.put(columns[0], columns[1]));
     } catch (IOException e) {
       throw new DataException(
-          String.format(Locale.ROOT, "The table %s of the emoji corpus cannot be read: %s", resource, e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "The table %s of the emoji corpus cannot be read: %s",
+              resource,
+              e.getMessage()),
           e);
     }
     return table;

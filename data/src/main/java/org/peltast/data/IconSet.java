@@ -1,11 +1,11 @@
 package org.peltast.data;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Predicate;
 import tools.jackson.core.JacksonException;
@@ -39,7 +39,10 @@ record IconSet(List<Icon> icons, Map<String, String> aliases, Map<String, String
     try (InputStream in = IconSet.class.getClassLoader().getResourceAsStream(resource)) {
       if (in == null) {
         throw new DataException(
-            String.format(Locale.ROOT, "The emoji drawings are missing from the class path (%s); run with the jar", resource)
+            String.format(
+                    Locale.ROOT,
+                    "The emoji drawings are missing from the class path (%s); run with the jar",
+                    resource)
                 + " org.webjars.npm:iconify__json:"
                 + RELEASE
                 + " on it.");
@@ -49,7 +52,11 @@ record IconSet(List<Icon> icons, Map<String, String> aliases, Map<String, String
       }
     } catch (IOException | JacksonException e) {
       throw new DataException(
-          String.format(Locale.ROOT, "The emoji drawings %s on the class path cannot be read: %s", resource, e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "The emoji drawings %s on the class path cannot be read: %s",
+              resource,
+              e.getMessage()),
           e);
     }
   }

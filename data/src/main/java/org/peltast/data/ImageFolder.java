@@ -143,7 +143,8 @@ public final class ImageFolder {
     }
     if (!Files.isDirectory(folder)) {
       throw new DataException(
-          String.format(Locale.ROOT, "The picture folder %s does not exist, or is not a folder.", folder));
+          String.format(
+              Locale.ROOT, "The picture folder %s does not exist, or is not a folder.", folder));
     }
     Path root = folder.toAbsolutePath().normalize();
     List<String> notes = new ArrayList<>();
@@ -152,7 +153,10 @@ public final class ImageFolder {
         Files.exists(metadata) ? fromMetadata(root, metadata, notes) : fromTexts(root, notes);
     if (listed.isEmpty()) {
       throw new DataException(
-          String.format(Locale.ROOT, "The folder %s has no picture (.png, .jpg, .jpeg or .webp) to read.", folder));
+          String.format(
+              Locale.ROOT,
+              "The folder %s has no picture (.png, .jpg, .jpeg or .webp) to read.",
+              folder));
     }
     String definition = definition(listed, notes, options);
     Path path =
@@ -228,7 +232,11 @@ public final class ImageFolder {
       // Refused like a name that leads out.
     }
     throw new DataException(
-        String.format(Locale.ROOT, "%s names the file \"%s\", which is not in the folder; give a path within it.", where, CaptionText.oneLine(name)));
+        String.format(
+            Locale.ROOT,
+            "%s names the file \"%s\", which is not in the folder; give a path within it.",
+            where,
+            CaptionText.oneLine(name)));
   }
 
   private static Listed listed(
@@ -269,7 +277,8 @@ public final class ImageFolder {
             }
           });
     } catch (IOException e) {
-      throw new DataException(String.format(Locale.ROOT, "The folder %s cannot be read: %s.", root, e), e);
+      throw new DataException(
+          String.format(Locale.ROOT, "The folder %s cannot be read: %s.", root, e), e);
     }
     pictures.sort(Comparator.comparing(path -> name(root, path)));
     List<Listed> listed = new ArrayList<>();
@@ -333,7 +342,9 @@ public final class ImageFolder {
           if (outcome instanceof Outcome.Picture picture) {
             writer.add(picture.entry(), picture.rgb());
           } else if (outcome instanceof Outcome.Problem problem) {
-            writer.note(String.format(Locale.ROOT, "The picture %s %s.", listed.get(i).name(), problem.reason()));
+            writer.note(
+                String.format(
+                    Locale.ROOT, "The picture %s %s.", listed.get(i).name(), problem.reason()));
           }
           options.preparation().progress("decoding pictures", i + 1, listed.size());
         });

@@ -1,9 +1,9 @@
 package org.peltast.data;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Locale;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -64,7 +64,8 @@ final class InOrder {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new DataException(
-          String.format(Locale.ROOT, "The work was interrupted while %s; start it again.", what), e);
+          String.format(Locale.ROOT, "The work was interrupted while %s; start it again.", what),
+          e);
     } finally {
       pool.shutdownNow();
     }

@@ -1,7 +1,7 @@
 package org.peltast.data;
 
-import java.util.Locale;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -31,7 +31,11 @@ final class JsonLine {
       node = MAPPER.readTree(line);
     } catch (JacksonException e) {
       throw new DataException(
-          String.format(Locale.ROOT, "%s is not JSON (%s); each line must be one object.", where, e.getOriginalMessage()),
+          String.format(
+              Locale.ROOT,
+              "%s is not JSON (%s); each line must be one object.",
+              where,
+              e.getOriginalMessage()),
           e);
     }
     if (!node.isObject()) {
@@ -45,11 +49,13 @@ final class JsonLine {
     String text = optional(keys);
     if (text == null) {
       throw new DataException(
-          String.format(Locale.ROOT, "%s lacks %s.", 
-                  where,
-                  Arrays.stream(keys)
-                      .map(key -> "\"" + key + "\"")
-                      .collect(Collectors.joining(" or "))));
+          String.format(
+              Locale.ROOT,
+              "%s lacks %s.",
+              where,
+              Arrays.stream(keys)
+                  .map(key -> "\"" + key + "\"")
+                  .collect(Collectors.joining(" or "))));
     }
     return text;
   }
@@ -60,7 +66,8 @@ final class JsonLine {
       JsonNode value = object.get(key);
       if (value != null && !value.isNull()) {
         if (!value.isString()) {
-          throw new DataException(String.format(Locale.ROOT, "%s has a \"%s\" that is not a text.", where, key));
+          throw new DataException(
+              String.format(Locale.ROOT, "%s has a \"%s\" that is not a text.", where, key));
         }
         return value.stringValue();
       }

@@ -1,6 +1,5 @@
 package org.peltast.data;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -8,6 +7,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,11 +45,19 @@ final class PictureCache {
       return PictureFile.open(path, definition);
     } catch (PictureFile.Damaged e) {
       throw new DataException(
-          String.format(Locale.ROOT, "The cache file %s %s although it was just written; check the disk, or set PELTAST_CACHE to another folder.", path, e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "The cache file %s %s although it was just written; check the disk, or set PELTAST_CACHE to another folder.",
+              path,
+              e.getMessage()),
           e);
     } catch (IOException e) {
       throw new DataException(
-          String.format(Locale.ROOT, "The cache file %s cannot be written or read (%s); free space there, or set PELTAST_CACHE to another folder.", path, reason(e)),
+          String.format(
+              Locale.ROOT,
+              "The cache file %s cannot be written or read (%s); free space there, or set PELTAST_CACHE to another folder.",
+              path,
+              reason(e)),
           e);
     }
   }

@@ -54,7 +54,10 @@ public final class PromptList implements Prompts {
     boolean json = lower.endsWith(".jsonl");
     if (!json && !lower.endsWith(".txt")) {
       throw new DataException(
-          String.format(Locale.ROOT, "The prompt list %s must be a .txt file (one prompt a line) or a .jsonl file.", file));
+          String.format(
+              Locale.ROOT,
+              "The prompt list %s must be a .txt file (one prompt a line) or a .jsonl file.",
+              file));
     }
     List<String> prompts = new ArrayList<>();
     List<String> notes = new ArrayList<>();
@@ -75,7 +78,8 @@ public final class PromptList implements Prompts {
   static List<String> lines(Path file) {
     try {
       if (!Files.isRegularFile(file)) {
-        throw new DataException(String.format(Locale.ROOT, "The file %s does not exist, or is not a file.", file));
+        throw new DataException(
+            String.format(Locale.ROOT, "The file %s does not exist, or is not a file.", file));
       }
       if (Files.size(file) > MAX_BYTES) {
         throw new DataException(
@@ -84,14 +88,16 @@ public final class PromptList implements Prompts {
       }
       return CaptionText.utf8(Files.readAllBytes(file), file).lines().toList();
     } catch (IOException e) {
-      throw new DataException(String.format(Locale.ROOT, "The file %s cannot be read: %s.", file, e), e);
+      throw new DataException(
+          String.format(Locale.ROOT, "The file %s cannot be read: %s.", file, e), e);
     }
   }
 
   private static String prompt(String text, String where, List<String> notes) {
     String clean = CaptionText.oneLine(text);
     if (clean.isEmpty()) {
-      throw new DataException(String.format(Locale.ROOT, "%s has an empty prompt; fill it or remove it.", where));
+      throw new DataException(
+          String.format(Locale.ROOT, "%s has an empty prompt; fill it or remove it.", where));
     }
     if (CaptionText.isLong(clean)) {
       notes.add(

@@ -1,6 +1,5 @@
 package org.peltast.data;
 
-import java.util.Locale;
 import com.github.weisj.jsvg.SVGDocument;
 import com.github.weisj.jsvg.parser.LoaderContext;
 import com.github.weisj.jsvg.parser.SVGLoader;
@@ -13,6 +12,7 @@ import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferInt;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 
 /** Draws SVG on a white square. One instance serves one thread. */
 final class SvgRasteriser {
@@ -40,15 +40,17 @@ final class SvgRasteriser {
    */
   void draw(Icon icon, byte[] rgb) {
     String svg =
-        String.format(Locale.ROOT, "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\""
-            + " width=\"%s\" height=\"%s\" viewBox=\"%s %s %s %s\">%s</svg>", 
-                    icon.width(),
-                    icon.height(),
-                    icon.left(),
-                    icon.top(),
-                    icon.width(),
-                    icon.height(),
-                    icon.body());
+        String.format(
+            Locale.ROOT,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\""
+                + " width=\"%s\" height=\"%s\" viewBox=\"%s %s %s %s\">%s</svg>",
+            icon.width(),
+            icon.height(),
+            icon.left(),
+            icon.top(),
+            icon.width(),
+            icon.height(),
+            icon.body());
     SVGDocument document =
         loader.load(
             new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)),
@@ -56,7 +58,11 @@ final class SvgRasteriser {
             LoaderContext.createDefault());
     if (document == null) {
       throw new DataException(
-          String.format(Locale.ROOT, "The drawing %s of the emoji family %s is not SVG.", icon.name(), icon.family()));
+          String.format(
+              Locale.ROOT,
+              "The drawing %s of the emoji family %s is not SVG.",
+              icon.name(),
+              icon.family()));
     }
     Graphics2D graphics = canvas.createGraphics();
     try {

@@ -103,7 +103,11 @@ public record Condition(Tensor features, List<Integer> lengths, Map<String, Tens
     }
     if (!vectors.keySet().equals(other.vectors.keySet())) {
       throw new DiffusionException(
-          String.format(Locale.ROOT, "captions with the vectors %s cannot be mixed with captions with %s", vectors.keySet(), other.vectors.keySet()));
+          String.format(
+              Locale.ROOT,
+              "captions with the vectors %s cannot be mixed with captions with %s",
+              vectors.keySet(),
+              other.vectors.keySet()));
     }
     float[] keep = new float[mine.length];
     Integer[] chosen = new Integer[mine.length];

@@ -1,6 +1,7 @@
 package org.peltast.diffusion;
 
 import java.util.Locale;
+
 /**
  * What a network was trained to undo: a noise path, what the network predicts on it, and the shift
  * of its timesteps. In diffusers these three are the scheduler's configuration; how its times are
@@ -24,7 +25,11 @@ public record NoiseSchedule(NoisePath path, Prediction prediction, TimeShift shi
   public Denoiser denoiser(Network network) {
     if (network.prediction() != prediction) {
       throw new DiffusionException(
-          String.format(Locale.ROOT, "the schedule is of networks that predict %s, this one predicts %s", prediction, network.prediction()));
+          String.format(
+              Locale.ROOT,
+              "the schedule is of networks that predict %s, this one predicts %s",
+              prediction,
+              network.prediction()));
     }
     return new Denoiser(network, path, shift);
   }

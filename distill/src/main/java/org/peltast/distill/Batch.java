@@ -42,8 +42,7 @@ public record Batch(
     if (empty.batch() != size
         || latent.size() != 3
         || first < 0
-        || (clean != null
-            && !clean.hasShape(size, latent.get(0), latent.get(1), latent.get(2)))
+        || (clean != null && !clean.hasShape(size, latent.get(0), latent.get(1), latent.get(2)))
         || labels.values().stream().anyMatch(l -> l.rank() < 1 || l.size(0) != size)) {
       throw new IllegalArgumentException(
           "a batch needs as many empty captions, images and labels as captions, and latents of"

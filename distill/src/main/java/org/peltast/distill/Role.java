@@ -163,7 +163,9 @@ public final class Role implements AutoCloseable {
       for (Trained g : groups) {
         g.optimiser()
             .step(
-                rate * g.group().rateFactor(), new Gradients.Clip(norm, settings.clip()), average(g));
+                rate * g.group().rateFactor(),
+                new Gradients.Clip(norm, settings.clip()),
+                average(g));
       }
       if (target != null) {
         target.moved();

@@ -1,12 +1,12 @@
 package org.peltast.distill;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -160,12 +160,14 @@ public final class Trainer {
       writer.await();
     } catch (DivergedException e) {
       throw new RunException(
-          String.format(Locale.ROOT, "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there", 
-                  running,
-                  e.getMessage(),
-                  saved.get() == 0
-                      ? "there is no checkpoint yet"
-                      : "the last good checkpoint is that of update " + saved.get()),
+          String.format(
+              Locale.ROOT,
+              "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there",
+              running,
+              e.getMessage(),
+              saved.get() == 0
+                  ? "there is no checkpoint yet"
+                  : "the last good checkpoint is that of update " + saved.get()),
           e);
     }
     return done >= updates ? End.FINISHED : End.STOPPED;
@@ -177,8 +179,7 @@ public final class Trainer {
     Metrics metrics;
     try (Scope scope = Scope.open();
         BatchPrefetcher.Ready ready = prefetcher.take(update, updates)) {
-      metrics =
-          executor.update(update, updates, ready.batches(), root.fork(update), writer::await);
+      metrics = executor.update(update, updates, ready.batches(), root.fork(update), writer::await);
     }
     writer.await(); // a method whose phases were all idle has not waited
     return metrics.put("seconds", (System.nanoTime() - begin) / 1e9);

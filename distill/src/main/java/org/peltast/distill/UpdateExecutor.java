@@ -1,10 +1,10 @@
 package org.peltast.distill;
 
-import java.util.Locale;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.peltast.tensor.Rng;
@@ -41,7 +41,10 @@ public final class UpdateExecutor {
     for (Phase phase : method.phases()) {
       if (!names.add(phase.name()) || phase.trains().isEmpty() || phase.repeats() < 1) {
         throw new IllegalArgumentException(
-            String.format(Locale.ROOT, "the phase %s needs a name of its own, a role to train and at least one repetition", phase.name()));
+            String.format(
+                Locale.ROOT,
+                "the phase %s needs a name of its own, a role to train and at least one repetition",
+                phase.name()));
       }
       for (Role role : phase.trains()) {
         repeats.merge(role, phase.repeats(), Integer::sum);
@@ -72,7 +75,8 @@ public final class UpdateExecutor {
    * @param rng the update's own
    * @param beforeChange is run before anything changes that a checkpoint holds: it waits until one
    *     that is being written is whole
-   * @throws DivergedException if a loss or gradient is not finite; the roles concerned are untouched
+   * @throws DivergedException if a loss or gradient is not finite; the roles concerned are
+   *     untouched
    */
   public Metrics update(
       long update, long updates, List<Batch> batches, Rng rng, Runnable beforeChange) {

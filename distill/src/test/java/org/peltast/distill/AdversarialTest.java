@@ -51,8 +51,7 @@ class AdversarialTest {
   }
 
   private static Batch batch() {
-    return Toys.points(
-        CLASSES, Mixture.sample(new int[] {0, 1, 2, 0}, Rng.of(6)), 0, 1, 2, 0);
+    return Toys.points(CLASSES, Mixture.sample(new int[] {0, 1, 2, 0}, Rng.of(6)), 0, 1, 2, 0);
   }
 
   /** A head whose logit is the mean of a tap of one token and one channel. */
@@ -95,8 +94,7 @@ class AdversarialTest {
           d.generatorLoss(generated, trunk.read(one.condition()), one, Rng.of(3).fork("fake"))
               .item();
       assertThat(generator)
-          .isCloseTo(
-              name.equals("softplus") ? Math.log1p(Math.exp(-fake)) : -fake, within(1e-5));
+          .isCloseTo(name.equals("softplus") ? Math.log1p(Math.exp(-fake)) : -fake, within(1e-5));
     }
   }
 
@@ -193,8 +191,7 @@ class AdversarialTest {
           new Role(
               "discriminator",
               head.parameters(),
-              new Role.Settings(
-                  new LearningRate(1e-2, 0, 0), AdamW.Settings.defaults(), 1e9, 0));
+              new Role.Settings(new LearningRate(1e-2, 0, 0), AdamW.Settings.defaults(), 1e9, 0));
       Discriminator d = discriminator(teacher, head, AdversarialLoss.HINGE, 0);
       float[] before = head.parameters().all().get(2).value().toFloats();
       Map<String, Tensor> frozen = teacher.parameters().values();
@@ -228,13 +225,13 @@ class AdversarialTest {
   void theDiscriminatorLearnsToTellRealFromGenerated() {
     Mlp teacher = new Mlp(2, CLASSES, 16, Rng.of(2));
     Mlp student = new Mlp(2, CLASSES, 8, Rng.of(1)); // untrained: its images are near noise
-    try (DiscriminatorHead head = new DiscriminatorHead(teacher, List.of("hidden"), 16, Device.CPU, Rng.of(8))) {
+    try (DiscriminatorHead head =
+        new DiscriminatorHead(teacher, List.of("hidden"), 16, Device.CPU, Rng.of(8))) {
       Role headRole =
           new Role(
               "discriminator",
               head.parameters(),
-              new Role.Settings(
-                  new LearningRate(1e-2, 0, 0), AdamW.Settings.defaults(), 1e9, 0));
+              new Role.Settings(new LearningRate(1e-2, 0, 0), AdamW.Settings.defaults(), 1e9, 0));
       Discriminator d =
           new Discriminator(
               Toys.denoiser(teacher),
@@ -244,8 +241,7 @@ class AdversarialTest {
           new Role(
               "student",
               student,
-              new Role.Settings(
-                  new LearningRate(1e-12, 0, 0), AdamW.Settings.defaults(), 1e9, 0));
+              new Role.Settings(new LearningRate(1e-12, 0, 0), AdamW.Settings.defaults(), 1e9, 0));
       try (DecoupledDmd method =
           new DecoupledDmd(
               Toys.denoiser(teacher),
@@ -264,9 +260,7 @@ class AdversarialTest {
             classes[i] = i % CLASSES;
           }
           try (Scope s = Scope.open()) {
-            Batch data =
-                Toys.points(
-                    CLASSES, Mixture.sample(classes, Rng.of(6).fork(u)), classes);
+            Batch data = Toys.points(CLASSES, Mixture.sample(classes, Rng.of(6).fork(u)), classes);
             Metrics m = ToyDmd.update(method, 1, u, 120, data, Rng.of(4).fork(u));
             double apart = m.get("logit.real") - m.get("logit.fake");
             first += u < 10 ? apart / 10 : 0;
@@ -284,9 +278,7 @@ class AdversarialTest {
     assertThatThrownBy(() -> AdversarialLoss.parse("wgan"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("softplus or hinge");
-    assertThatThrownBy(
-            () ->
-                new Discriminator.Settings(AdversarialLoss.HINGE, 0.5, 0.4, 0, 0.1))
+    assertThatThrownBy(() -> new Discriminator.Settings(AdversarialLoss.HINGE, 0.5, 0.4, 0, 0.1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("in order");
     ClosedForm plain = new ClosedForm((x, t, c) -> x);

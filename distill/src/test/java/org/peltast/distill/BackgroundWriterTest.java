@@ -3,7 +3,6 @@ package org.peltast.distill;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,7 +11,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,8 +52,7 @@ class BackgroundWriterTest {
     return new Trainer(
         new Trainer.Settings(updates, Duration.ZERO, 9, 1),
         new FlowMatching(Toys.denoiser(network), role, FlowMatching.Settings.defaults()),
-        BatchSource.of(
-            2, u -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1)),
+        BatchSource.of(2, u -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1)),
         folder,
         List.of(observer),
         () -> false);
@@ -142,10 +139,13 @@ class BackgroundWriterTest {
     List<Long> made = Collections.synchronizedList(new ArrayList<>());
     try (BatchPrefetcher prefetcher =
         new BatchPrefetcher(
-            BatchSource.of(2, update -> {
-              made.add(update);
-              return batch(update);
-            }), 1)) {
+            BatchSource.of(
+                2,
+                update -> {
+                  made.add(update);
+                  return batch(update);
+                }),
+            1)) {
       Tensor last = null;
       for (long u = 3; u < 6; u++) {
         try (BatchPrefetcher.Ready ready = prefetcher.take(u, 6)) {
@@ -176,12 +176,15 @@ class BackgroundWriterTest {
   void whatABatchFailsWithIsToldWhenItIsAskedFor() {
     try (BatchPrefetcher prefetcher =
         new BatchPrefetcher(
-            BatchSource.of(2, update -> {
-              if (update == 1) {
-                throw new IllegalArgumentException("picture 9 cannot be read");
-              }
-              return batch(update);
-            }), 1)) {
+            BatchSource.of(
+                2,
+                update -> {
+                  if (update == 1) {
+                    throw new IllegalArgumentException("picture 9 cannot be read");
+                  }
+                  return batch(update);
+                }),
+            1)) {
       prefetcher.take(0, 9).close();
       assertThatThrownBy(() -> prefetcher.take(1, 9))
           .isInstanceOf(IllegalArgumentException.class)

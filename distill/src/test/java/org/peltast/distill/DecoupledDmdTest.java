@@ -331,8 +331,7 @@ class DecoupledDmdTest {
   @ParameterizedTest
   @CsvSource({"0, 0", "-1, 1", "1, NaN", "1, 1e7"})
   void weightsOutOfRangeAreRefused(double engine, double regulariser) {
-    assertThatThrownBy(
-            () -> new Bench(ToyDmd.of(Renoising.COUPLED_SHARED, engine, regulariser), 1))
+    assertThatThrownBy(() -> new Bench(ToyDmd.of(Renoising.COUPLED_SHARED, engine, regulariser), 1))
         .isInstanceOf(IllegalArgumentException.class);
   }
 }

@@ -81,9 +81,7 @@ class ExplosionGuardTest {
               FlowMatching.Settings.defaults())) {
         BatchSource data =
             BatchSource.of(
-                4,
-                u ->
-                    Toys.points(3, Tensor.ones(4, 2, 1, 1).mul(u < 30 ? 1 : 100), 0, 1, 2, 0));
+                4, u -> Toys.points(3, Tensor.ones(4, 2, 1, 1).mul(u < 30 ? 1 : 100), 0, 1, 2, 0));
         Trainer trainer =
             new Trainer(
                 new Trainer.Settings(60, Duration.ZERO, 1, 1),

@@ -56,8 +56,7 @@ class FlowMatchingTest {
         new FlowMatching(Toys.denoiser(network), role, FlowMatching.Settings.defaults())) {
       for (int u = 0; u < 60; u++) {
         try (Scope s = Scope.open()) {
-          losses.add(
-              ToyDmd.update(method, 1, u, 60, data(32, u), Rng.of(2).fork(u)).get("loss"));
+          losses.add(ToyDmd.update(method, 1, u, 60, data(32, u), Rng.of(2).fork(u)).get("loss"));
         }
       }
     }

@@ -54,8 +54,7 @@ class FullDiskTest {
                 new Trainer.Settings(UPDATES, Duration.ZERO, 1, 42),
                 method,
                 BatchSource.of(
-                    2,
-                    update -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1)),
+                    2, update -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1)),
                 folder,
                 List.of(),
                 () -> false);

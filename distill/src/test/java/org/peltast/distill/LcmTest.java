@@ -172,8 +172,7 @@ class LcmTest {
   @Test
   void partsGiveTheSameUpdate() {
     Batch batch =
-        Toys.points(
-            CLASSES, Mixture.sample(new int[] {0, 1, 2, 0, 1}, Rng.of(6)), 0, 1, 2, 0, 1);
+        Toys.points(CLASSES, Mixture.sample(new int[] {0, 1, 2, 0, 1}, Rng.of(6)), 0, 1, 2, 0, 1);
     double[] losses = new double[2];
     float[][] gradients = new float[2][];
     for (int parts = 1; parts <= 2; parts++) {

@@ -68,8 +68,7 @@ class MetricsTest {
     all.putAll(new Metrics().put("rate", 0.1).mean("norm", Tensor.scalar(7)));
     all.require(new Metrics().mean("unnoted", Tensor.scalar(9)));
     all.settle();
-    assertThat(all.values().keySet())
-        .containsExactly("step", "loss", "count", "rate", "norm");
+    assertThat(all.values().keySet()).containsExactly("step", "loss", "count", "rate", "norm");
     assertThat(all.get("loss")).isEqualTo(2.5);
     assertThat(all.get("count")).isEqualTo(2);
     assertThat(all.get("norm")).isEqualTo(7);

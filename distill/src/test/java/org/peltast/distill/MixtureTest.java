@@ -105,8 +105,7 @@ class MixtureTest {
             () -> empty,
             Rng.of(4));
     Supplier<Term.Contribution> engine = new CfgAugmentation(new Guidance(alpha)).ask(view);
-    Supplier<Term.Contribution> matching =
-        new DistributionMatching(Toys.denoiser(moved)).ask(view);
+    Supplier<Term.Contribution> matching = new DistributionMatching(Toys.denoiser(moved)).ask(view);
     view.teacher().evaluate();
     float[] byEngine = direction(engine);
     float[] byMatching = direction(matching);

@@ -58,8 +58,7 @@ final class Mlp implements Network, FeatureTaps {
     Tensor hidden = first.forward(input).add(((ToyText) captions).rows()).silu();
     hidden = second.forward(hidden).silu();
     Tensor output = last.forward(hidden).reshape(x.shape());
-    return new Features(
-        output, names.isEmpty() ? Map.of() : Map.of("hidden", hidden.unsqueeze(1)));
+    return new Features(output, names.isEmpty() ? Map.of() : Map.of("hidden", hidden.unsqueeze(1)));
   }
 
   @Override

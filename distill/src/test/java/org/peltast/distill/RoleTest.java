@@ -14,7 +14,6 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
-import org.peltast.tensor.Tensor;
 
 /** Roles over parts of a network, groups with rates of their own, target networks, own updates. */
 @ExtendWith(OneThread.class)
@@ -38,8 +37,7 @@ class RoleTest {
   }
 
   private static Batch data() {
-    return Toys.points(
-        CLASSES, Mixture.sample(new int[] {0, 1, 2, 0}, Rng.of(6)), 0, 1, 2, 0);
+    return Toys.points(CLASSES, Mixture.sample(new int[] {0, 1, 2, 0}, Rng.of(6)), 0, 1, 2, 0);
   }
 
   private static Metrics update(Mlp network, Role role) {
@@ -75,10 +73,7 @@ class RoleTest {
                 assertThat(now).as(name).isEqualTo(before.get(name));
               }
             });
-    network
-        .parameters()
-        .all()
-        .forEach(p -> assertThat(p.value().grad()).as(p.name()).isNull());
+    network.parameters().all().forEach(p -> assertThat(p.value().grad()).as(p.name()).isNull());
     assertThat(role.state().keySet())
         .containsExactly(
             "weights.last.weight",
@@ -147,8 +142,7 @@ class RoleTest {
         .forEach(
             (name, average) -> {
               for (int i = 0; i < average.length; i++) {
-                double expected =
-                    decay * before.get(name)[i] + (1 - decay) * after.get(name)[i];
+                double expected = decay * before.get(name)[i] + (1 - decay) * after.get(name)[i];
                 assertThat((double) average[i]).as(name).isCloseTo(expected, within(1e-6));
               }
             });

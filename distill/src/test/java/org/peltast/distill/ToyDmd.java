@@ -87,15 +87,7 @@ record ToyDmd(
 
   ToyDmd learningFrom(FakeModel.Images other) {
     return new ToyDmd(
-        grid,
-        guidance,
-        renoising,
-        ofEngine,
-        ofRegulariser,
-        engine,
-        regulariser,
-        other,
-        observes);
+        grid, guidance, renoising, ofEngine, ofRegulariser, engine, regulariser, other, observes);
   }
 
   ToyDmd observing() {

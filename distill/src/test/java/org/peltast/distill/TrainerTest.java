@@ -78,7 +78,12 @@ class TrainerTest {
         DecoupledDmd method = distillation()) {
       Trainer trainer =
           new Trainer(
-              settings(updates), method, BatchSource.of(4, TrainerTest::batch), folder, observers, interrupted);
+              settings(updates),
+              method,
+              BatchSource.of(4, TrainerTest::batch),
+              folder,
+              observers,
+              interrupted);
       long done = trainer.resume();
       Trainer.End end = trainer.run(done);
       Map<String, float[]> state = new LinkedHashMap<>();
@@ -240,8 +245,7 @@ class TrainerTest {
               Toys.gradientOf("teacher", network),
               FlowMatching.Settings.defaults())) {
         BatchSource data =
-            BatchSource.of(
-                2, u -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1));
+            BatchSource.of(2, u -> Toys.points(Mixture.CLASSES, Tensor.ones(2, 2, 1, 1), 0, 1));
         Trainer trainer = new Trainer(settings(3), method, data, folder, List.of(), NEVER);
         assertThatThrownBy(() -> trainer.run(0))
             .isInstanceOf(RunException.class)

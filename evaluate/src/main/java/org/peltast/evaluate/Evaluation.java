@@ -44,7 +44,12 @@ public final class Evaluation {
   public Evaluation(Judge judge, TextEncoder encoder, GaussianStatistics reference, long seed) {
     if (!judge.config().textEncoder().equals(encoder.id())) {
       throw new EvaluationException(
-          String.format(Locale.ROOT, "The judge %s was trained with the text encoder %s, but was given %s.", judge.config().name(), judge.config().textEncoder(), encoder.id()));
+          String.format(
+              Locale.ROOT,
+              "The judge %s was trained with the text encoder %s, but was given %s.",
+              judge.config().name(),
+              judge.config().textEncoder(),
+              encoder.id()));
     }
     if (reference.width() != judge.config().features()) {
       throw new EvaluationException(

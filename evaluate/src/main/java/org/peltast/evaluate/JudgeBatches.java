@@ -96,7 +96,8 @@ final class JudgeBatches implements BatchSource {
       family[i] = config.families().indexOf(item.family());
       if (family[i] < 0) {
         throw new EvaluationException(
-            String.format(Locale.ROOT, "The judge's families %s lack %s.", config.families(), item.family()));
+            String.format(
+                Locale.ROOT, "The judge's families %s lack %s.", config.families(), item.family()));
       }
       int next = concepts.size();
       concept[i] = concepts.computeIfAbsent(item.concept(), c -> next);

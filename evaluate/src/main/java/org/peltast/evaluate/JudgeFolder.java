@@ -1,6 +1,5 @@
 package org.peltast.evaluate;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -8,6 +7,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.peltast.tensor.Autograd;
@@ -54,7 +54,8 @@ public final class JudgeFolder {
       shape = JsonMapper.builder().build().readValue(config.toFile(), JudgeConfig.class);
     } catch (JacksonException e) {
       throw new EvaluationException(
-          String.format(Locale.ROOT, "The judge's %s cannot be read: %s.", config, firstLine(e)), e);
+          String.format(Locale.ROOT, "The judge's %s cannot be read: %s.", config, firstLine(e)),
+          e);
     }
     Judge judge = Judge.create(shape, device);
     try (Scope scope = Scope.open()) {
@@ -63,7 +64,9 @@ public final class JudgeFolder {
     } catch (RuntimeException e) {
       judge.close();
       throw new EvaluationException(
-          String.format(Locale.ROOT, "The judge's weights %s cannot be used: %s.", weights, firstLine(e)), e);
+          String.format(
+              Locale.ROOT, "The judge's weights %s cannot be used: %s.", weights, firstLine(e)),
+          e);
     }
   }
 
@@ -97,7 +100,11 @@ public final class JudgeFolder {
               + "\n");
     } catch (IOException e) {
       throw new EvaluationException(
-          String.format(Locale.ROOT, "The judge cannot be written to %s (%s); free space there, or name another folder.", folder, e),
+          String.format(
+              Locale.ROOT,
+              "The judge cannot be written to %s (%s); free space there, or name another folder.",
+              folder,
+              e),
           e);
     }
   }
@@ -134,7 +141,11 @@ public final class JudgeFolder {
     Map<String, String> metadata = TensorFiles.metadata(file);
     if (!checksum().equals(metadata.get("weights"))) {
       throw new EvaluationException(
-          String.format(Locale.ROOT, "The statistics in %s were computed with other weights than %s has; compute them again.", file, WEIGHTS));
+          String.format(
+              Locale.ROOT,
+              "The statistics in %s were computed with other weights than %s has; compute them again.",
+              file,
+              WEIGHTS));
     }
     String count = metadata.getOrDefault("count", "");
     try (Scope scope = Scope.open()) {
@@ -143,7 +154,10 @@ public final class JudgeFolder {
       Tensor covariance = values.get("covariance");
       if (mean == null || covariance == null || !count.matches("\\d{1,12}")) {
         throw new EvaluationException(
-            String.format(Locale.ROOT, "The statistics in %s lack mean, covariance or count; compute them again.", file));
+            String.format(
+                Locale.ROOT,
+                "The statistics in %s lack mean, covariance or count; compute them again.",
+                file));
       }
       return new GaussianStatistics(
           Long.parseLong(count),
@@ -159,7 +173,8 @@ public final class JudgeFolder {
       return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
     } catch (IOException e) {
       throw new EvaluationException(
-          String.format(Locale.ROOT, "The judge's weights in %s cannot be read (%s).", folder, e), e);
+          String.format(Locale.ROOT, "The judge's weights in %s cannot be read (%s).", folder, e),
+          e);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e); // every JDK has SHA-256
     }
@@ -169,7 +184,11 @@ public final class JudgeFolder {
     Path file = folder.resolve(name);
     if (!Files.isRegularFile(file)) {
       throw new EvaluationException(
-          String.format(Locale.ROOT, "There is no judge in %s (%s is missing): train one with 'peltast train judge', or name its folder.", folder, name));
+          String.format(
+              Locale.ROOT,
+              "There is no judge in %s (%s is missing): train one with 'peltast train judge', or name its folder.",
+              folder,
+              name));
     }
     return file;
   }

@@ -1,7 +1,7 @@
 package org.peltast.evaluate;
 
-import java.util.Locale;
 import java.util.List;
+import java.util.Locale;
 import org.peltast.distill.Batch;
 import org.peltast.distill.LearningRate;
 import org.peltast.distill.Method;
@@ -158,7 +158,12 @@ public final class JudgeTraining implements Method, Phase {
     Tensor label = batch.labels().get(name);
     if (label == null) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "a judge's batch needs the labels %s and %s, but has %s", FAMILY, CONCEPT, batch.labels().keySet()));
+          String.format(
+              Locale.ROOT,
+              "a judge's batch needs the labels %s and %s, but has %s",
+              FAMILY,
+              CONCEPT,
+              batch.labels().keySet()));
     }
     return label;
   }

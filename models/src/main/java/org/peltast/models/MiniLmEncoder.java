@@ -91,7 +91,10 @@ public final class MiniLmEncoder implements TextEncoder {
     } catch (OrtException | LinkageError e) {
       tokenizer.close();
       throw new ModelException(
-          String.format(Locale.ROOT, "ONNX Runtime cannot load the MiniLM text encoder (%s); `peltast doctor` shows platform and caches.", e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "ONNX Runtime cannot load the MiniLM text encoder (%s); `peltast doctor` shows platform and caches.",
+              e.getMessage()),
           e);
     }
   }
@@ -125,7 +128,10 @@ public final class MiniLmEncoder implements TextEncoder {
       return HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options);
     } catch (IOException | RuntimeException | LinkageError e) {
       throw new ModelException(
-          String.format(Locale.ROOT, "The tokenizer of the MiniLM text encoder cannot be loaded (%s); delete the folder .djl.ai in your home, which makes it be unpacked anew.", e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "The tokenizer of the MiniLM text encoder cannot be loaded (%s); delete the folder .djl.ai in your home, which makes it be unpacked anew.",
+              e.getMessage()),
           e);
     }
   }

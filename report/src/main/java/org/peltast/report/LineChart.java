@@ -145,10 +145,12 @@ final class LineChart {
     StringBuilder legend = new StringBuilder("<ul class=\"legend\">");
     for (ReportData.Series series : chart.series()) {
       legend.append(
-          String.format(Locale.ROOT, "<li class=\"%s%s\">%s</li>", 
-                  series.tone().name().toLowerCase(Locale.ROOT),
-                  series.dashed() ? " dashed" : "",
-                  Html.text(series.name())));
+          String.format(
+              Locale.ROOT,
+              "<li class=\"%s%s\">%s</li>",
+              series.tone().name().toLowerCase(Locale.ROOT),
+              series.dashed() ? " dashed" : "",
+              Html.text(series.name())));
     }
     return legend.append("</ul>").toString();
   }

@@ -33,7 +33,8 @@ public record ByteSize(long bytes) {
   public static ByteSize parse(String text) {
     Matcher form = FORM.matcher(text.strip().toUpperCase(Locale.ROOT));
     if (!form.matches()) {
-      throw new IllegalArgumentException(String.format(Locale.ROOT, "'%s' is not a size such as 48MB or 2GiB", text));
+      throw new IllegalArgumentException(
+          String.format(Locale.ROOT, "'%s' is not a size such as 48MB or 2GiB", text));
     }
     String unit = form.group(2) == null ? "B" : form.group(2);
     int power = "BKMGT".indexOf(unit.charAt(0));

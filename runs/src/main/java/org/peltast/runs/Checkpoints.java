@@ -151,7 +151,8 @@ public final class Checkpoints {
       }
     } catch (IOException e) {
       notices.accept(
-          String.format(Locale.ROOT, "Old checkpoints of %s cannot be deleted: %s.", folder, e.getMessage()));
+          String.format(
+              Locale.ROOT, "Old checkpoints of %s cannot be deleted: %s.", folder, e.getMessage()));
     }
   }
 
@@ -170,7 +171,8 @@ public final class Checkpoints {
       if (damage.isEmpty()) {
         return Optional.of(new Checkpoint(numbers.get(i), place));
       }
-      String sentence = String.format(Locale.ROOT, "Checkpoint %s is damaged (%s)", place, damage.get());
+      String sentence =
+          String.format(Locale.ROOT, "Checkpoint %s is damaged (%s)", place, damage.get());
       if (i == 0) {
         throw new RunException(
             sentence
@@ -179,7 +181,11 @@ public final class Checkpoints {
                 + " to start this run anew, or restore it from a copy.");
       }
       notices.accept(
-          String.format(Locale.ROOT, "%s; falling back to the one before, %s.", sentence, place(numbers.get(i - 1)).getFileName()));
+          String.format(
+              Locale.ROOT,
+              "%s; falling back to the one before, %s.",
+              sentence,
+              place(numbers.get(i - 1)).getFileName()));
     }
     return Optional.empty();
   }
@@ -197,7 +203,8 @@ public final class Checkpoints {
     }
     Optional<String> damage = Manifest.damage(update, place);
     if (damage.isPresent()) {
-      throw new RunException(String.format(Locale.ROOT, "Checkpoint %s is damaged (%s).", place, damage.get()));
+      throw new RunException(
+          String.format(Locale.ROOT, "Checkpoint %s is damaged (%s).", place, damage.get()));
     }
     return new Checkpoint(update, place);
   }
@@ -222,7 +229,11 @@ public final class Checkpoints {
     requireWritable();
     if (!Files.isDirectory(place(update))) {
       throw new RunException(
-          String.format(Locale.ROOT, "Checkpoint %s cannot be pinned as '%s', as there is none.", place(update), label));
+          String.format(
+              Locale.ROOT,
+              "Checkpoint %s cannot be pinned as '%s', as there is none.",
+              place(update),
+              label));
     }
     SortedMap<String, Long> pins = new TreeMap<>(pins());
     pins.put(label, update);

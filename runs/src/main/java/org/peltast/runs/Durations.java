@@ -1,8 +1,8 @@
 package org.peltast.runs;
 
-import java.util.Locale;
 import java.math.BigDecimal;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -64,7 +64,8 @@ public final class Durations {
   }
 
   private static IllegalArgumentException tooLong(String text) {
-    return new IllegalArgumentException(String.format(Locale.ROOT, "'%s' is longer than a hundred years", text));
+    return new IllegalArgumentException(
+        String.format(Locale.ROOT, "'%s' is longer than a hundred years", text));
   }
 
   private static IllegalArgumentException notADuration(String text) {

@@ -1,6 +1,5 @@
 package org.peltast.runs;
 
-import java.util.Locale;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -8,6 +7,7 @@ import java.time.Instant;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -54,10 +54,12 @@ public record Provenance(
     SortedMap<String, String> system = new TreeMap<>();
     system.put(
         "os",
-        String.format(Locale.ROOT, "%s %s %s", 
-                System.getProperty("os.name"),
-                System.getProperty("os.version"),
-                System.getProperty("os.arch")));
+        String.format(
+            Locale.ROOT,
+            "%s %s %s",
+            System.getProperty("os.name"),
+            System.getProperty("os.version"),
+            System.getProperty("os.arch")));
     system.put("cpu", processor());
     system.put("cores", Integer.toString(Runtime.getRuntime().availableProcessors()));
     return new Provenance(

@@ -43,7 +43,12 @@ final class RecipeBinder {
   Object bind(RecipeType type, @Nullable Object base, RecipeNode node, String path) {
     if (node instanceof Scalar s && s.text() == null) {
       throw new RunException(
-          String.format(Locale.ROOT, "%s: '%s' has no value; give it %s, or take the key away for its default.", node.source(), path, type.wanted()));
+          String.format(
+              Locale.ROOT,
+              "%s: '%s' has no value; give it %s, or take the key away for its default.",
+              node.source(),
+              path,
+              type.wanted()));
     }
     if (type instanceof Word word) {
       return word(word, node, path);
@@ -120,7 +125,12 @@ final class RecipeBinder {
       return structure(inner, null, new Table(Map.of(), source), path, Set.of());
     }
     throw new RunException(
-        String.format(Locale.ROOT, "%s: '%s' is missing and has no default; give it %s.", source, path, component.type().wanted()));
+        String.format(
+            Locale.ROOT,
+            "%s: '%s' is missing and has no default; give it %s.",
+            source,
+            path,
+            component.type().wanted()));
   }
 
   private Object variant(Variant type, @Nullable Object base, RecipeNode node, String path) {
@@ -137,7 +147,12 @@ final class RecipeBinder {
         kind = type.kindOf(base);
       } else {
         throw new RunException(
-            String.format(Locale.ROOT, "%s: '%s' is missing; give it %s.", node.source(), join(path, type.key()), type.wanted()));
+            String.format(
+                Locale.ROOT,
+                "%s: '%s' is missing; give it %s.",
+                node.source(),
+                join(path, type.key()),
+                type.wanted()));
       }
     } else {
       throw wrong(type, node, path);
@@ -213,7 +228,9 @@ final class RecipeBinder {
       }
     } catch (InvalidPathException e) {
       throw new RunException(
-          String.format(Locale.ROOT, "%s: '%s' is not a path: %s.", node.source(), path, e.getMessage()), e);
+          String.format(
+              Locale.ROOT, "%s: '%s' is not a path: %s.", node.source(), path, e.getMessage()),
+          e);
     } catch (IllegalArgumentException e) {
       throw refused(node.source(), path, e);
     }
@@ -250,11 +267,13 @@ final class RecipeBinder {
     Object value = c == Float.class ? (Object) Float.valueOf(text) : (Object) Double.valueOf(text);
     if (!Double.isFinite(((Number) value).doubleValue())) {
       throw new RunException(
-          String.format(Locale.ROOT, "%s: '%s' must be a number below %s, but is %s.", 
-                  node.source(),
-                  path,
-                  c == Float.class ? Float.MAX_VALUE : Double.MAX_VALUE,
-                  shortened(text)));
+          String.format(
+              Locale.ROOT,
+              "%s: '%s' must be a number below %s, but is %s.",
+              node.source(),
+              path,
+              c == Float.class ? Float.MAX_VALUE : Double.MAX_VALUE,
+              shortened(text)));
     }
     return value;
   }
@@ -274,20 +293,29 @@ final class RecipeBinder {
             : node instanceof Items ? "a list" : "a table";
     return new RunException(
         path.isEmpty()
-            ? String.format(Locale.ROOT, "%s must be %s, but is %s.", node.source(), type.wanted(), found)
-            : String.format(Locale.ROOT, "%s: '%s' must be %s, but is %s.", node.source(), path, type.wanted(), found));
+            ? String.format(
+                Locale.ROOT, "%s must be %s, but is %s.", node.source(), type.wanted(), found)
+            : String.format(
+                Locale.ROOT,
+                "%s: '%s' must be %s, but is %s.",
+                node.source(),
+                path,
+                type.wanted(),
+                found));
   }
 
   private static RunException notOneOf(
       RecipeType type, String name, Collection<String> known, String source, String path) {
     Optional<String> near = Nearest.to(name, known);
     return new RunException(
-        String.format(Locale.ROOT, "%s: '%s' must be %s, but is '%s'%s", 
-                source,
-                path,
-                type.wanted(),
-                shortened(name),
-                near.map(n -> "; did you mean '" + n + "'?").orElse(".")));
+        String.format(
+            Locale.ROOT,
+            "%s: '%s' must be %s, but is '%s'%s",
+            source,
+            path,
+            type.wanted(),
+            shortened(name),
+            near.map(n -> "; did you mean '" + n + "'?").orElse(".")));
   }
 
   private RunException unknownKey(
@@ -306,20 +334,24 @@ final class RecipeBinder {
               .min(Comparator.comparingLong(p -> p.chars().filter(c -> c == '.').count()));
     }
     return new RunException(
-        String.format(Locale.ROOT, "%s: unknown key '%s'; %s", 
-                source,
-                join(path, shortened(key)),
-                near.map(n -> "did you mean '" + n + "'?")
-                    .orElse("known here: " + String.join(", ", here) + ".")));
+        String.format(
+            Locale.ROOT,
+            "%s: unknown key '%s'; %s",
+            source,
+            join(path, shortened(key)),
+            near.map(n -> "did you mean '" + n + "'?")
+                .orElse("known here: " + String.join(", ", here) + ".")));
   }
 
   private static RunException refused(String source, String path, IllegalArgumentException e) {
     String message = String.valueOf(e.getMessage()).strip();
     return new RunException(
-        String.format(Locale.ROOT, "%s: %s%s", 
-                source,
-                path.isEmpty() ? "" : path + ": ",
-                message.endsWith(".") || message.endsWith("?") ? message : message + "."),
+        String.format(
+            Locale.ROOT,
+            "%s: %s%s",
+            source,
+            path.isEmpty() ? "" : path + ": ",
+            message.endsWith(".") || message.endsWith("?") ? message : message + "."),
         e);
   }
 

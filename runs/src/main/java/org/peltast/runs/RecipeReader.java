@@ -161,7 +161,10 @@ final class RecipeReader {
     String path = equals < 0 ? "" : set.substring(0, equals).strip();
     if (path.isEmpty() || path.startsWith(".") || path.endsWith(".") || path.contains("..")) {
       throw new RunException(
-          String.format(Locale.ROOT, "--set takes key=value, as in student.learningRate=1e-4, but got '%s'.", set));
+          String.format(
+              Locale.ROOT,
+              "--set takes key=value, as in student.learningRate=1e-4, but got '%s'.",
+              set));
     }
     RecipeNode value = value(set.substring(equals + 1), source);
     return put(document, List.of(path.split("\\.")), 0, value);
@@ -176,8 +179,12 @@ final class RecipeReader {
       RecipeNode inner = entries.get(key);
       if ((inner instanceof Scalar scalar && scalar.text() != null) || inner instanceof Items) {
         throw new RunException(
-            String.format(Locale.ROOT, "%s: '%s' is not a table in %s; set it as a whole.", 
-                    value.source(), String.join(".", path.subList(0, level + 1)), inner.source()));
+            String.format(
+                Locale.ROOT,
+                "%s: '%s' is not a table in %s; set it as a whole.",
+                value.source(),
+                String.join(".", path.subList(0, level + 1)),
+                inner.source()));
       }
       Table next = inner instanceof Table t ? t : new Table(new LinkedHashMap<>(), value.source());
       entries.put(key, put(next, path, level + 1, value));

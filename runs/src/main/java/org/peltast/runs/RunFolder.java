@@ -122,7 +122,11 @@ public final class RunFolder implements AutoCloseable {
         if (!tryLock(channel)) {
           made.clear(); // it is the other's
           throw new RunException(
-              String.format(Locale.ROOT, "%s is in use by %s; wait for it to end, or choose another folder.", path, owner(path)));
+              String.format(
+                  Locale.ROOT,
+                  "%s is in use by %s; wait for it to end, or choose another folder.",
+                  path,
+                  owner(path)));
         }
         if (bears(channel, file)) {
           return channel;
@@ -300,7 +304,11 @@ public final class RunFolder implements AutoCloseable {
     names.removeIf(name -> String.valueOf(begun.inputs().get(name)).equals(now.inputs().get(name)));
     if (!names.isEmpty()) {
       throw new RunException(
-          String.format(Locale.ROOT, "%s cannot go on: what it reads has changed since it began (%s); put back what was there, or choose another folder to begin anew.", path, String.join(", ", names)));
+          String.format(
+              Locale.ROOT,
+              "%s cannot go on: what it reads has changed since it began (%s); put back what was there, or choose another folder to begin anew.",
+              path,
+              String.join(", ", names)));
     }
   }
 

@@ -205,7 +205,12 @@ public final class Matrices {
         || a.layout.columns() != plain.layout.rows()
         || !holds(a, plain.layout.columns())) {
       throw new TensorException(
-          String.format(Locale.ROOT, "the product of %s and %s is no %s", a.described(), plain.described(), described()));
+          String.format(
+              Locale.ROOT,
+              "the product of %s and %s is no %s",
+              a.described(),
+              plain.described(),
+              described()));
     }
     COMPUTED.increment();
     if (a.memory.dtype() == DType.FLOAT32 && a.layout.rows() >= MANY) {

@@ -1,10 +1,10 @@
 package org.peltast.training;
 
-import java.util.Locale;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.FeatureTaps;
@@ -82,9 +82,7 @@ final class Assembly implements AutoCloseable {
       Denoiser faking = fake();
       terms.add(
           new WeightedTerm(
-              new DistributionMatching(faking),
-              r.dm().weight(),
-              r.dm().normaliser().normaliser()));
+              new DistributionMatching(faking), r.dm().weight(), r.dm().normaliser().normaliser()));
       learner =
           new FakeModel(
               faking,
@@ -109,8 +107,7 @@ final class Assembly implements AutoCloseable {
       if (onFake && learner != null) {
         learner = learner.with(discriminator, critic, r.gan().discriminatorWeight());
       } else {
-        learners.add(
-            new TeacherCritic(discriminator, critic, 1, r.gan().discriminatorWeight()));
+        learners.add(new TeacherCritic(discriminator, critic, 1, r.gan().discriminatorWeight()));
       }
     }
     if (learner != null) {
@@ -185,15 +182,18 @@ final class Assembly implements AutoCloseable {
     for (String tap : taps) {
       if (!network.featureNames().contains(tap)) {
         throw new IllegalArgumentException(
-            String.format(Locale.ROOT, "the network has no features called '%s'; it has %s", tap, String.join(", ", network.featureNames())));
+            String.format(
+                Locale.ROOT,
+                "the network has no features called '%s'; it has %s",
+                tap,
+                String.join(", ", network.featureNames())));
       }
     }
     Rng rng = Rng.of(recipe.seed()).fork("discriminator");
     return own(new DiscriminatorHead(network, taps, gan.width(), teacher.device(), rng));
   }
 
-  private Role role(
-      String name, org.peltast.tensor.Parameters parameters, RoleRecipe trained) {
+  private Role role(String name, org.peltast.tensor.Parameters parameters, RoleRecipe trained) {
     return own(new Role(name, parameters, trained.settings()));
   }
 

@@ -88,7 +88,10 @@ public record DataRecipe(
       // Named below, like any other that is not there.
     }
     throw new DataException(
-        String.format(Locale.ROOT, "data.images is '%s', which is not there; it may be emoji, a folder of captioned pictures, or a list of prompts (.txt or .jsonl).", images));
+        String.format(
+            Locale.ROOT,
+            "data.images is '%s', which is not there; it may be emoji, a folder of captioned pictures, or a list of prompts (.txt or .jsonl).",
+            images));
   }
 
   /**
@@ -109,7 +112,10 @@ public record DataRecipe(
   public void requirePictures() {
     if (source() instanceof Source.PromptFile) {
       throw new DataException(
-          String.format(Locale.ROOT, "data.images is '%s', a list of prompts, but pictures are needed; name emoji or a folder of captioned pictures.", images));
+          String.format(
+              Locale.ROOT,
+              "data.images is '%s', a list of prompts, but pictures are needed; name emoji or a folder of captioned pictures.",
+              images));
     }
   }
 }

@@ -224,8 +224,7 @@ public final class Demo {
         Progress shown = progress.apply("the spear alone")) {
       Story story = story("spear", corpus, () -> alone.student(Map.of()));
       story.begin();
-      return alone.run(
-          corpus, folder, List.of(TeacherTraining.shown(shown), story), interrupted);
+      return alone.run(corpus, folder, List.of(TeacherTraining.shown(shown), story), interrupted);
     }
   }
 

@@ -25,7 +25,10 @@ public final class Devices {
     Device device = Device.parse(name);
     if (device.kind() == Device.Kind.CUDA && !gpu) {
       throw new RunException(
-          String.format(Locale.ROOT, "device is %s, but libtorch sees no GPU here; set device=cpu or device=auto, and see `peltast doctor`.", name));
+          String.format(
+              Locale.ROOT,
+              "device is %s, but libtorch sees no GPU here; set device=cpu or device=auto, and see `peltast doctor`.",
+              name));
     }
     return device;
   }

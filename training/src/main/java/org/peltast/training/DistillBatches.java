@@ -1,7 +1,7 @@
 package org.peltast.training;
 
-import java.util.Locale;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.BatchSource;
 import org.peltast.models.Captions;
@@ -59,8 +59,13 @@ final class DistillBatches implements AutoCloseable {
       if (!group.latent().equals(latent)) {
         latents.close();
         throw new RunException(
-            String.format(Locale.ROOT, "the teacher draws %d × %d pictures, but those of data.images are %d × %d: set data.size", 
-                    size.width(), size.height(), group.images().width(), group.images().height()));
+            String.format(
+                Locale.ROOT,
+                "the teacher draws %d × %d pictures, but those of data.images are %d × %d: set data.size",
+                size.width(),
+                size.height(),
+                group.images().width(),
+                group.images().height()));
       }
     }
     return new DistillBatches(

@@ -1,10 +1,10 @@
 package org.peltast.training;
 
-import java.util.Locale;
 import java.awt.image.BufferedImage;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.peltast.diffusion.Condition;
@@ -92,15 +92,13 @@ public final class Distillation implements AutoCloseable {
       List<Observer> all =
           recipe
               .guard()
-              .observers(
-                  assembly.method().weights(), () -> Reference.of(recipe, teacher, corpus));
+              .observers(assembly.method().weights(), () -> Reference.of(recipe, teacher, corpus));
       all.addAll(observers); // the guards look first: what they end is not drawn any more
       Trainer trainer =
           new Trainer(
               recipe
                   .run()
-                  .settings(
-                      recipe.seed(), memory.parts(recipe.run(), recipe.run().microBatches())),
+                  .settings(recipe.seed(), memory.parts(recipe.run(), recipe.run().microBatches())),
               assembly.method(),
               batches.source(),
               folder,
@@ -136,7 +134,9 @@ public final class Distillation implements AutoCloseable {
       long seed = recipe.seed();
       Tensor averaged = student(Map.of()).latents(condition, null, seed, 0, settings());
       Tensor raw =
-          teacher.with(assembly.student(), settings(), Map.of()).latents(condition, null, seed, 0, settings());
+          teacher
+              .with(assembly.student(), settings(), Map.of())
+              .latents(condition, null, seed, 0, settings());
       Denoiser seeing = teacher.denoiser();
       Tensor time = seeing.at(LOOK_TIME, raw);
       Tensor noise =
@@ -153,7 +153,8 @@ public final class Distillation implements AutoCloseable {
       rows.put("student, weights in training", pictures(raw));
       String at = " at t = " + LOOK_TIME;
       rows.put(
-          String.format(Locale.ROOT, "teacher's x₀ of the row above%s, α = %s", at, recipe.method().alpha()),
+          String.format(
+              Locale.ROOT, "teacher's x₀ of the row above%s, α = %s", at, recipe.method().alpha()),
           pictures(new Guidance(recipe.method().alpha()).apply(plain, without)));
       rows.put(String.format(Locale.ROOT, "teacher's x₀%s, without guidance", at), pictures(plain));
       Network own = assembly.fakeNetwork();

@@ -58,10 +58,8 @@ public record GuardRecipe(
     }
     if (variance != 0) {
       VarianceGuard.Settings settings =
-          new VarianceGuard.Settings(
-              variance, 1 + (variance - 1) / 2, varianceEvery, varianceCap);
-      all.add(
-          new VarianceGuard(settings, reference.get(), weights, DistributionMatching.NAME));
+          new VarianceGuard.Settings(variance, 1 + (variance - 1) / 2, varianceEvery, varianceCap);
+      all.add(new VarianceGuard(settings, reference.get(), weights, DistributionMatching.NAME));
     }
     return all;
   }

@@ -1,7 +1,7 @@
 package org.peltast.training;
 
-import java.util.Locale;
 import java.util.List;
+import java.util.Locale;
 import org.peltast.distill.adversarial.AdversarialLoss;
 import org.peltast.distill.dmd.FakeModel;
 import org.peltast.distill.dmd.Normaliser;
@@ -224,9 +224,7 @@ public sealed interface MethodRecipe {
         return Normaliser.NONE;
       }
       return new Normaliser(
-          residual == Divisor.GUIDED
-              ? Normaliser.Residual.GUIDED
-              : Normaliser.Residual.CONDITIONAL,
+          residual == Divisor.GUIDED ? Normaliser.Residual.GUIDED : Normaliser.Residual.CONDITIONAL,
           switch (at) {
             case OWN -> null;
             case CA -> org.peltast.distill.dmd.Term.Place.ENGINE;
@@ -275,7 +273,11 @@ public sealed interface MethodRecipe {
       Ranges.weight(weight);
       if (!(Math.abs(mean) <= 1e6 && variance >= 1e-6 && variance <= 1e6)) {
         throw new IllegalArgumentException(
-            String.format(Locale.ROOT, "mean must be from -1e6 to 1e6 and variance from 1e-6 to 1e6, but they are %s and %s", mean, variance));
+            String.format(
+                Locale.ROOT,
+                "mean must be from -1e6 to 1e6 and variance from 1e-6 to 1e6, but they are %s and %s",
+                mean,
+                variance));
       }
     }
   }
@@ -388,8 +390,7 @@ public sealed interface MethodRecipe {
     /** Checks the range. */
     public FakeRecipe {
       if (updates < 1 || updates > 1000) {
-        throw new IllegalArgumentException(
-            "updates must be from 1 to 1000, but is " + updates);
+        throw new IllegalArgumentException("updates must be from 1 to 1000, but is " + updates);
       }
     }
   }

@@ -88,9 +88,7 @@ final class PictureBatches implements BatchSource {
       int place = items.from() + i;
       indices[i] = choice.indices().get(place);
       prompts.add(
-          unconditional
-              ? ""
-              : images.caption(indices[i], choice.captionDraws().get(place)));
+          unconditional ? "" : images.caption(indices[i], choice.captionDraws().get(place)));
     }
     Tensor clean = normalisation.normalise(group.select(indices)).to(device);
     return new Batch(

@@ -1,7 +1,7 @@
 package org.peltast.training;
 
-import java.util.Locale;
 import java.time.Duration;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Trainer;
 import org.peltast.runs.ByteSize;
@@ -44,7 +44,11 @@ public record RunRecipe(
     }
     if (microBatches > batch) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "microBatches is %d, but a batch of %d has no more parts than that", microBatches, batch));
+          String.format(
+              Locale.ROOT,
+              "microBatches is %d, but a batch of %d has no more parts than that",
+              microBatches,
+              batch));
     }
     Ranges.check(() -> new Trainer.Settings(updates, checkpointEvery, keepCheckpoints, 0));
   }

@@ -62,8 +62,14 @@ record UpdateMemory(long networks, long item) {
     long items = (budget.bytes() - needed(0)) / item;
     if (budget.bytes() < needed(1)) {
       throw new RunException(
-          String.format(Locale.ROOT, "a memory of %s is too little: networks and optimisers take %s, the process %s and a single item of the batch %s; allow at least %s (--memory, run.memory), or use a smaller model.", 
-                  budget, size(networks), size(PROCESS), size(item), size(needed(1) + (1 << 20))));
+          String.format(
+              Locale.ROOT,
+              "a memory of %s is too little: networks and optimisers take %s, the process %s and a single item of the batch %s; allow at least %s (--memory, run.memory), or use a smaller model.",
+              budget,
+              size(networks),
+              size(PROCESS),
+              size(item),
+              size(needed(1) + (1 << 20))));
     }
     int parts = atLeast;
     while ((run.batch() + parts - 1) / parts > items) {
@@ -85,7 +91,11 @@ record UpdateMemory(long networks, long item) {
     } catch (OutOfMemoryError e) {
       throw ended(
           run,
-          String.format(Locale.ROOT, "the Java heap's limit of %s was reached (%s)", size(Runtime.getRuntime().maxMemory()), e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "the Java heap's limit of %s was reached (%s)",
+              size(Runtime.getRuntime().maxMemory()),
+              e.getMessage()),
           e);
     }
   }

@@ -83,8 +83,7 @@ public final class Discriminator {
     Tensor onFake = logits(noise(generated, batch, rng.fork("fake")), text);
     metrics.mean("logit.real", onReal.mean());
     metrics.mean("logit.fake", onFake.mean());
-    Tensor loss =
-        settings.loss().ofReal(onReal).mean().add(settings.loss().ofFake(onFake).mean());
+    Tensor loss = settings.loss().ofReal(onReal).mean().add(settings.loss().ofFake(onFake).mean());
     metrics.mean("discriminatorLoss", loss);
     if (settings.r1() == 0) {
       return loss;
@@ -106,8 +105,7 @@ public final class Discriminator {
   private Noised noise(Tensor images, Batch batch, Rng rng) {
     Tensor time =
         batch.numbers(
-            rng.fork("time"),
-            r -> trunk.shift().apply(r.uniform(settings.low(), settings.high())));
+            rng.fork("time"), r -> trunk.shift().apply(r.uniform(settings.low(), settings.high())));
     return new Noised(trunk.path().mix(images, batch.noise(rng.fork("noise")), time), time);
   }
 

@@ -25,9 +25,9 @@ import org.peltast.tensor.Tensor;
  * </pre>
  *
  * with f the {@link Boundary} parametrisation, θ⁻ the moving average of the student's weights, a
- * time and a guidance scale for each item, and the pseudo-Huber distance taken for each element.
- * On a flow path the solver's step is Euler's. A student trained so predicts the clean image from
- * any time, and samples by noising it again.
+ * time and a guidance scale for each item, and the pseudo-Huber distance taken for each element. On
+ * a flow path the solver's step is Euler's. A student trained so predicts the clean image from any
+ * time, and samples by noising it again.
  *
  * <p>LCM's networks take the guidance scale as an input; these do not, so a range of scales trains
  * their average. LCM writes {@code c + w(c − u)}: α = 1 + w.
@@ -132,9 +132,7 @@ public final class Lcm implements Method, Phase {
     Network network = teacher.network();
     Network.Text both = network.read(batch.condition()).followedBy(network.read(batch.empty()));
     List<Tensor> halves =
-        teacher
-            .clean(Tensor.cat(List.of(z, z), 0), Tensor.cat(List.of(t, t), 0), both)
-            .chunk(2, 0);
+        teacher.clean(Tensor.cat(List.of(z, z), 0), Tensor.cat(List.of(t, t), 0), both).chunk(2, 0);
     Tensor u = halves.get(1);
     return u.add(halves.get(0).sub(u).mul(NoisePath.broadcast(alpha, u)));
   }

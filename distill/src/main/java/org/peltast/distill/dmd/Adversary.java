@@ -27,8 +27,7 @@ public record Adversary(Discriminator discriminator) implements Term {
   @Override
   public Supplier<Contribution> ask(View view) {
     return () -> {
-      Network.Text text =
-          discriminator.trunk().network().read(view.batch().condition()).detached();
+      Network.Text text = discriminator.trunk().network().read(view.batch().condition()).detached();
       return new Contribution.Loss(
           discriminator.generatorLoss(
               view.images(), text, view.batch(), view.rng().fork("adversary")));

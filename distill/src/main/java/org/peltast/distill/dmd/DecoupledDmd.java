@@ -51,8 +51,7 @@ public final class DecoupledDmd implements Method {
       List<WeightedTerm> terms,
       List<? extends Learner> learners,
       Appearance appearance) {
-    generator =
-        new GeneratorPhase(teacher, student, role, rollout, renoising, terms, appearance);
+    generator = new GeneratorPhase(teacher, student, role, rollout, renoising, terms, appearance);
     phases.add(generator);
     for (Learner learner : learners) {
       phases.add(learner.phase(generator));

@@ -16,10 +16,10 @@ import org.peltast.distill.adversarial.Discriminator;
  * features, backward simulation, and several fake updates for each of the generator's, each on
  * captions and rollouts of its own.
  *
- * <p>DMD2's gradient {@code (x̂ − x₀_real,cfg) − (x̂ − x₀_fake)} over {@code mean |x̂ − x₀_real,cfg|}
- * is CA + DM at one shared (τ, ε) under the shared normaliser (equations 5 and 6), so it is written
- * as those two terms. With another {@link Renoising} this is the paper's Table 2: DMD2's exact
- * configuration, in which only the re-noising is replaced.
+ * <p>DMD2's gradient {@code (x̂ − x₀_real,cfg) − (x̂ − x₀_fake)} over {@code mean |x̂ −
+ * x₀_real,cfg|} is CA + DM at one shared (τ, ε) under the shared normaliser (equations 5 and 6), so
+ * it is written as those two terms. With another {@link Renoising} this is the paper's Table 2:
+ * DMD2's exact configuration, in which only the re-noising is replaced.
  */
 public final class Dmd2 implements Method {
   /**
@@ -60,11 +60,7 @@ public final class Dmd2 implements Method {
       Appearance appearance) {
     FakeModel learner =
         new FakeModel(
-                fake,
-                roles.fake(),
-                settings.fakeUpdates(),
-                FakeModel.Images.FRESH_CAPTIONS,
-                false)
+                fake, roles.fake(), settings.fakeUpdates(), FakeModel.Images.FRESH_CAPTIONS, false)
             .with(discriminator, roles.head(), settings.ganDiscriminator());
     method =
         new DecoupledDmd(

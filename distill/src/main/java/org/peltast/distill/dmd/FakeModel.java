@@ -128,11 +128,8 @@ public final class FakeModel extends Learner {
     public Tensor loss(MicroBatch part, Rng rng, Metrics metrics) {
       Batch batch = part.batch();
       Tensor shown =
-          images == Images.KEPT
-              ? part.kept(GeneratorPhase.IMAGES)
-              : generator.generate(batch, rng);
-      Renoising.Draw draw =
-          generator.renoising().full(batch, fake.shift(), rng.fork("learning"));
+          images == Images.KEPT ? part.kept(GeneratorPhase.IMAGES) : generator.generate(batch, rng);
+      Renoising.Draw draw = generator.renoising().full(batch, fake.shift(), rng.fork("learning"));
       Network network = fake.network();
       Tensor xt = fake.path().mix(shown, draw.noise(), draw.time());
       Tensor target = fake.path().target(network.prediction(), shown, draw.noise(), draw.time());

@@ -94,15 +94,13 @@ final class GeneratorPhase implements Phase, AutoCloseable {
     Batch batch = part.batch();
     int step = rollout.draw(rng);
     Network.Text text = student.network().read(batch.condition());
-    Rollout.Start start =
-        rollout.walk(student, text.detached(), batch, step, rng.fork("rollout"));
+    Rollout.Start start = rollout.walk(student, text.detached(), batch, step, rng.fork("rollout"));
     Tensor images = student.clean(start.xt(), start.time(), text);
     Tensor seen = images.detach();
     metrics.requireFinite(seen.mean(), "generator's image");
 
     Renoising.Draws draws =
-        renoising.draw(
-            bound(start.preShift()), batch, teacher.shift(), rng.fork("renoising"));
+        renoising.draw(bound(start.preShift()), batch, teacher.shift(), rng.fork("renoising"));
     View view =
         new View(
             images,
@@ -152,7 +150,9 @@ final class GeneratorPhase implements Phase, AutoCloseable {
     }
   }
 
-  /** As many empty captions, the same object each time: all are one, and the teacher never changes. */
+  /**
+   * As many empty captions, the same object each time: all are one, and the teacher never changes.
+   */
   private Supplier<Network.Text> empty(Batch part) {
     return new Supplier<>() {
       private Network.@Nullable Text selected;

@@ -30,8 +30,7 @@ public record Normaliser(@Nullable Residual residual, Term.@Nullable Place at, d
    * DMD2's: the guided residual at the engine's draw, for all terms alike. With {@link
    * Renoising#COUPLED_SHARED} and unit weights, CA + DM is then DMD2's gradient.
    */
-  public static final Normaliser SHARED =
-      new Normaliser(Residual.GUIDED, Term.Place.ENGINE, 0);
+  public static final Normaliser SHARED = new Normaliser(Residual.GUIDED, Term.Place.ENGINE, 0);
 
   /** Each term by the conditional residual at its own draw, + 1e-8 at the least. */
   public static final Normaliser CONDITIONAL = new Normaliser(Residual.CONDITIONAL, null, 1e-8);

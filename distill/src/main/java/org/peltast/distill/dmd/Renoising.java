@@ -36,7 +36,11 @@ public record Renoising(Interval engine, Interval regulariser, boolean shared, M
     public Interval {
       if (!(low >= 0 && low < high && high <= 1)) {
         throw new IllegalArgumentException(
-            String.format(Locale.ROOT, "an interval of τ lies in [0, 1] and has its ends in order, got [%s, %s]", low, high));
+            String.format(
+                Locale.ROOT,
+                "an interval of τ lies in [0, 1] and has its ends in order, got [%s, %s]",
+                low,
+                high));
       }
     }
 

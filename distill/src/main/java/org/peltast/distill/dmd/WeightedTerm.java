@@ -1,6 +1,7 @@
 package org.peltast.distill.dmd;
 
 import java.util.Locale;
+
 /**
  * A {@link Term} with its weight and what its direction is divided by; a list of them makes a
  * generator's update.
@@ -14,7 +15,11 @@ public record WeightedTerm(Term term, double weight, Normaliser normaliser) {
   public WeightedTerm {
     if (!(weight >= 0 && weight <= 1e6)) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "the weight of %s must be from 0 to 1000000, got %s", term.name(), weight));
+          String.format(
+              Locale.ROOT,
+              "the weight of %s must be from 0 to 1000000, got %s",
+              term.name(),
+              weight));
     }
     if (!term.isDirection() && normaliser.isOn()) {
       throw new IllegalArgumentException(
