@@ -1,6 +1,7 @@
 package org.peltast.tensor;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 
@@ -10,6 +11,7 @@ import java.util.function.Consumer;
  */
 public final class Ema implements AutoCloseable {
   private final Parameters source;
+  private final List<Parameter> some;
   private final double decay;
   private final Scope scope = Scope.detached();
   private final Map<String, Tensor> average = new LinkedHashMap<>();
@@ -21,13 +23,24 @@ public final class Ema implements AutoCloseable {
    * @throws TensorException unless 0 ≤ decay &lt; 1
    */
   public Ema(Parameters source, double decay) {
+    this(source, source.all(), decay);
+  }
+
+  /**
+   * The average of some of a network's weights.
+   *
+   * @throws TensorException unless 0 ≤ decay &lt; 1, and the weights are the network's
+   */
+  public Ema(Parameters source, List<Parameter> some, double decay) {
     if (!(decay >= 0 && decay < 1)) {
       throw new TensorException("the EMA's decay must be in [0, 1), got " + decay);
     }
+    source.requireOwn(some);
     this.source = source;
+    this.some = List.copyOf(some);
     this.decay = decay;
     try (Scope s = Scope.open()) {
-      for (Parameter p : source.all()) {
+      for (Parameter p : some) {
         average.put(p.name(), scope.keep(p.value().copy()));
       }
     }
@@ -36,7 +49,7 @@ public final class Ema implements AutoCloseable {
   /** Moves the average towards the weights. */
   public void update() {
     Consumer<Parameter> move = next();
-    Crew.each(source.shares(), share -> share.forEach(move));
+    Crew.each(source.shares(some), share -> share.forEach(move));
   }
 
   /**
