@@ -23,6 +23,7 @@ import org.peltast.runs.RunException;
 import org.peltast.safetensors.SafetensorsException;
 import org.peltast.tensor.MemoryException;
 import org.peltast.tensor.TensorException;
+import org.peltast.tensor.parallel.ParallelException;
 import picocli.CommandLine;
 
 /**
@@ -76,6 +77,10 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
         || failure instanceof SafetensorsException) {
       return new Verdict(
           begunAndFailed(failure) ? ExitCode.FAILED : ExitCode.USAGE, sentence(failure));
+    }
+    if (failure instanceof ParallelException parallel) {
+      return new Verdict(
+          parallel.isMistake() ? ExitCode.USAGE : ExitCode.FAILED, sentence(failure));
     }
     if (failure instanceof DivergedException) {
       return new Verdict(ExitCode.FAILED, sentence(failure));

@@ -1,9 +1,12 @@
 package org.peltast.cli;
 
+import java.io.IOException;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.util.Locale;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -11,7 +14,10 @@ import java.util.function.BooleanSupplier;
  * process at once. Until {@link #listen} is called, Ctrl-C ends the process as usual.
  */
 final class Interrupts implements BooleanSupplier {
+  private static final long TWICE = 1_000_000_000; // ns
+
   private final AtomicInteger count = new AtomicInteger();
+  private final AtomicLong last = new AtomicLong();
 
   private Interrupts() {}
 
@@ -26,6 +32,9 @@ final class Interrupts implements BooleanSupplier {
       interrupts.handle(
           signal,
           () -> {
+            if (interrupts.isRepeated()) {
+              return;
+            }
             if (interrupts.count.getAndIncrement() == 0) {
               System.err.println(
                   String.format(
@@ -38,6 +47,45 @@ final class Interrupts implements BooleanSupplier {
           });
     }
     return interrupts;
+  }
+
+  /**
+   * Whether this signal is the one before once more: a launched process has a Ctrl-C from the
+   * terminal and from its launcher.
+   */
+  private boolean isRepeated() {
+    long now = System.nanoTime();
+    long before = last.getAndSet(now);
+    return count.get() > 0 && now - before < TWICE && System.getenv(LaunchCommand.LAUNCHER) != null;
+  }
+
+  /**
+   * From now on Ctrl-C and SIGTERM are passed on to processes, which decide what to do.
+   *
+   * @param to grows while its own lock is held
+   */
+  static Interrupts forward(List<Process> to) {
+    Interrupts interrupts = new Interrupts();
+    for (String signal : new String[] {"INT", "TERM"}) {
+      interrupts.handle(
+          signal,
+          () -> {
+            interrupts.count.getAndIncrement();
+            synchronized (to) {
+              to.forEach(p -> send(signal, p));
+            }
+          });
+    }
+    return interrupts;
+  }
+
+  /** {@link Process#destroy} knows SIGTERM alone. */
+  private static void send(String signal, Process to) {
+    try {
+      new ProcessBuilder("kill", "-" + signal, Long.toString(to.pid())).start();
+    } catch (IOException noKill) {
+      to.destroy();
+    }
   }
 
   /** Whether it was asked to stop. */

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -29,6 +30,7 @@ import picocli.CommandLine.TypeConversionException;
       ReportCommand.class,
       VerifyCommand.class,
       InspectCommand.class,
+      LaunchCommand.class,
       DoctorCommand.class,
       BenchCommand.class
     },
@@ -57,6 +59,7 @@ final class Main implements Runnable {
 
   /** Runs the command and ends the JVM with its exit code. */
   public static void main(String... arguments) {
+    LaunchCommand.endWithLauncher();
     System.setProperty("peltast.natives", Places.unpacked().toString());
     int code = execute(commandLine(), arguments);
     System.out.flush();
@@ -74,8 +77,10 @@ final class Main implements Runnable {
 
   /** The whole tree of commands. */
   static CommandLine commandLine() {
-    return new CommandLine(new Main())
-        .setExecutionExceptionHandler(new Failures())
+    CommandLine line = new CommandLine(new Main());
+    // What follows the command that is launched is its own.
+    Objects.requireNonNull(line.getSubcommands().get("launch")).setStopAtPositional(true);
+    return line.setExecutionExceptionHandler(new Failures())
         .setParameterExceptionHandler(Main::usageMistake)
         .registerConverter(Path.class, Main::path)
         .setCaseInsensitiveEnumValuesAllowed(true)

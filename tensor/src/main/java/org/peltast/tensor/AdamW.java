@@ -52,14 +52,26 @@ public final class AdamW implements AutoCloseable {
   private final Settings settings;
   private final Scope scope = Scope.detached();
   private final Map<Parameter, Moments> moments = new LinkedHashMap<>();
+  private final int declared;
   private long steps;
 
   /** An optimiser of these weights, with all moments zero. */
   public AdamW(Parameters parameters, Settings settings) {
+    this(parameters, parameters.all(), settings);
+  }
+
+  /**
+   * An optimiser of some of a network's weights; the others are left alone.
+   *
+   * @throws TensorException if one of them is not the network's
+   */
+  public AdamW(Parameters parameters, List<Parameter> some, Settings settings) {
     this.parameters = parameters;
     this.settings = settings;
+    this.declared = parameters.all().size();
+    parameters.requireOwn(some);
     try (Scope s = Scope.open()) {
-      for (Parameter p : parameters.all()) {
+      for (Parameter p : some) {
         moments.put(p, new Moments(zeros(p), zeros(p)));
       }
     }
@@ -94,10 +106,10 @@ public final class AdamW implements AutoCloseable {
       throw new TensorException(
           "the learning rate must be finite and not negative, got " + learningRate);
     }
-    if (parameters.all().size() != moments.size()) {
+    if (parameters.all().size() != declared) {
       throw new TensorException(
           "AdamW was made for "
-              + moments.size()
+              + declared
               + " weights, but now there are "
               + parameters.all().size()
               + ": make the optimiser when all layers are declared");
@@ -105,7 +117,7 @@ public final class AdamW implements AutoCloseable {
     steps++;
     parameters.changing();
     Crew.each(
-        parameters.shares(),
+        parameters.shares(List.copyOf(moments.keySet())),
         share -> {
           for (List<Parameter> group : groups(share)) {
             step(group, learningRate, clip);
@@ -233,6 +245,11 @@ public final class AdamW implements AutoCloseable {
   /** The number of steps taken. */
   public long steps() {
     return steps;
+  }
+
+  /** The names of a weight's moments in {@link #state}, in its order. */
+  public static List<String> stateNames(Parameter p) {
+    return List.of(FIRST + p.name(), SECOND + p.name());
   }
 
   /** The moments by name ({@code exp_avg.NAME}, {@code exp_avg_sq.NAME}): live, for checkpoints. */

@@ -55,7 +55,7 @@ public final class Crew {
 
   /** Like {@link #each}, with what comes of every share, in their order. */
   public static <T, R> List<R> map(List<T> shares, Function<T, R> work) {
-    if (shares.size() == 1 || SEAT.get() != null) {
+    if (shares.size() <= 1 || SEAT.get() != null) {
       return shares.stream().map(work).toList();
     }
     int threads = size();

@@ -152,7 +152,7 @@ public final class CustomGradient {
               "a function gave the gradient " + g + " for its input " + input);
         }
         if (input.isLeaf()) {
-          input.accumulateGrad(g);
+          input.contributeGrad(g);
         } else {
           sources.add(input);
           cotangents.add(g);

@@ -1,6 +1,7 @@
 package org.peltast.tensor;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Ema implements AutoCloseable {
   private final Parameters source;
+  private final List<Parameter> some;
   private final double decay;
   private final Scope scope = Scope.detached();
   private final Map<String, Tensor> average = new LinkedHashMap<>();
@@ -23,14 +25,25 @@ public final class Ema implements AutoCloseable {
    * @throws TensorException unless 0 ≤ decay &lt; 1
    */
   public Ema(Parameters source, double decay) {
+    this(source, source.all(), decay);
+  }
+
+  /**
+   * The average of some of a network's weights.
+   *
+   * @throws TensorException unless 0 ≤ decay &lt; 1, and the weights are the network's
+   */
+  public Ema(Parameters source, List<Parameter> some, double decay) {
     if (!(decay >= 0 && decay < 1)) {
       throw new TensorException("the EMA's decay must be in [0, 1), got " + decay);
     }
+    source.requireOwn(some);
     this.source = source;
+    this.some = List.copyOf(some);
     this.decay = decay;
     this.into = null;
     try (Scope s = Scope.open()) {
-      for (Parameter p : source.all()) {
+      for (Parameter p : some) {
         average.put(p.name(), scope.keep(p.value().copy()));
       }
     }
@@ -50,6 +63,7 @@ public final class Ema implements AutoCloseable {
     this.source = source;
     this.decay = decay;
     this.into = into;
+    this.some = source.all();
     into.trainable(false).copyFrom(source);
     average.putAll(into.values());
   }
@@ -57,7 +71,7 @@ public final class Ema implements AutoCloseable {
   /** Moves the average towards the weights. */
   public void update() {
     Consumer<Parameter> move = next();
-    Crew.each(source.shares(), share -> share.forEach(move));
+    Crew.each(source.shares(some), share -> share.forEach(move));
     moved();
   }
 

@@ -53,6 +53,41 @@ public final class Gradients {
   }
 
   /**
+   * The Euclidean norm of each of some weights' gradients, workers' added up.
+   *
+   * @param some of these parameters
+   * @return as many numbers; -1 where there is no gradient
+   */
+  public static float[] norms(Parameters parameters, List<Parameter> some) {
+    parameters.requireOwn(some);
+    if (some.isEmpty()) {
+      return new float[0];
+    }
+    List<float[]> parts = Crew.map(parameters.shares(some), Gradients::norms);
+    float[] all = new float[some.size()];
+    int at = 0;
+    for (float[] part : parts) {
+      System.arraycopy(part, 0, all, at, part.length);
+      at += part.length;
+    }
+    return all;
+  }
+
+  private static float[] norms(List<Parameter> share) {
+    float[] norms = new float[share.size()];
+    for (int i = 0; i < norms.length; i++) {
+      try (Scope s = Scope.open();
+          Autograd off = Autograd.off()) {
+        Parameter p = share.get(i);
+        p.gather();
+        Tensor g = p.whole().grad();
+        norms[i] = g == null ? -1 : (float) g.reshape(-1).norm(false, 0).item();
+      }
+    }
+    return norms;
+  }
+
+  /**
    * Adds gradients up as {@link #norm} does, and scales all so that their joint norm is at most
    * {@code limit}.
    *

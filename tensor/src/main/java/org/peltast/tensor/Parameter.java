@@ -16,6 +16,7 @@ public final class Parameter {
   private final Parameters.Init init;
   private final List<Seat> seats = new ArrayList<>(); // the first is the value itself
   private volatile boolean trainable;
+  private volatile @Nullable GradientListener listener;
   private @Nullable Tensor cast;
   private int castVersion = -1;
   private float @Nullable [] numbers;
@@ -24,12 +25,35 @@ public final class Parameter {
   private @Nullable Packed back; // [out, in], for gradients
 
   /** The value as one seat of a crew sees it. */
-  private static final class Seat {
+  private final class Seat implements Tensor.Watch {
     final Tensor value;
+    final int index;
     @Nullable Floats gradient; // kept memory, in use or not
 
-    Seat(Tensor value) {
+    Seat(Tensor value, int index) {
       this.value = value;
+      this.index = index;
+    }
+
+    @Override
+    public void begins() {
+      GradientListener told = listener;
+      if (told != null) {
+        Contributions.end();
+        told.begins(Parameter.this, index);
+      }
+    }
+
+    @Override
+    public void ends() {
+      GradientListener told = listener;
+      if (told != null) {
+        told.ends(Parameter.this, index);
+      }
+    }
+
+    void watched() {
+      value.watchGradient(listener == null ? null : this);
     }
 
     Floats memory() {
@@ -56,7 +80,7 @@ public final class Parameter {
     this.owner = owner;
     this.name = name;
     this.init = init;
-    seats.add(new Seat(value));
+    seats.add(new Seat(value, 0));
   }
 
   /** The full name, as in the checkpoint. */
@@ -83,7 +107,9 @@ public final class Parameter {
     while (seats.size() <= wanted) {
       try (Scope s = Scope.open()) {
         Tensor same = owner.keep(seats.get(0).value.detach());
-        seats.add(new Seat(same.requireGrad(true)));
+        Seat added = new Seat(same.requireGrad(true), seats.size());
+        added.watched();
+        seats.add(added);
       }
     }
     return seats.get(wanted);
@@ -100,6 +126,7 @@ public final class Parameter {
   public void addGradient(Matrices dy, Matrices x) {
     requireMatrix();
     Seat seat = seat();
+    seat.begins();
     Floats memory = seat.memory();
     Matrices kept = Matrices.one(memory, (int) seat.value.size(0), (int) seat.value.size(1));
     Tensor present = seat.value.grad();
@@ -109,6 +136,7 @@ public final class Parameter {
       kept.assignProduct(dy.transposed(), x);
       seat.take(present);
     }
+    seat.ends();
   }
 
   /**
@@ -122,6 +150,7 @@ public final class Parameter {
       throw new TensorException(
           gradient.length + " numbers are no gradient of " + name + ", " + seat.value);
     }
+    seat.begins();
     Floats memory = seat.memory();
     Tensor present = seat.value.grad();
     if (present != null && present.isAt(memory.tensor())) {
@@ -135,6 +164,7 @@ public final class Parameter {
       memory.put(0, gradient, 0, gradient.length);
       seat.take(present);
     }
+    seat.ends();
   }
 
   private void requireMatrix() {
@@ -154,8 +184,68 @@ public final class Parameter {
     }
   }
 
+  /**
+   * Tells a listener of each contribution to the gradient from now on; null tells nobody.
+   *
+   * @throws TensorException if the weight is not on a CPU, where libtorch's own contributions come
+   *     from threads that nobody sees
+   */
+  public synchronized void listen(@Nullable GradientListener wanted) {
+    if (whole().device().kind() != Device.Kind.CPU) {
+      throw new TensorException(
+          "contributions to gradients are told on a CPU alone, but " + name + " is " + whole());
+    }
+    listener = wanted;
+    seats.forEach(Seat::watched);
+  }
+
+  /**
+   * Writes the sum of some seats' gradients, in order; zeros if none has one.
+   *
+   * @param of bit s set if seat s counts
+   * @return whether one had a gradient
+   */
+  synchronized boolean sumGradients(Tensor to, long of) {
+    boolean present = false;
+    for (Seat seat : seats) {
+      Tensor g = seat.index < Long.SIZE && (of >>> seat.index & 1) == 0 ? null : seat.value.grad();
+      if (g == null) {
+        continue;
+      }
+      if (present) {
+        to.addInPlace(g.to(Device.CPU));
+      } else {
+        to.copyFrom(g);
+      }
+      present = true;
+    }
+    if (!present) {
+      to.zeroInPlace();
+    }
+    return present;
+  }
+
+  /** Replaces the gradients of all seats by one, at the first. */
+  synchronized void setGradient(Tensor gradient) {
+    Tensor present = whole().grad();
+    if (present == null) {
+      Tensor first = Tensor.zeros(DType.FLOAT32, whole().device(), whole().shape());
+      first.copyFrom(gradient);
+      whole().accumulateGrad(first);
+    } else {
+      present.copyFrom(gradient);
+    }
+    seats.subList(1, seats.size()).forEach(seat -> seat.value.clearGrad());
+  }
+
+  /** Changes the value in place, and what was packed of it. */
+  void setValue(Tensor wanted) {
+    whole().copyFrom(wanted);
+    repack();
+  }
+
   /** Drops the gradients of all seats. */
-  synchronized void clearGradients() {
+  public synchronized void clearGradients() {
     for (Seat seat : seats) {
       seat.value.clearGrad();
     }
@@ -180,6 +270,7 @@ public final class Parameter {
     trainable = wanted;
     for (Seat seat : seats) {
       seat.value.requireGrad(wanted);
+      seat.watched();
     }
   }
 

@@ -1,9 +1,11 @@
 package org.peltast.tensor;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -180,7 +182,7 @@ public final class Parameters implements AutoCloseable {
     changed();
   }
 
-  private static String listed(String what, java.util.Set<String> names) {
+  private static String listed(String what, Set<String> names) {
     if (names.isEmpty()) {
       return "";
     }
@@ -271,8 +273,11 @@ public final class Parameters implements AutoCloseable {
     Crew.each(shares(), share -> share.forEach(Parameter::repack));
   }
 
-  /** Says that values are about to change, by one who packs each anew himself. */
-  void changing() {
+  /**
+   * Says that values are about to change, by one who renews what was packed of each himself, as
+   * {@link ParameterBuffer#writeValues} does.
+   */
+  public void changing() {
     shared.version++;
   }
 
@@ -299,8 +304,12 @@ public final class Parameters implements AutoCloseable {
    * that would not be worth the threads' while.
    */
   List<List<Parameter>> shares() {
-    List<Parameter> all = all();
-    long count = count();
+    return shares(all());
+  }
+
+  /** As {@link #shares()}, of some of the weights. */
+  List<List<Parameter>> shares(List<Parameter> all) {
+    long count = all.stream().mapToLong(p -> p.whole().count()).sum();
     int n = shared.device.kind() == Device.Kind.CPU && count > WORTH_THREADS ? Crew.size() : 1;
     List<List<Parameter>> shares = new ArrayList<>();
     int from = 0;
@@ -313,6 +322,23 @@ public final class Parameters implements AutoCloseable {
       }
     }
     return shares;
+  }
+
+  /**
+   * Checks that weights are of this set, and none twice.
+   *
+   * @throws TensorException naming the first that is not
+   */
+  void requireOwn(List<Parameter> some) {
+    Set<Parameter> seen = new HashSet<>();
+    for (Parameter p : some) {
+      if (byName.get(p.name()) != p) {
+        throw new TensorException(p.name() + " is no weight of this network");
+      }
+      if (!seen.add(p)) {
+        throw new TensorException(p.name() + " is named twice");
+      }
+    }
   }
 
   /** Drops all gradients. */

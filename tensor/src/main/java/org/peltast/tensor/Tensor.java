@@ -62,6 +62,9 @@ public final class Tensor {
     }
   }
 
+  private volatile @Nullable Watch watch; // of a weight's gradient
+  private Contributions.@Nullable Hook hook; // libtorch holds it weakly
+
   // ------------------------------------------------------------------ ownership
 
   @Nullable Scope owner() {
@@ -1498,6 +1501,7 @@ public final class Tensor {
             r.backward();
           }
         });
+    Contributions.end();
     CustomGradient.unwind();
   }
 
@@ -1532,6 +1536,7 @@ public final class Tensor {
             torch.backward(rs, cs, keep, false, all);
           }
         });
+    Contributions.end();
   }
 
   private static org.bytedeco.pytorch.Tensor[] raws(List<Tensor> tensors) {
@@ -1578,7 +1583,9 @@ public final class Tensor {
 
   /** Another handle on the very same tensor, its graph included, for another scope to own. */
   Tensor handle() {
-    return view("handle", r -> new org.bytedeco.pytorch.Tensor(r));
+    Tensor same = view("handle", r -> new org.bytedeco.pytorch.Tensor(r));
+    same.watch = watch;
+    return same;
   }
 
   private void requireGraph(String name) {
@@ -1599,6 +1606,37 @@ public final class Tensor {
       return null;
     }
     return adopt(g, Scope.current("grad"));
+  }
+
+  /** Is told when this leaf's gradient receives something. */
+  interface Watch {
+    void begins();
+
+    void ends();
+  }
+
+  /**
+   * Tells of each contribution to this leaf's gradient, whoever makes it; null tells nobody. For
+   * libtorch's own a contribution has ended when the next begins or its walk is over.
+   */
+  void watchGradient(@Nullable Watch wanted) {
+    watch = wanted;
+    if (wanted != null && hook == null && requiresGrad()) {
+      hook = new Contributions.Hook(() -> watch);
+      raw().register_hook(hook);
+    }
+  }
+
+  /** As {@link #accumulateGrad}, told to who watches. */
+  void contributeGrad(Tensor gradient) {
+    Watch told = watch;
+    if (told != null) {
+      told.begins();
+    }
+    accumulateGrad(gradient);
+    if (told != null) {
+      told.ends();
+    }
   }
 
   /** Adds to this leaf's gradient; the first becomes it. */
@@ -1648,6 +1686,16 @@ public final class Tensor {
     }
     org.bytedeco.pytorch.Tensor s = source.raw();
     return inPlace("copyFrom", () -> raw().copy_(s));
+  }
+
+  /** {@code this ← this + other}, of the same shape, dtype and device. */
+  Tensor addInPlace(Tensor other) {
+    requireSameKind("addInPlace", other);
+    if (!Arrays.equals(shape, other.shape)) {
+      throw new TensorException("addInPlace: " + other + " does not have the shape of " + this);
+    }
+    org.bytedeco.pytorch.Tensor o = other.raw();
+    return inPlace("addInPlace", () -> raw().add_(o));
   }
 
   /** {@code this ← this · value}. */

@@ -82,7 +82,7 @@ final class MisuseProbe {
         if (name.endsWith(".class") && !name.equals("package-info.class")) {
           Class<?> c = Class.forName(room + "." + name.substring(0, name.length() - 6));
           // What callers implement has nothing of ours to call.
-          if (isPublic(c) && c != CustomGradient.Backward.class) {
+          if (isPublic(c) && c != CustomGradient.Backward.class && c != GradientListener.class) {
             found.add(c);
           }
         }
@@ -377,6 +377,9 @@ final class MisuseProbe {
             new Parameters.Init.Uniform(-1),
             new Parameters.Init.Parts(List.of()),
             new Parameters.Init.Parts(List.of(1.0, 2.0, 3.0)));
+      }
+      if (raw == ParameterBuffer.class) {
+        return new ParameterBuffer(weights().all());
       }
       if (raw == Parameters.Init.Constant.class) {
         return new Parameters.Init.Constant(1);
