@@ -36,7 +36,7 @@ import picocli.CommandLine.Option;
     footer = {
       "  peltast distill --out runs/two-steps",
       "  peltast distill --recipe dmd2 --out runs/dmd2",
-      "  peltast distill --teacher runs/teacher/teacher --set steps=4 --set alpha=5 --out runs/four",
+      "  peltast distill --teacher runs/teacher/teacher --set steps=4 --set method.alpha=5 --out runs/four",
       "  peltast distill --set data.images=prompts.txt --out runs/my-prompts",
       "  peltast distill --set run.batch=128 --memory 2g --out runs/wide",
       "  peltast distill --out runs/two-steps --resume"

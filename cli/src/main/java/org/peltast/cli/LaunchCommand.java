@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
@@ -80,13 +81,15 @@ final class LaunchCommand implements Callable<Integer> {
     if (processes < 1 || processes > MOST) {
       throw new ParameterException(
           spec.commandLine(),
-          "--processes must be from 1 to %d, but is %d".formatted(MOST, processes));
+          String.format(
+              Locale.ROOT, "--processes must be from 1 to %d, but is %d", MOST, processes));
     }
     String first = command.get(0);
     if (!spec.root().subcommands().containsKey(first) || first.equals(spec.name())) {
       throw new ParameterException(
           spec.commandLine(),
-          "'%s' is no command that can be launched".formatted(Failures.printable(first)));
+          String.format(
+              Locale.ROOT, "'%s' is no command that can be launched", Failures.printable(first)));
     }
     List<Process> ranks = new ArrayList<>();
     // Whatever ends this process ends the others; who is killed outright is missed by them.
@@ -230,11 +233,12 @@ final class LaunchCommand implements Callable<Integer> {
     spec.commandLine()
         .getErr()
         .println(
-            "peltast: rank %d of %d ended with %s; all others were ended."
-                .formatted(
-                    failed,
-                    processes,
-                    code > SIGNALLED ? "signal " + (code - SIGNALLED) : "exit code " + code));
+            String.format(
+                Locale.ROOT,
+                "peltast: rank %d of %d ended with %s; all others were ended.",
+                failed,
+                processes,
+                code > SIGNALLED ? "signal " + (code - SIGNALLED) : "exit code " + code));
     spec.commandLine().getErr().flush();
     return code > SIGNALLED ? ExitCode.FAILED : code;
   }

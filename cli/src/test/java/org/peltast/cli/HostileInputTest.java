@@ -120,17 +120,27 @@ class HostileInputTest {
     recipe(all, "a fraction of a step", "steps: 2.5\n", "whole number");
     recipe(all, "yes for true", "unconditional: yes\n", "true or false");
     recipe(all, "a key without a value", "steps:\n", "has no value");
-    recipe(all, "a misspelt choice", "regulariser: distribution-matchin\n", "did you mean");
-    recipe(all, "an unknown schedule", "renoising: spear\n", "decoupled-hybrid");
+    recipe(all, "a misspelt choice", "method: {kind: dmd-2}\n", "did you mean");
+    recipe(all, "an unknown schedule", "method: {renoising: spear}\n", "decoupled-hybrid");
     recipe(all, "an unknown precision", "precision: float64\n", "float32, bf16 or auto");
     recipe(all, "a time without a unit", "run: {checkpointEvery: 90}\n", "90s");
     recipe(
-        all, "neither spear nor shield", "engineWeight: 0\nregulariserWeight: 0\n", "not both 0");
-    recipe(all, "more parts than pictures", "microBatches: 8\nrun: {batch: 4}\n", "a batch of 4");
+        all,
+        "neither spear nor shield",
+        "method: {ca: {weight: 0}, dm: {weight: 0}}\n",
+        "not all 0");
+    recipe(all, "an unknown method", "method: {kind: wgan}\n", "decoupled-dmd");
+    recipe(
+        all,
+        "a watch over nothing",
+        "method: {dm: {weight: 0}}\nguard: {variance: 1.5}\n",
+        "no distribution matching");
+    recipe(all, "a band the wrong way round", "method: {ca: {tau: [0.7, 0.3]}}\n", "in order");
+    recipe(all, "more parts than pictures", "run: {batch: 4, microBatches: 8}\n", "a batch of 4");
     recipe(all, "not YAML", "steps: [1, 2\nalpha: }\n", "is not valid YAML");
     recipe(all, "a list, not a table", "- steps\n- 2\n", "table of 'key: value'");
     recipe(all, "two documents", "steps: 2\n---\nsteps: 4\n", "more than one YAML document");
-    recipe(all, "an anchor and an alias", "steps: &n 2\nmicroBatches: *n\n", "anchors");
+    recipe(all, "an anchor and an alias", "steps: &n 2\nseed: *n\n", "anchors");
     recipe(all, "a bomb of aliases", bomb(), "anchors");
     recipe(all, "a thousand levels", "a: ".repeat(0) + "{a: ".repeat(1000) + "\n", "recipe");
     recipe(all, "a megabyte of keys", "steps: 2\n# " + "x".repeat(2 << 20) + "\n", "about a page");
@@ -766,10 +776,10 @@ class HostileInputTest {
         List.of(
             "steps",
             "run.batch",
-            "microBatches",
+            "run.microBatches",
             "student.learningRate",
             "student.ema",
-            "regulariser.updates",
+            "method.fake.updates",
             "data.size")) {
       List<String> wrong =
           key.equals("student.ema") ? List.of("-1", "NaN", "1000000000") : FOUR; // 0 is no average
@@ -779,9 +789,11 @@ class HostileInputTest {
       numbers(all, THREE, "distill --set " + key + "=", distill, "");
     }
     for (String key :
-        List.of("alpha", "engineWeight", "regulariserWeight", "student.weightDecay")) {
+        List.of("method.alpha", "method.ca.weight", "method.dm.weight", "student.weightDecay")) {
       List<String> wrong =
-          key.equals("alpha") ? List.of("NaN", "1e9", "1e999") : List.of("-1", "NaN", "1e999");
+          key.equals("method.alpha")
+              ? List.of("NaN", "1e9", "1e999")
+              : List.of("-1", "NaN", "1e999");
       numbers(all, wrong, "distill --set " + key + "=", distill, "");
     }
     String judge = "train judge --out {}/run";

@@ -40,7 +40,7 @@ public record LearningRate(double rate, int warmUp, double decay, Shape shape) {
     }
     double falling = decay * updates;
     if (shape == Shape.COSINE) {
-      falling = Math.min(falling, Math.max(1, updates - warmUp));
+      falling = Math.min(falling, Math.max(1.0, (double) updates - warmUp));
     }
     double left = updates - update;
     if (left >= falling) {

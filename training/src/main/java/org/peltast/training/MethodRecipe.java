@@ -6,6 +6,7 @@ import org.peltast.distill.adversarial.AdversarialLoss;
 import org.peltast.distill.dmd.FakeModel;
 import org.peltast.distill.dmd.Normaliser;
 import org.peltast.distill.dmd.Renoising;
+import org.peltast.distill.dmd.Term;
 
 /**
  * The method of a distillation with its own keys: {@code kind: decoupled-dmd}, {@code dmd2} or
@@ -223,14 +224,13 @@ public sealed interface MethodRecipe {
       if (residual == Divisor.NONE) {
         return Normaliser.NONE;
       }
-      return new Normaliser(
-          residual == Divisor.GUIDED ? Normaliser.Residual.GUIDED : Normaliser.Residual.CONDITIONAL,
-          switch (at) {
-            case OWN -> null;
-            case CA -> org.peltast.distill.dmd.Term.Place.ENGINE;
-            case DM -> org.peltast.distill.dmd.Term.Place.REGULARISER;
-          },
-          floor);
+      Normaliser.Residual of =
+          residual == Divisor.GUIDED ? Normaliser.Residual.GUIDED : Normaliser.Residual.CONDITIONAL;
+      return switch (at) {
+        case OWN -> Normaliser.own(of, floor);
+        case CA -> new Normaliser(of, Term.Place.ENGINE, floor);
+        case DM -> new Normaliser(of, Term.Place.REGULARISER, floor);
+      };
     }
   }
 

@@ -43,6 +43,11 @@ public record Normaliser(@Nullable Residual residual, Term.@Nullable Place at, d
     }
   }
 
+  /** Each term by the residual at its own draw. */
+  public static Normaliser own(Residual residual, double floor) {
+    return new Normaliser(residual, null, floor);
+  }
+
   /** Whether anything is divided. */
   public boolean isOn() {
     return residual != null;

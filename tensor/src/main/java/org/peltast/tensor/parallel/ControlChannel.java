@@ -16,6 +16,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
@@ -409,7 +410,13 @@ final class ControlChannel {
     }
     if (!message.what.equals(what)) {
       throw health.explain(
-          "rank %d is at '%s' while rank %d is at '%s'".formatted(from, message.what, rank, what),
+          String.format(
+              Locale.ROOT,
+              "rank %d is at '%s' while rank %d is at '%s'",
+              from,
+              message.what,
+              rank,
+              what),
           null);
     }
     return message.payload;

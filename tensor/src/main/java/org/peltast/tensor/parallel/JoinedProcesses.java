@@ -11,6 +11,7 @@ import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -76,8 +77,11 @@ final class JoinedProcesses extends ProcessGroup {
     } catch (RuntimeException e) {
       throw ParallelException.failed(
           serves
-              ? "rank 0 cannot serve %s (%s); set MASTER_ADDR to an address of its machine and MASTER_PORT to a free port"
-                  .formatted(place(), GlooTransport.firstLine(e))
+              ? String.format(
+                  Locale.ROOT,
+                  "rank 0 cannot serve %s (%s); set MASTER_ADDR to an address of its machine and MASTER_PORT to a free port",
+                  place(),
+                  GlooTransport.firstLine(e))
               : nobody(patience),
           e);
     }
@@ -105,8 +109,12 @@ final class JoinedProcesses extends ProcessGroup {
   }
 
   private String nobody(Duration patience) {
-    return "rank %d found nobody at %s within %d seconds; does rank 0 run, and are MASTER_ADDR and MASTER_PORT the same?"
-        .formatted(rank(), place(), patience.toSeconds());
+    return String.format(
+        Locale.ROOT,
+        "rank %d found nobody at %s within %d seconds; does rank 0 run, and are MASTER_ADDR and MASTER_PORT the same?",
+        rank(),
+        place(),
+        patience.toSeconds());
   }
 
   /** Rank 0 waits for all others. */
@@ -172,8 +180,12 @@ final class JoinedProcesses extends ProcessGroup {
       where = store.get_to_str(key).split(" ", 2);
     } catch (RuntimeException e) {
       throw ParallelException.failed(
-          "rank %d heard nothing of rank 0 at %s in time (%s)"
-              .formatted(rank(), place(), GlooTransport.firstLine(e)),
+          String.format(
+              Locale.ROOT,
+              "rank %d heard nothing of rank 0 at %s in time (%s)",
+              rank(),
+              place(),
+              GlooTransport.firstLine(e)),
           e);
     }
     Socket socket = new Socket();
