@@ -17,6 +17,7 @@ import org.peltast.runs.RunFolder;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
+import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.training.Corpus;
 import org.peltast.training.Devices;
 import org.peltast.training.DistillRecipe;
@@ -82,11 +83,13 @@ final class DistillCommand implements Callable<Integer> {
       wanted.data().requireCaptions();
       requireFolder(RecipeOptions.weights(wanted.teacher()));
     }
-    try (RunFolder folder = RunFolder.open(out, Display::notice)) {
-      DistillRecipe settled =
-          recipe.settle(RecipeShelf.Kind.DISTILL, folder, DistillRecipe.defaults(), sets);
-      return distil(settled, RecipeOptions.weights(settled.teacher()), folder);
-    }
+    return Ranks.run(
+        out,
+        (folder, group) -> {
+          DistillRecipe settled =
+              recipe.settle(RecipeShelf.Kind.DISTILL, folder, DistillRecipe.defaults(), sets);
+          return distil(settled, RecipeOptions.weights(settled.teacher()), folder, group);
+        });
   }
 
   /** Before the run's folder is made: a mistyped teacher should leave nothing behind. */
@@ -97,22 +100,33 @@ final class DistillCommand implements Callable<Integer> {
     }
   }
 
-  private int distil(DistillRecipe settled, Path weights, RunFolder folder) {
+  private int distil(
+      DistillRecipe settled, Path weights, RunFolder folder, ProcessGroup group) {
     Device device = Devices.of(settled.device());
-    Precision precision = Precision.parse(settled.precision(), device);
+    Precision precision =
+        Precision.parse(
+            group.decideText(
+                "the precision", () -> Precision.parse(settled.precision(), device).toString()),
+            device);
     try (TextToImage opened = ModelFolder.open(weights, device, precision);
         Progress preparing = Display.progress("reading the data")) {
       Corpus corpus = Corpus.open(settled.data(), preparing, Display::notice);
       preparing.close();
-      Map<String, String> inputs = new LinkedHashMap<>();
-      inputs.put("teacher", Checksums.sha256(weights));
-      inputs.putAll(corpus.inputs());
-      Origin.settle(folder, settled.seed(), inputs);
+      if (group.isFirst()) {
+        Map<String, String> inputs = new LinkedHashMap<>();
+        inputs.put("teacher", Checksums.sha256(weights));
+        inputs.putAll(corpus.inputs());
+        Origin.settle(folder, settled.seed(), inputs);
+        Ranks.settled(group);
+      }
       Interrupts interrupts = Interrupts.listen("this update");
       try (Distillation distillation = new Distillation(settled, opened);
           Progress progress = Display.progress("distilling")) {
-        Trainer.End end = distillation.run(corpus, folder, progress, interrupts);
+        Trainer.End end = distillation.run(corpus, folder, progress, interrupts, group);
         progress.close();
+        if (!group.isFirst()) {
+          return RunEnd.code(end);
+        }
         if (end == Trainer.End.FINISHED) {
           ModelFolder.write(
               out.resolve("student"), distillation.student(Origin.of(folder)), DType.BFLOAT16);

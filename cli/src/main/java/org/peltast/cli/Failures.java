@@ -189,7 +189,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
   }
 
   /** The message as a sentence: with an end, and never empty. */
-  private static String sentence(Throwable failure) {
+  static String sentence(Throwable failure) {
     String message = failure.getMessage();
     String text =
         message == null || message.isBlank()

@@ -15,11 +15,15 @@ final class RunEnd {
    * @return the exit code
    */
   static int tell(Trainer.End end, String again, Path result) {
-    if (end == Trainer.End.FINISHED) {
-      System.err.println("Done: " + result);
-      return ExitCode.OK;
-    }
-    System.err.println("Stopped and saved. Go on with: " + again);
-    return ExitCode.INTERRUPTED;
+    System.err.println(
+        end == Trainer.End.FINISHED
+            ? "Done: " + result
+            : "Stopped and saved. Go on with: " + again);
+    return code(end);
+  }
+
+  /** The exit code of a run that ended so. */
+  static int code(Trainer.End end) {
+    return end == Trainer.End.FINISHED ? ExitCode.OK : ExitCode.INTERRUPTED;
   }
 }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Trainer;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunFolder;
+import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.training.Corpus;
 import org.peltast.training.Devices;
 import org.peltast.training.Origin;
@@ -57,8 +58,11 @@ final class TrainTeacherCommand implements Callable<Integer> {
     wanted.data().requirePictures();
     NativeLibraries.open();
     Devices.of(wanted.device());
-    try (RunFolder folder = RunFolder.open(out, Display::notice);
-        Progress progress = Display.progress("training")) {
+    return Ranks.run(out, (folder, group) -> train(sets, folder, group));
+  }
+
+  private int train(List<String> sets, RunFolder folder, ProcessGroup group) {
+    try (Progress progress = Display.progress("training")) {
       TeacherRecipe settled =
           recipe.settle(RecipeShelf.Kind.TEACHER, folder, TeacherRecipe.defaults(), sets);
       settled.data().requirePictures();
@@ -66,12 +70,17 @@ final class TrainTeacherCommand implements Callable<Integer> {
       try (Progress preparing = Display.progress("reading the data")) {
         corpus = Corpus.open(settled.data(), preparing, Display::notice);
       }
-      Origin.settle(folder, settled.seed(), corpus.inputs());
+      if (group.isFirst()) {
+        Origin.settle(folder, settled.seed(), corpus.inputs());
+        Ranks.settled(group);
+      }
       Trainer.End end =
           TeacherTraining.run(
-              settled, corpus, folder, progress, () -> Interrupts.listen("this update"));
+              settled, corpus, folder, progress, () -> Interrupts.listen("this update"), group);
       progress.close();
-      return RunEnd.tell(end, "peltast train teacher --out " + out, out.resolve("teacher"));
+      return group.isFirst()
+          ? RunEnd.tell(end, "peltast train teacher --out " + out, out.resolve("teacher"))
+          : RunEnd.code(end);
     }
   }
 }

@@ -26,7 +26,7 @@ final class BatchPrefetcher implements AutoCloseable {
   }
 
   private final BatchSource source;
-  private final int draws;
+  private final List<Range> items;
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(
           work -> {
@@ -40,11 +40,11 @@ final class BatchPrefetcher implements AutoCloseable {
   /**
    * Batches of a source.
    *
-   * @param draws how many an update takes
+   * @param items for each of an update's draws, which items this process computes
    */
-  BatchPrefetcher(BatchSource source, int draws) {
+  BatchPrefetcher(BatchSource source, List<Range> items) {
     this.source = source;
-    this.draws = draws;
+    this.items = List.copyOf(items);
   }
 
   private static void begin(Runnable work) {
@@ -77,8 +77,8 @@ final class BatchPrefetcher implements AutoCloseable {
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
       List<Batch> batches = new ArrayList<>();
-      for (int i = 0; i < draws; i++) {
-        Batch batch = source.at(update * draws + i, new Range(0, source.size()));
+      for (int i = 0; i < items.size(); i++) {
+        Batch batch = source.at(update * items.size() + i, items.get(i));
         batches.add(batch.keptBy(kept, scope));
       }
       return new Ready(batches, kept);

@@ -36,9 +36,13 @@ final class BatchShards implements AutoCloseable {
     workers.add(List.of(only));
   }
 
-  /** The whole batch as one micro-batch, for losses that compare items with each other. */
-  static BatchShards whole(Batch batch) {
-    return new BatchShards(new MicroBatch(batch, 1));
+  /**
+   * The whole batch as one micro-batch, for losses that compare items with each other.
+   *
+   * @param processes how many compute it, each all of it: their gradients are added up
+   */
+  static BatchShards whole(Batch batch, int processes) {
+    return new BatchShards(new MicroBatch(batch, 1.0 / processes));
   }
 
   /**

@@ -2,13 +2,16 @@ package org.peltast.distill;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.parallel.ProcessGroup;
 
 /**
  * The named numbers that one update yields, in the order in which they were noted.
@@ -19,6 +22,7 @@ import org.peltast.tensor.Tensor;
 public final class Metrics {
   private final double share; // by which what is noted as a mean counts
   private final Map<String, Double> values = new LinkedHashMap<>();
+  private final Set<String> partial = new LinkedHashSet<>(); // known sums over this process's items
   private final List<Waiting> waiting = new ArrayList<>();
   private final List<Scope> scopes = new ArrayList<>(); // of what waits
 
@@ -29,11 +33,16 @@ public final class Metrics {
    * @param weight what it is multiplied by
    * @param scalar [1] float32
    * @param term what it is called when it is not finite; null if it need not be
+   * @param whole whether every process has the same number, of the whole batch
    */
   private record Waiting(
-      @Nullable String name, double weight, Tensor scalar, @Nullable String term) {
+      @Nullable String name,
+      double weight,
+      Tensor scalar,
+      @Nullable String term,
+      boolean whole) {
     Waiting unnamed() {
-      return new Waiting(null, weight, scalar, term);
+      return new Waiting(null, weight, scalar, term, whole);
     }
   }
 
@@ -63,31 +72,37 @@ public final class Metrics {
    * @param scalar the mean over the micro-batch, of one element; read when the metrics settle
    */
   public Metrics mean(String name, Tensor scalar) {
-    return wait(name, share, scalar, null);
+    return wait(name, share, scalar, null, false);
   }
 
   /** The same of a number that is known already. */
   public Metrics mean(String name, double value) {
     values.merge(name, share * value, Double::sum);
+    partial.add(name);
     return this;
   }
 
   /** Notes a number of a micro-batch that must be finite, called {@code term} if it is not. */
   public Metrics finiteMean(String name, Tensor scalar, String term) {
-    return wait(name, share, scalar, term);
+    return wait(name, share, scalar, term, false);
   }
 
   /** Notes a number of the whole batch that must be finite, called {@code term} if it is not. */
   Metrics finite(String name, Tensor scalar, String term) {
-    return wait(name, 1, scalar, term);
+    return wait(name, 1, scalar, term, true);
   }
 
   /** Demands that a number be finite, called {@code term} if it is not. */
   public Metrics requireFinite(Tensor scalar, String term) {
-    return wait(null, 1, scalar, term);
+    return wait(null, 1, scalar, term, false);
   }
 
-  private Metrics wait(@Nullable String name, double weight, Tensor scalar, @Nullable String term) {
+  private Metrics wait(
+      @Nullable String name,
+      double weight,
+      Tensor scalar,
+      @Nullable String term,
+      boolean whole) {
     if (name != null) {
       values.putIfAbsent(name, 0.0); // its place in the order
     }
@@ -97,7 +112,7 @@ public final class Metrics {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
       Tensor own = scopes.get(0).keep(scalar.detach().reshape(1).to(DType.FLOAT32));
-      waiting.add(new Waiting(name, weight, own, term));
+      waiting.add(new Waiting(name, weight, own, term, whole));
     }
     return this;
   }
@@ -105,6 +120,7 @@ public final class Metrics {
   /** Adds all of another's numbers, read or not; it is given up. */
   Metrics addAll(Metrics other) {
     other.values.forEach((name, value) -> values.merge(name, value, Double::sum));
+    partial.addAll(other.partial);
     waiting.addAll(other.waiting);
     scopes.addAll(other.scopes);
     return this;
@@ -113,6 +129,7 @@ public final class Metrics {
   /** Notes all of another's numbers, read or not; it is given up. */
   Metrics putAll(Metrics other) {
     values.putAll(other.values);
+    partial.addAll(other.partial);
     waiting.addAll(other.waiting);
     scopes.addAll(other.scopes);
     return this;
@@ -131,26 +148,77 @@ public final class Metrics {
    * @throws DivergedException naming the first that is not finite and must be
    */
   public Metrics settle() {
-    if (waiting.isEmpty()) {
+    return settle(ProcessGroup.alone());
+  }
+
+  /**
+   * Reads what waits, and sums what is noted of micro-batches over all processes; collective.
+   *
+   * @throws DivergedException naming the first that is not finite and must be, on all ranks alike
+   */
+  Metrics settle(ProcessGroup group) {
+    if (waiting.isEmpty() && (partial.isEmpty() || group.size() == 1)) {
       return this;
     }
+    Map<String, Double> sums = new LinkedHashMap<>(); // over this process's items
+    Map<String, Double> required = new LinkedHashMap<>(); // by term: NaN if one is not finite
     try (Scope s = Scope.open()) {
-      float[] read = Tensor.cat(waiting.stream().map(Waiting::scalar).toList(), 0).toFloats();
-      for (int i = 0; i < read.length; i++) {
-        Waiting w = waiting.get(i);
-        if (w.term() != null) {
-          DivergedException.require(w.term(), read[i]);
-        }
-        if (w.name() != null) {
-          values.merge(w.name(), w.weight() * read[i], Double::sum);
+      if (!waiting.isEmpty()) {
+        float[] read = Tensor.cat(waiting.stream().map(Waiting::scalar).toList(), 0).toFloats();
+        for (int i = 0; i < read.length; i++) {
+          Waiting w = waiting.get(i);
+          if (w.term() != null) {
+            required.merge(w.term(), (double) read[i], Metrics::lessFinite);
+          }
+          if (w.name() != null && w.whole()) {
+            values.merge(w.name(), w.weight() * read[i], Double::sum);
+          } else if (w.name() != null) {
+            sums.merge(w.name(), w.weight() * read[i], Double::sum);
+          }
         }
       }
+      if (group.size() > 1) {
+        partial.forEach(name -> sums.merge(name, values.getOrDefault(name, 0.0), Double::sum));
+        partial.forEach(name -> values.put(name, 0.0));
+        sumOver(group, sums, required);
+      }
     } finally {
+      partial.clear();
       waiting.clear();
       scopes.forEach(Scope::close);
       scopes.clear();
     }
+    required.forEach((term, value) -> DivergedException.require(term, value.floatValue()));
+    sums.forEach((name, sum) -> values.merge(name, sum, Double::sum));
     return this;
+  }
+
+  /** Of two numbers the one that is not finite, if one is. */
+  private static double lessFinite(double a, double b) {
+    return Double.isFinite(a) ? b : a;
+  }
+
+  /** One message: sums, and for each term that must be finite a number that is no sum if not. */
+  private static void sumOver(
+      ProcessGroup group, Map<String, Double> sums, Map<String, Double> required) {
+    float[] all = new float[sums.size() + required.size()];
+    int at = 0;
+    for (double sum : sums.values()) {
+      all[at++] = (float) sum;
+    }
+    for (double value : required.values()) {
+      all[at++] = Double.isFinite(value) ? 0 : (float) value;
+    }
+    Tensor reduced = Tensor.of(all, all.length);
+    group.allReduceSum(reduced);
+    float[] total = reduced.toFloats();
+    at = 0;
+    for (Map.Entry<String, Double> sum : sums.entrySet()) {
+      sum.setValue((double) total[at++]);
+    }
+    for (Map.Entry<String, Double> term : required.entrySet()) {
+      term.setValue((double) total[at++]);
+    }
   }
 
   /**

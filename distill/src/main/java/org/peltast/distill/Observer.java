@@ -38,6 +38,17 @@ public interface Observer {
   Verdict after(long done, long updates, Metrics metrics);
 
   /**
+   * Whether it will look at the averaged weights after this update, which processes that train
+   * together then gather.
+   *
+   * @param done the number of updates done
+   * @param updates of the whole run
+   */
+  default boolean seesAverages(long done, long updates) {
+    return false;
+  }
+
+  /**
    * What is left to be written of the last update. It is done while the next one is computed, but
    * before a checkpoint of it is written, so that a run which goes on from there lacks nothing.
    *

@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.AdamW;
+import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Ema;
 import org.peltast.tensor.Gradients;
@@ -15,6 +16,8 @@ import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.parallel.ProcessGroup;
+import org.peltast.tensor.parallel.ShardedOptimiser;
 
 /**
  * Weights that are trained together: any parameters, of a network, of a part of it or of a head,
@@ -59,20 +62,163 @@ public final class Role implements AutoCloseable {
   private final String name;
   private final Settings settings;
   private final List<Trained> groups = new ArrayList<>();
+  private ProcessGroup processes = ProcessGroup.alone();
   private @Nullable Ema target;
+  private Map<String, Tensor> gathered = Map.of(); // averages, on rank 0 of several processes
+  private Scope gatheredScope = Scope.detached();
 
-  /** A group with its optimiser and average. */
-  private record Trained(Group group, AdamW optimiser, @Nullable Ema ema) {
-    static Trained of(Group group, Settings settings) {
+  /** A group's optimiser and average: in one process, or dealt out over several. */
+  private interface Trained extends AutoCloseable {
+    Group group();
+
+    long steps();
+
+    long emaUpdates();
+
+    /** Before a backward pass. */
+    void begin();
+
+    /** Adds the gradients up. */
+    Tensor norm();
+
+    void step(double rate, Gradients.Clip clip, Consumer<Parameter> then);
+
+    Map<String, Tensor> optimiserState();
+
+    /** The moving average, if there is one. */
+    Map<String, Tensor> averages();
+
+    void restore(Map<String, Tensor> moments, long steps);
+
+    void restoreAverages(Map<String, Tensor> averages, long updates);
+
+    @Override
+    void close();
+
+    default Parameters parameters() {
+      return group().parameters();
+    }
+  }
+
+  /** All of it in this process. */
+  private record Whole(Group group, AdamW optimiser, @Nullable Ema ema) implements Trained {
+    static Whole of(Group group, Settings settings) {
       Parameters p = group.parameters().trainable(true);
-      return new Trained(
+      return new Whole(
           group,
           new AdamW(p, settings.adam()),
           settings.ema() > 0 ? new Ema(p, settings.ema()) : null);
     }
 
-    Parameters parameters() {
-      return group.parameters();
+    @Override
+    public long steps() {
+      return optimiser.steps();
+    }
+
+    @Override
+    public long emaUpdates() {
+      return ema == null ? 0 : ema.updates();
+    }
+
+    @Override
+    public void begin() {}
+
+    @Override
+    public Tensor norm() {
+      return Gradients.norm(parameters());
+    }
+
+    @Override
+    public void step(double rate, Gradients.Clip clip, Consumer<Parameter> then) {
+      optimiser.step(rate, clip, ema == null ? then : ema.next().andThen(then));
+    }
+
+    @Override
+    public Map<String, Tensor> optimiserState() {
+      return optimiser.state();
+    }
+
+    @Override
+    public Map<String, Tensor> averages() {
+      return ema == null ? Map.of() : ema.values();
+    }
+
+    @Override
+    public void restore(Map<String, Tensor> moments, long steps) {
+      optimiser.restore(moments, steps);
+    }
+
+    @Override
+    public void restoreAverages(Map<String, Tensor> averages, long updates) {
+      if (ema != null) {
+        ema.restore(averages, updates);
+      }
+    }
+
+    @Override
+    public void close() {
+      optimiser.close();
+      if (ema != null) {
+        ema.close();
+      }
+    }
+  }
+
+  /** Each weight's moments and average with one of several processes (ZeRO stage 1). */
+  private record Sharded(Group group, ShardedOptimiser optimiser, boolean averaged)
+      implements Trained {
+    @Override
+    public long steps() {
+      return optimiser.steps();
+    }
+
+    @Override
+    public long emaUpdates() {
+      return optimiser.emaUpdates();
+    }
+
+    @Override
+    public void begin() {
+      optimiser.buckets().begin();
+    }
+
+    @Override
+    public Tensor norm() {
+      return optimiser.buckets().finish();
+    }
+
+    @Override
+    public void step(double rate, Gradients.Clip clip, Consumer<Parameter> then) {
+      optimiser.step(rate, clip);
+      parameters().all().forEach(then);
+    }
+
+    @Override
+    public Map<String, Tensor> optimiserState() {
+      return optimiser.state();
+    }
+
+    @Override
+    public Map<String, Tensor> averages() {
+      return averaged ? optimiser.ema() : Map.of();
+    }
+
+    @Override
+    public void restore(Map<String, Tensor> moments, long steps) {
+      optimiser.broadcastWeights();
+      optimiser.restore(moments, steps);
+    }
+
+    @Override
+    public void restoreAverages(Map<String, Tensor> averages, long updates) {
+      if (averaged) {
+        optimiser.restoreEma(averages, updates);
+      }
+    }
+
+    @Override
+    public void close() {
+      optimiser.close();
     }
   }
 
@@ -93,7 +239,7 @@ public final class Role implements AutoCloseable {
     }
     this.name = name;
     this.settings = settings;
-    groups.forEach(group -> this.groups.add(Trained.of(group, settings)));
+    groups.forEach(group -> this.groups.add(Whole.of(group, settings)));
   }
 
   /**
@@ -117,18 +263,79 @@ public final class Role implements AutoCloseable {
     return name;
   }
 
-  /** The moving average of its weights by name; the weights themselves if none is kept. */
+  /**
+   * Deals optimiser and average out over the ranks of a group, before the first update; weights
+   * become those of rank 0. Collective.
+   */
+  void distribute(ProcessGroup with) {
+    processes = with;
+    for (int i = 0; i < groups.size(); i++) {
+      Trained whole = groups.get(i);
+      groups.set(
+          i,
+          new Sharded(
+              whole.group(),
+              new ShardedOptimiser(
+                  with,
+                  whole.parameters(),
+                  whole.parameters().all(),
+                  settings.adam(),
+                  settings.ema()),
+              settings.ema() > 0));
+      whole.close();
+    }
+    if (target != null) {
+      followRankZero(target);
+    }
+  }
+
+  private void followRankZero(Ema averaged) {
+    try (Autograd off = Autograd.off()) {
+      averaged.values().values().forEach(t -> processes.broadcast(t, 0));
+    }
+    averaged.moved();
+  }
+
+  /**
+   * The moving average of its weights by name; the weights themselves if none is kept. Of several
+   * processes it is that of the last {@link #gatherAverages}, on rank 0.
+   */
   public Map<String, Tensor> averages() {
+    if (processes.size() > 1 && settings.ema() > 0) {
+      return gathered;
+    }
     Map<String, Tensor> averages = new LinkedHashMap<>();
     for (Trained g : groups) {
-      averages.putAll(g.ema() == null ? g.parameters().values() : g.ema().values());
+      averages.putAll(settings.ema() > 0 ? g.averages() : g.parameters().values());
     }
     return averages;
   }
 
+  /** Brings the averages of all ranks to rank 0; collective, and nothing in one process. */
+  void gatherAverages() {
+    if (processes.size() == 1 || settings.ema() == 0) {
+      return;
+    }
+    Scope kept = Scope.detached();
+    Map<String, Tensor> now = new LinkedHashMap<>();
+    try (Scope scope = Scope.open()) {
+      for (Trained g : groups) {
+        g.averages().forEach((name, t) -> now.put(name, kept.keep(t.copy())));
+      }
+    }
+    gatheredScope.close();
+    gatheredScope = kept;
+    gathered = now;
+  }
+
   /** How often it has been updated. */
   public long steps() {
-    return groups.get(0).optimiser().steps();
+    return groups.get(0).steps();
+  }
+
+  /** A backward pass is about to begin. */
+  void begin() {
+    groups.forEach(Trained::begin);
   }
 
   /** Asks for the gradients of its weights, or no longer. */
@@ -147,9 +354,10 @@ public final class Role implements AutoCloseable {
    * @param ofAll how many updates the role is to have in the whole run
    * @param metrics where gradient norm and learning rate are noted
    * @param beforeChange is run before a weight changes
+   * @param with which processes the step is taken
    * @throws DivergedException if the gradient, or what was noted before, is not finite
    */
-  void step(long ofAll, Metrics metrics, Runnable beforeChange) {
+  void step(long ofAll, Metrics metrics, Runnable beforeChange, ProcessGroup with) {
     double rate = settings.learningRate().at(steps(), ofAll);
     try (Scope scope = Scope.open()) {
       Tensor norm = norm();
@@ -157,15 +365,14 @@ public final class Role implements AutoCloseable {
           .finite(name + ".gradientNorm", norm, name + "'s gradient norm")
           .put(name + ".learningRate", rate);
       if (norm.device().kind() == Device.Kind.CPU) {
-        metrics.settle();
+        metrics.settle(with);
       }
       beforeChange.run();
       for (Trained g : groups) {
-        g.optimiser()
-            .step(
-                rate * g.group().rateFactor(),
-                new Gradients.Clip(norm, settings.clip()),
-                average(g));
+        g.step(
+            rate * g.group().rateFactor(),
+            new Gradients.Clip(norm, settings.clip()),
+            target == null ? p -> {} : target.next());
       }
       if (target != null) {
         target.moved();
@@ -174,21 +381,18 @@ public final class Role implements AutoCloseable {
     groups.forEach(g -> g.parameters().clearGradients());
   }
 
-  /** What follows a weight that has changed: its averages. */
-  private Consumer<Parameter> average(Trained g) {
-    Consumer<Parameter> own = g.ema() == null ? p -> {} : g.ema().next();
-    return target == null ? own : own.andThen(target.next());
-  }
-
   /** The joint norm of all groups' gradients, of one element. */
   private Tensor norm() {
-    List<Tensor> norms = groups.stream().map(g -> Gradients.norm(g.parameters())).toList();
+    List<Tensor> norms = groups.stream().map(Trained::norm).toList();
     return norms.size() == 1
         ? norms.get(0)
         : Tensor.cat(norms.stream().map(n -> n.reshape(1)).toList(), 0).norm(false, 0);
   }
 
-  /** Everything that {@link #restore} needs, by name: live tensors, not copies. */
+  /**
+   * Everything that {@link #restore} needs, by name: live tensors, not copies. Of several processes
+   * it is gathered on rank 0, in part in the current scope; collective then.
+   */
   public Map<String, Tensor> state() {
     Map<String, Tensor> state = new LinkedHashMap<>();
     Ema followed = target;
@@ -197,11 +401,8 @@ public final class Role implements AutoCloseable {
     }
     for (Trained g : groups) {
       g.parameters().values().forEach((n, t) -> state.put("weights." + n, t));
-      Ema ema = g.ema();
-      if (ema != null) {
-        ema.values().forEach((n, t) -> state.put("ema." + n, t));
-      }
-      g.optimiser().state().forEach((n, t) -> state.put("optimiser." + n, t));
+      g.averages().forEach((n, t) -> state.put("ema." + n, t));
+      g.optimiserState().forEach((n, t) -> state.put("optimiser." + n, t));
     }
     return state;
   }
@@ -210,9 +411,8 @@ public final class Role implements AutoCloseable {
   public Map<String, String> counts() {
     Map<String, String> counts = new LinkedHashMap<>(); // in one order: a checkpoint's bytes repeat
     counts.put("steps", Long.toString(steps()));
-    Ema ema = groups.get(0).ema();
-    if (ema != null) {
-      counts.put("emaUpdates", Long.toString(ema.updates()));
+    if (settings.ema() > 0) {
+      counts.put("emaUpdates", Long.toString(groups.get(0).emaUpdates()));
     }
     if (target != null) {
       counts.put("targetUpdates", Long.toString(target.updates()));
@@ -220,19 +420,39 @@ public final class Role implements AutoCloseable {
     return counts;
   }
 
-  /** Puts a saved state back, bit for bit. */
+  /**
+   * Puts a saved state back, bit for bit. Of several processes rank 0's is looked at alone;
+   * collective then.
+   */
   public void restore(Map<String, Tensor> state, Map<String, String> counts) {
-    if (target != null) {
-      target.restore(under("target.", null, state), count(counts, "targetUpdates"));
+    boolean here = processes.isFirst();
+    Ema followed = target;
+    if (followed != null) {
+      long updates = decided("targetUpdates", counts);
+      if (here) {
+        followed.restore(under("target.", null, state), updates);
+      } else {
+        followed.restore(followed.values(), updates);
+      }
+      if (processes.size() > 1) {
+        followRankZero(followed);
+      }
     }
     for (Trained g : groups) {
-      g.parameters().load(under("weights.", g, state));
-      Ema ema = g.ema();
-      if (ema != null) {
-        ema.restore(under("ema.", g, state), count(counts, "emaUpdates"));
+      if (here) {
+        g.parameters().load(under("weights.", g, state));
       }
-      g.optimiser().restore(under("optimiser.", null, state), count(counts, "steps"));
+      g.restore(under("optimiser.", null, state), here ? count(counts, "steps") : 0);
+      if (settings.ema() > 0) {
+        g.restoreAverages(
+            under("ema.", g, state), here ? count(counts, "emaUpdates") : 0);
+      }
     }
+  }
+
+  private long decided(String what, Map<String, String> counts) {
+    return Long.parseLong(
+        processes.decideText(what, () -> Long.toString(count(counts, what))));
   }
 
   private long count(Map<String, String> counts, String what) {
@@ -264,12 +484,7 @@ public final class Role implements AutoCloseable {
     if (target != null) {
       target.close();
     }
-    for (Trained g : groups) {
-      g.optimiser().close();
-      Ema ema = g.ema();
-      if (ema != null) {
-        ema.close();
-      }
-    }
+    gatheredScope.close();
+    groups.forEach(Trained::close);
   }
 }

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,6 +13,8 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.peltast.runs.Checkpoint;
 import org.peltast.runs.Checkpoints;
 import org.peltast.runs.MetricsLog;
@@ -22,6 +25,7 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.parallel.ProcessGroup;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -78,6 +82,7 @@ public final class Trainer {
   private final RunFolder folder;
   private final List<Observer> observers;
   private final BooleanSupplier interrupted;
+  private final ProcessGroup group;
   private final Rng root;
 
   /** A run in an open folder; {@code interrupted} is asked between updates. */
@@ -88,13 +93,29 @@ public final class Trainer {
       RunFolder folder,
       List<Observer> observers,
       BooleanSupplier interrupted) {
+    this(settings, method, batches, folder, observers, interrupted, ProcessGroup.alone());
+  }
+
+  /**
+   * A run by several processes, each computing its share of every batch; collective. Rank 0 alone
+   * writes into the folder and asks observers, and decides for all whether to go on.
+   */
+  public Trainer(
+      Settings settings,
+      Method method,
+      BatchSource batches,
+      RunFolder folder,
+      List<Observer> observers,
+      BooleanSupplier interrupted,
+      ProcessGroup group) {
     this.settings = settings;
     this.method = method;
-    this.executor = new UpdateExecutor(method, settings.microBatches());
+    this.executor = new UpdateExecutor(method, settings.microBatches(), group);
     this.batches = batches;
     this.folder = folder;
     this.observers = List.copyOf(observers);
     this.interrupted = interrupted;
+    this.group = group;
     this.root = Rng.of(settings.seed()).fork("updates");
   }
 
@@ -104,9 +125,17 @@ public final class Trainer {
    * @return the number of updates done, 0 if there is no checkpoint
    */
   public long resume() {
-    Optional<Checkpoint> latest = folder.checkpoints().latest();
-    latest.ifPresent(checkpoint -> restore(checkpoint.folder()));
-    return latest.map(Checkpoint::update).orElse(0L);
+    Optional<Checkpoint> latest =
+        group.isFirst() ? folder.checkpoints().latest() : Optional.empty();
+    long done =
+        Long.parseLong(
+            group.decideText(
+                "the checkpoint",
+                () -> Long.toString(latest.map(Checkpoint::update).orElse(0L))));
+    if (done > 0) {
+      restore(latest.map(Checkpoint::folder).orElse(null));
+    }
+    return done;
   }
 
   /**
@@ -118,48 +147,183 @@ public final class Trainer {
    */
   public End run(long done) {
     Engine.open(); // before threads of its own
-    Checkpoints checkpoints = folder.checkpoints();
-    AtomicLong saved = new AtomicLong(done);
-    long savedAt = System.nanoTime();
-    long running = done;
-    long updates = settings.updates();
-    try (BatchPrefetcher prefetcher = new BatchPrefetcher(batches, executor.draws());
-        MetricsLog log = MetricsLog.open(folder.metrics(), done == 0 ? -1 : done);
-        BackgroundWriter writer = new BackgroundWriter("peltast-files")) {
+    try (BatchPrefetcher prefetcher =
+            new BatchPrefetcher(batches, executor.items(batches.size()));
+        Loop loop = new Loop(prefetcher, done)) {
+      return loop.run();
+    } catch (RuntimeException e) {
+      group.abort(String.valueOf(e.getMessage()));
+      throw e;
+    }
+  }
+
+  /** What rank 0 decides between two updates. */
+  private record Decision(boolean stop, boolean save, long updates, Map<String, Double> weights) {
+    byte[] written() {
+      return JSON.writeValueAsBytes(this);
+    }
+
+    static Decision read(byte[] bytes) {
+      return JSON.readValue(bytes, Decision.class);
+    }
+  }
+
+  /** One call of {@link #run}. */
+  private final class Loop implements AutoCloseable {
+    private final BatchPrefetcher prefetcher;
+    private final @Nullable MetricsLog log; // rank 0's
+    private final BackgroundWriter writer = new BackgroundWriter("peltast-files");
+    private final AtomicLong saved;
+    private long savedAt = System.nanoTime();
+    private long done;
+    private long running;
+    private long updates = settings.updates();
+
+    Loop(BatchPrefetcher prefetcher, long done) {
+      this.prefetcher = prefetcher;
+      this.done = done;
+      this.running = done;
+      this.saved = new AtomicLong(done);
+      this.log =
+          group.isFirst() ? MetricsLog.open(folder.metrics(), done == 0 ? -1 : done) : null;
+    }
+
+    End run() {
+      try {
+        boolean stop = false;
+        if (done < updates) {
+          stop = follow(decide(this::begin));
+        }
+        while (done < updates && !stop) {
+          running = done + 1;
+          Metrics metrics = update();
+          done = running;
+          gatherAverages();
+          Decision decision = decide(() -> after(metrics));
+          stop = follow(decision);
+          if (decision.save()) {
+            save();
+          }
+        }
+        writer.await();
+      } catch (DivergedException e) {
+        throw diverged(e);
+      }
+      return done >= updates ? End.FINISHED : End.STOPPED;
+    }
+
+    private Decision decide(Supplier<Decision> onRank0) {
+      return group.size() == 1
+          ? onRank0.get()
+          : Decision.read(
+              group.decide("the next update", () -> onRank0.get().written()));
+    }
+
+    private boolean follow(Decision decision) {
+      updates = decision.updates();
+      if (!group.isFirst()) {
+        method.weights().restore(decision.weights());
+      }
+      return decision.stop();
+    }
+
+    private Decision begin() {
       boolean stop = false;
-      if (done < updates) {
-        List<Metrics> past = past(folder.metrics());
-        for (Observer observer : observers) {
-          stop |= observer.begin(done, past) == Observer.Verdict.STOP;
-        }
-        updates = asked(done);
+      List<Metrics> past = past(folder.metrics());
+      for (Observer observer : observers) {
+        stop |= observer.begin(done, past) == Observer.Verdict.STOP;
       }
-      while (done < updates && !stop) {
-        running = done + 1;
-        Metrics metrics = update(prefetcher, done, updates, writer);
-        done = running;
-        for (Observer observer : observers) {
-          stop |= observer.after(done, updates, metrics) == Observer.Verdict.STOP;
-          observer.background().ifPresent(writer::add);
+      return new Decision(stop, false, asked(), method.weights().adjusted());
+    }
+
+    private Metrics update() {
+      long begin = System.nanoTime();
+      Metrics metrics;
+      try (Scope scope = Scope.open();
+          BatchPrefetcher.Ready ready = prefetcher.take(done, updates)) {
+        metrics =
+            executor.update(
+                done, updates, batches.size(), ready.batches(), root.fork(done), writer::await);
+      }
+      writer.await(); // a method whose phases were all idle has not waited
+      return metrics.put("seconds", (System.nanoTime() - begin) / 1e9);
+    }
+
+    /** The averages are dealt out over the ranks: somebody wants to see them whole. */
+    private void gatherAverages() {
+      if (group.size() > 1
+          && group.decideIf(
+              "averages",
+              () ->
+                  done >= updates
+                      || observers.stream().anyMatch(o -> o.seesAverages(done, updates)))) {
+        executor.roles().forEach(Role::gatherAverages);
+      }
+    }
+
+    private Decision after(Metrics metrics) {
+      boolean stop = false;
+      for (Observer observer : observers) {
+        stop |= observer.after(done, updates, metrics) == Observer.Verdict.STOP;
+        observer.background().ifPresent(writer::add);
+      }
+      long asked = asked();
+      long number = done;
+      MetricsLog lines = log;
+      if (lines != null) {
+        writer.add(() -> lines.append(number, metrics.values()));
+      }
+      stop |= interrupted.getAsBoolean();
+      boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
+      return new Decision(
+          stop, due || stop || done == asked, asked, method.weights().adjusted());
+    }
+
+    private void save() {
+      long number = done;
+      Scope kept = Scope.detached();
+      Map<Role, Map<String, Tensor>> states = new LinkedHashMap<>();
+      Map<Role, Map<String, String>> counts = new LinkedHashMap<>();
+      try (Scope scope = Scope.open()) {
+        for (Role role : executor.roles()) {
+          Map<String, Tensor> state = role.state();
+          state.values().forEach(t -> scope.release(t, kept)); // as far as it was gathered
+          states.put(role, state);
+          counts.put(role, role.counts());
         }
-        updates = asked(done);
-        long number = done;
-        writer.add(() -> log.append(number, metrics.values()));
-        stop |= interrupted.getAsBoolean();
-        boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
-        if (due || stop || done == updates) {
-          writer.add(
-              () -> {
-                log.sync();
-                checkpoints.save(number, settings.keepLast(), this::save);
+      }
+      MetricsLog lines = log;
+      if (lines == null) {
+        kept.close();
+      } else {
+        writer.add(
+            () -> {
+              try (kept) {
+                lines.sync();
+                folder
+                    .checkpoints()
+                    .save(
+                        number,
+                        settings.keepLast(),
+                        into -> Trainer.this.save(into, states, counts));
                 saved.set(number);
-              });
-          savedAt = System.nanoTime();
-        }
+              }
+            });
       }
-      writer.await();
-    } catch (DivergedException e) {
-      throw new RunException(
+      savedAt = System.nanoTime();
+    }
+
+    /** How many updates the run is to have, as its observers see it. */
+    private long asked() {
+      long all = settings.updates();
+      for (Observer observer : observers) {
+        all = observer.updates(done, all);
+      }
+      return Math.max(done, all);
+    }
+
+    private RunException diverged(DivergedException e) {
+      return new RunException(
           String.format(
               Locale.ROOT,
               "update %d stopped because %s; %s, so lower a learning rate or raise the regulariser's weight and start anew from there",
@@ -170,28 +334,14 @@ public final class Trainer {
                   : "the last good checkpoint is that of update " + saved.get()),
           e);
     }
-    return done >= updates ? End.FINISHED : End.STOPPED;
-  }
 
-  private Metrics update(
-      BatchPrefetcher prefetcher, long update, long updates, BackgroundWriter writer) {
-    long begin = System.nanoTime();
-    Metrics metrics;
-    try (Scope scope = Scope.open();
-        BatchPrefetcher.Ready ready = prefetcher.take(update, updates)) {
-      metrics = executor.update(update, updates, ready.batches(), root.fork(update), writer::await);
+    @Override
+    public void close() {
+      writer.close();
+      if (log != null) {
+        log.close();
+      }
     }
-    writer.await(); // a method whose phases were all idle has not waited
-    return metrics.put("seconds", (System.nanoTime() - begin) / 1e9);
-  }
-
-  /** How many updates the run is to have, as its observers see it. */
-  private long asked(long done) {
-    long updates = settings.updates();
-    for (Observer observer : observers) {
-      updates = observer.updates(done, updates);
-    }
-    return Math.max(done, updates);
   }
 
   /** What the log, cut back to the checkpoint, has: observers judge as if nothing had happened. */
@@ -212,9 +362,12 @@ public final class Trainer {
   }
 
   /** Writes everything that the next update depends on, on another thread than the updates'. */
-  private void save(Path into) throws IOException {
-    for (Role role : executor.roles()) {
-      TensorFiles.write(file(into, role), role.state(), role.counts());
+  private void save(
+      Path into, Map<Role, Map<String, Tensor>> states, Map<Role, Map<String, String>> counts)
+      throws IOException {
+    for (Map.Entry<Role, Map<String, Tensor>> state : states.entrySet()) {
+      TensorFiles.write(
+          file(into, state.getKey()), state.getValue(), counts.get(state.getKey()));
     }
     Map<String, Double> adjusted = method.weights().adjusted();
     if (!adjusted.isEmpty()) {
@@ -222,15 +375,21 @@ public final class Trainer {
     }
   }
 
-  private void restore(Path from) {
+  /** Restores from a checkpoint's folder, which rank 0 alone has. */
+  private void restore(@Nullable Path from) {
     for (Role role : executor.roles()) {
       try (Scope scope = Scope.open()) {
-        Path file = file(from, role);
-        Map<String, Tensor> state = TensorFiles.read(file);
-        role.restore(state, TensorFiles.metadata(file));
+        if (from == null) {
+          role.restore(Map.of(), Map.of());
+        } else {
+          Path file = file(from, role);
+          role.restore(TensorFiles.read(file), TensorFiles.metadata(file));
+        }
       }
     }
-    method.weights().restore(adjusted(from.resolve(WEIGHTS)));
+    if (from != null) {
+      method.weights().restore(adjusted(from.resolve(WEIGHTS)));
+    }
   }
 
   /** What observers had adjusted: most often nothing, and then there is no file. */

@@ -5,11 +5,14 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.parallel.ProcessGroup;
 
 /**
  * What runs a {@link Method}'s update: the one place that knows micro-batches, threads, backward
@@ -22,6 +25,7 @@ import org.peltast.tensor.Tensor;
 public final class UpdateExecutor {
   private final Method method;
   private final int microBatches;
+  private final ProcessGroup group;
   private final Set<Role> roles = new LinkedHashSet<>();
   private final Map<Role, Integer> repeats = new LinkedHashMap<>(); // of its phases, an update
 
@@ -32,11 +36,21 @@ public final class UpdateExecutor {
    *     another; it bounds memory and does not change results beyond the order of sums
    */
   public UpdateExecutor(Method method, int microBatches) {
+    this(method, microBatches, ProcessGroup.alone());
+  }
+
+  /**
+   * Runs a method in a group of processes, each on its share of the batch; collective.
+   *
+   * @param group which deals the roles' optimisers and averages out over its ranks
+   */
+  public UpdateExecutor(Method method, int microBatches, ProcessGroup group) {
     if (microBatches < 1) {
       throw new IllegalArgumentException("a batch is computed in at least one part");
     }
     this.method = method;
     this.microBatches = microBatches;
+    this.group = group;
     Set<String> names = new LinkedHashSet<>();
     for (Phase phase : method.phases()) {
       if (!names.add(phase.name()) || phase.trains().isEmpty() || phase.repeats() < 1) {
@@ -50,6 +64,9 @@ public final class UpdateExecutor {
         repeats.merge(role, phase.repeats(), Integer::sum);
         roles.add(role);
       }
+    }
+    if (group.size() > 1) {
+      roles.forEach(role -> role.distribute(group));
     }
   }
 
@@ -67,24 +84,70 @@ public final class UpdateExecutor {
   }
 
   /**
+   * Which items of each of an update's batches this process computes: its share, or all where a
+   * phase compares items with each other.
+   *
+   * @param size of a batch, over all processes
+   * @throws IllegalArgumentException if there are fewer items than processes
+   */
+  List<Range> items(int size) {
+    if (size < group.size()) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "a batch of %d cannot be dealt out to %d processes: raise run.batch or start fewer",
+              size,
+              group.size()));
+    }
+    boolean compared =
+        method.phases().stream().anyMatch(p -> p.wholeBatch() && p.data() == Phase.Data.SHARED);
+    Range all = new Range(0, size);
+    List<Range> items = new ArrayList<>(List.of(compared ? all : share(size)));
+    for (Phase phase : method.phases()) {
+      for (int i = 0; phase.data() == Phase.Data.OWN && i < phase.repeats(); i++) {
+        items.add(phase.wholeBatch() ? all : share(size));
+      }
+    }
+    return items;
+  }
+
+  private Range share(int size) {
+    return group.size() == 1
+        ? new Range(0, size)
+        : Range.deal(size, group.size()).get(group.rank());
+  }
+
+  /** One update in one process, of batches that are whole. */
+  public Metrics update(
+      long update, long updates, List<Batch> batches, Rng rng, Runnable beforeChange) {
+    return update(update, updates, batches.get(0).size(), batches, rng, beforeChange);
+  }
+
+  /**
    * One update: a function of the roles, the batches and the random stream.
    *
    * @param update counted from 0
    * @param updates of the whole run, as far as is known
-   * @param batches {@link #draws} of them
+   * @param size of a batch, over all processes
+   * @param batches {@link #draws} of them, of {@link #items} each
    * @param rng the update's own
    * @param beforeChange is run before anything changes that a checkpoint holds: it waits until one
    *     that is being written is whole
    * @throws DivergedException if a loss or gradient is not finite; the roles concerned are
    *     untouched
    */
-  public Metrics update(
-      long update, long updates, List<Batch> batches, Rng rng, Runnable beforeChange) {
+  Metrics update(
+      long update,
+      long updates,
+      int size,
+      List<Batch> batches,
+      Rng rng,
+      Runnable beforeChange) {
     Metrics metrics = new Metrics();
     double stepping = 0;
     List<Batch> own = new ArrayList<>(batches.subList(1, batches.size()));
     try (Scope scope = Scope.open();
-        BatchShards shared = shards(batches.get(0))) {
+        BatchShards shared = shards(mine(batches.get(0), size), size)) {
       for (Phase phase : method.phases()) {
         List<Batch> fresh = own.subList(0, phase.data() == Phase.Data.OWN ? phase.repeats() : 0);
         if (phase.active()) {
@@ -95,11 +158,14 @@ public final class UpdateExecutor {
             Metrics learnt = new Metrics();
             Rng stream = rng.fork(phase.name()).fork(i);
             if (!fresh.isEmpty()) {
-              try (BatchShards shards = shards(fresh.get(i))) {
+              try (BatchShards shards =
+                  phase.wholeBatch()
+                      ? BatchShards.whole(fresh.get(i), group.size())
+                      : shards(fresh.get(i), size)) {
                 backward(phase, shards, stream, learnt);
               }
             } else if (phase.wholeBatch()) {
-              try (BatchShards whole = BatchShards.whole(batches.get(0))) {
+              try (BatchShards whole = BatchShards.whole(batches.get(0), group.size())) {
                 backward(phase, whole, stream, learnt);
               }
             } else {
@@ -121,14 +187,21 @@ public final class UpdateExecutor {
       }
       metrics.put("seconds.optimiser", stepping);
     }
-    return metrics.settle();
+    return metrics.settle(group);
   }
 
-  private BatchShards shards(Batch batch) {
-    return new BatchShards(batch, microBatches, batch.size());
+  /** This process's part of a batch that all of it may be here. */
+  private Batch mine(Batch batch, int size) {
+    Range share = share(size);
+    return batch.size() == share.count() ? batch : batch.narrow(share);
   }
 
-  private static void backward(Phase phase, BatchShards shards, Rng rng, Metrics metrics) {
+  private BatchShards shards(Batch batch, int size) {
+    return new BatchShards(batch, microBatches, size);
+  }
+
+  private void backward(Phase phase, BatchShards shards, Rng rng, Metrics metrics) {
+    phase.trains().forEach(Role::begin);
     shards.each(
         metrics,
         (part, noted) -> {
@@ -140,7 +213,7 @@ public final class UpdateExecutor {
 
   private void step(Phase phase, long updates, Metrics metrics, Runnable beforeChange) {
     for (Role role : phase.trains()) {
-      role.step(updates * repeats.getOrDefault(role, 1), metrics, beforeChange);
+      role.step(updates * repeats.getOrDefault(role, 1), metrics, beforeChange, group);
     }
     phase.stepped();
   }

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.peltast.diffusion.Condition;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
@@ -145,7 +146,7 @@ class BackgroundWriterTest {
                   made.add(update);
                   return batch(update);
                 }),
-            1)) {
+            List.of(new Range(0, 2)))) {
       Tensor last = null;
       for (long u = 3; u < 6; u++) {
         try (BatchPrefetcher.Ready ready = prefetcher.take(u, 6)) {
@@ -165,7 +166,7 @@ class BackgroundWriterTest {
   void tensorsThatAreNotTheBatchsOwnStayOpen() {
     try (Scope scope = Scope.open()) {
       Batch kept = batch(7);
-      try (BatchPrefetcher prefetcher = new BatchPrefetcher(BatchSource.of(2, update -> kept), 1)) {
+      try (BatchPrefetcher prefetcher = new BatchPrefetcher(BatchSource.of(2, update -> kept), List.of(new Range(0, 2)))) {
         prefetcher.take(0, 9).close();
       }
       assertThat(kept.condition().features().toFloats()).containsOnly(7);
@@ -184,7 +185,7 @@ class BackgroundWriterTest {
                   }
                   return batch(update);
                 }),
-            1)) {
+            List.of(new Range(0, 2)))) {
       prefetcher.take(0, 9).close();
       assertThatThrownBy(() -> prefetcher.take(1, 9))
           .isInstanceOf(IllegalArgumentException.class)

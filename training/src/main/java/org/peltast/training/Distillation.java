@@ -1,12 +1,14 @@
 package org.peltast.training;
 
 import java.awt.image.BufferedImage;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
@@ -26,6 +28,7 @@ import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.parallel.ProcessGroup;
 
 /** Distils a teacher into a generator of a few steps, by Decoupled DMD. */
 public final class Distillation implements AutoCloseable {
@@ -63,7 +66,11 @@ public final class Distillation implements AutoCloseable {
 
   /** Runs or goes on as a command does: shown, logged, and looked at. */
   public Trainer.End run(
-      Corpus corpus, RunFolder folder, Progress progress, BooleanSupplier interrupted) {
+      Corpus corpus,
+      RunFolder folder,
+      Progress progress,
+      BooleanSupplier interrupted,
+      ProcessGroup group) {
     List<String> shown = corpus.examples(LOOKS).captions();
     try (Events events = new Events(folder.events())) {
       return run(
@@ -73,22 +80,33 @@ public final class Distillation implements AutoCloseable {
               TeacherTraining.shown(progress),
               events,
               new Looks(recipe.run().looksEvery(), folder, shown, events, () -> look(shown))),
-          interrupted);
+          interrupted,
+          group);
     }
   }
 
+  /** Runs or goes on with the run in an open folder, in this process alone. */
+  public Trainer.End run(
+      Corpus corpus, RunFolder folder, List<Observer> observers, BooleanSupplier interrupted) {
+    return run(corpus, folder, observers, interrupted, ProcessGroup.alone());
+  }
+
   /**
-   * Runs or goes on with the run in an open folder.
+   * Runs or goes on with the run in an open folder, in a group of processes; collective.
    *
    * @throws RunException if the method learns from images and the corpus has captions alone, or
    *     something ends the run
    */
   public Trainer.End run(
-      Corpus corpus, RunFolder folder, List<Observer> observers, BooleanSupplier interrupted) {
+      Corpus corpus,
+      RunFolder folder,
+      List<Observer> observers,
+      BooleanSupplier interrupted,
+      ProcessGroup group) {
     // Not closed: what it wraps is the teacher's.
     CachedTextEncoder text = CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY);
     Captions captions = new Captions(text, teacher.device());
-    try (DistillBatches batches = DistillBatches.of(recipe, teacher, corpus, captions)) {
+    try (DistillBatches batches = inTurn(group, () -> DistillBatches.of(recipe, teacher, corpus, captions))) {
       List<Observer> all =
           recipe
               .guard()
@@ -103,9 +121,21 @@ public final class Distillation implements AutoCloseable {
               batches.source(),
               folder,
               all,
-              interrupted);
+              interrupted,
+              group);
       return memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
     }
+  }
+
+  /** Rank 0 first, which fills the caches that the others then read. */
+  static <T> T inTurn(ProcessGroup group, Supplier<T> work) {
+    if (!group.isFirst()) {
+      group.barrier("the data");
+      return work.get();
+    }
+    T done = work.get();
+    group.barrier("the data");
+    return done;
   }
 
   /** What an item of the size that the teacher draws keeps while it is learnt from. */

@@ -38,9 +38,14 @@ final class Looks implements Observer {
   }
 
   @Override
+  public boolean seesAverages(long done, long updates) {
+    return every > 0 && (done % every == 0 || done == updates);
+  }
+
+  @Override
   public Verdict after(long done, long updates, Metrics figures) {
     writing = null;
-    if (every > 0 && (done % every == 0 || done == updates)) {
+    if (seesAverages(done, updates)) {
       Sheet seen = look.get();
       writing = () -> write(done, seen);
     }

@@ -37,6 +37,7 @@ import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.parallel.ProcessGroup;
 
 /** Trains a many-step teacher from nothing. */
 public final class TeacherTraining {
@@ -54,23 +55,36 @@ public final class TeacherTraining {
    *
    * @param listen called when the updates begin: until then, an interruption has nothing to finish
    *     and may simply end the process
+   * @param group the processes that train together; collective
+   * @param group the processes that train together; collective
    */
   public static Trainer.End run(
       TeacherRecipe recipe,
       Corpus corpus,
       RunFolder folder,
       Progress progress,
-      Supplier<? extends BooleanSupplier> listen) {
+      Supplier<? extends BooleanSupplier> listen,
+      ProcessGroup group) {
     Device device = Devices.of(recipe.device());
-    try (TextEncoder text = text(recipe, folder);
+    try (TextEncoder text = text(recipe, folder, group);
         Codec raw = Codecs.builtIn(recipe.model().codec(), device);
-        LatentGroups latents = LatentGroups.of(corpus.pictures(), raw, device, progress);
+        LatentGroups latents =
+            Distillation.inTurn(
+                group, () -> LatentGroups.of(corpus.pictures(), raw, device, progress));
         LatentGroups kept =
-            LatentGroups.of(corpus.validation().stream().toList(), raw, device, progress)) {
+            Distillation.inTurn(
+                group,
+                () ->
+                    LatentGroups.of(
+                        corpus.validation().stream().toList(), raw, device, progress))) {
       Normalisation normalisation = latents.measure(raw.channels());
       Codec codec = new NormalisedCodec(raw, normalisation);
       NoiseSchedule schedule = recipe.model().schedule();
-      Precision precision = Precision.parse(recipe.precision(), device);
+      Precision precision =
+          Precision.parse(
+              group.decideText(
+                  "the precision", () -> Precision.parse(recipe.precision(), device).toString()),
+              device);
       Captions captions = new Captions(text, device);
       try (Backbone network =
               recipe.model().create(codec.channels(), text.width(), device, precision);
@@ -127,10 +141,13 @@ public final class TeacherTraining {
                       device,
                       false),
                   folder,
-                  List.of(validation, shown(progress), events, looks),
-                  listen.get());
+                  group.isFirst()
+                      ? List.of(validation, shown(progress), events, looks)
+                      : List.of(),
+                  listen.get(),
+                  group);
           Trainer.End end = memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
-          if (end == Trainer.End.FINISHED) {
+          if (end == Trainer.End.FINISHED && group.isFirst()) {
             export(recipe, folder, network, role, codec, text);
           }
           return end;
@@ -140,8 +157,8 @@ public final class TeacherTraining {
   }
 
   /** Varied captions are too many for memory: they are kept on disk, in the run's folder. */
-  private static TextEncoder text(TeacherRecipe recipe, RunFolder folder) {
-    return recipe.data().wording() == EmojiCorpus.Wording.VARIED
+  private static TextEncoder text(TeacherRecipe recipe, RunFolder folder, ProcessGroup group) {
+    return recipe.data().wording() == EmojiCorpus.Wording.VARIED && group.isFirst()
         ? CachedTextEncoder.onDisk(
             new MiniLmEncoder(), folder.path().resolve("text"), Distillation.TEXT_MEMORY / 2)
         : CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);

@@ -70,8 +70,13 @@ final class ValidationLoss implements Observer {
   }
 
   @Override
+  public boolean seesAverages(long done, long updates) {
+    return every > 0 && (done % every == 0 || done == updates);
+  }
+
+  @Override
   public Verdict after(long done, long updates, Metrics figures) {
-    if (every > 0 && (done % every == 0 || done == updates)) {
+    if (seesAverages(done, updates)) {
       try (Scope scope = Scope.open();
           Autograd off = Autograd.off()) {
         average.network().parameters().load(role.averages());
