@@ -103,22 +103,23 @@ final class DistillCommand implements Callable<Integer> {
   private int distil(
       DistillRecipe settled, Path weights, RunFolder folder, ProcessGroup group) {
     Device device = Devices.of(settled.device());
+    Corpus corpus;
+    try (Progress preparing = Display.progress("reading the data")) {
+      corpus = Corpus.open(settled.data(), preparing, Display::notice);
+    }
+    if (group.isFirst()) {
+      Map<String, String> inputs = new LinkedHashMap<>();
+      inputs.put("teacher", Checksums.sha256(weights));
+      inputs.putAll(corpus.inputs());
+      Origin.settle(folder, settled.seed(), inputs);
+      Ranks.settled(group);
+    }
     Precision precision =
         Precision.parse(
             group.decideText(
                 "the precision", () -> Precision.parse(settled.precision(), device).toString()),
             device);
-    try (TextToImage opened = ModelFolder.open(weights, device, precision);
-        Progress preparing = Display.progress("reading the data")) {
-      Corpus corpus = Corpus.open(settled.data(), preparing, Display::notice);
-      preparing.close();
-      if (group.isFirst()) {
-        Map<String, String> inputs = new LinkedHashMap<>();
-        inputs.put("teacher", Checksums.sha256(weights));
-        inputs.putAll(corpus.inputs());
-        Origin.settle(folder, settled.seed(), inputs);
-        Ranks.settled(group);
-      }
+    try (TextToImage opened = ModelFolder.open(weights, device, precision)) {
       Interrupts interrupts = Interrupts.listen("this update");
       try (Distillation distillation = new Distillation(settled, opened);
           Progress progress = Display.progress("distilling")) {

@@ -600,6 +600,12 @@ final class MisuseProbe {
             if (method.isDefault()) {
               return InvocationHandler.invokeDefault(proxy, method, args);
             }
+            if (method.getReturnType() == boolean.class) {
+              if (kind == 0) {
+                throw new Ours();
+              }
+              return kind != 1;
+            }
             return switch (kind) {
               case 0 -> throw new Ours();
               case 1 -> null;
