@@ -21,7 +21,7 @@ import org.peltast.models.ModelFamily;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
-import org.peltast.tensor.fused.Fused;
+import org.peltast.tensor.kernels.Fused;
 import org.peltast.training.Origin;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;

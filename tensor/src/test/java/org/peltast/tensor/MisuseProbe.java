@@ -56,7 +56,7 @@ final class MisuseProbe {
 
   /** Arguments: a scratch folder, where {@code last-call} tells the call that was under way. */
   public static void main(String[] args) throws Exception {
-    Memory.limitTo(64 << 20);
+    MemoryGuard.limitTo(64 << 20);
     Engine.threads(1);
     MisuseProbe probe = new MisuseProbe(Path.of(args[0]));
     int members = 0;
@@ -445,8 +445,8 @@ final class MisuseProbe {
       if (raw == TimestepEmbedding.class) {
         return new TimestepEmbedding(unused(), 4, 3, 2);
       }
-      if (raw == Floats.class) {
-        return Floats.allocate(2, 3);
+      if (raw == HostBuffer.class) {
+        return HostBuffer.allocate(2, 3);
       }
       if (raw == Range.class) {
         return pick(new Range(0, 0), new Range(1, 2), new Range(Integer.MAX_VALUE, 1));
@@ -456,8 +456,8 @@ final class MisuseProbe {
             new Gradients.Clip(Tensor.scalar(3), 1), new Gradients.Clip(Tensor.arange(1), 2));
       }
       if (raw == Matrices.class) {
-        Matrices m = Matrices.byHead(Floats.allocate(2, 3), 1, 2, 1, 3);
-        return pick(m, m.transposed(), Matrices.byRow(Floats.allocate(2, 3), 2, 1, 1, 3));
+        Matrices m = Matrices.byHead(HostBuffer.allocate(2, 3), 1, 2, 1, 3);
+        return pick(m, m.transposed(), Matrices.byRow(HostBuffer.allocate(2, 3), 2, 1, 1, 3));
       }
       if (raw.isInterface()) {
         return function(raw);

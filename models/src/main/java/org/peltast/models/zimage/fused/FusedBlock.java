@@ -3,9 +3,9 @@ package org.peltast.models.zimage.fused;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Floats;
-import org.peltast.tensor.fused.Factor;
-import org.peltast.tensor.fused.Norms;
+import org.peltast.tensor.HostBuffer;
+import org.peltast.tensor.kernels.Factor;
+import org.peltast.tensor.kernels.Norms;
 
 /**
  * The function of the plain block and its gradient by hand, in kept memory: products by oneDNN, all
@@ -43,8 +43,8 @@ final class FusedBlock {
     private final float[] r4;
     private final FusedAttention.Kept attention;
     private final FusedFeedForward.Kept feedForward;
-    private final @Nullable Floats x; // kept where a backward half follows
-    private final @Nullable Floats h;
+    private final @Nullable HostBuffer x; // kept where a backward half follows
+    private final @Nullable HostBuffer h;
 
     private Activations(Shape s, Memory.Space space) {
       shape = s;
@@ -116,7 +116,7 @@ final class FusedBlock {
   }
 
   private static Norms.Kernel norm(
-      Norms.Layout l, float[] x, @Nullable Floats kept, Factor f, Rows n, float[] r) {
+      Norms.Layout l, float[] x, @Nullable HostBuffer kept, Factor f, Rows n, float[] r) {
     Norms.Kernel norm = Norms.norm(l, x, f, n.memory, r);
     return kept == null ? norm : Norms.keep(l, x, kept).then(norm);
   }
@@ -138,10 +138,10 @@ final class FusedBlock {
       Scratch t) {
     Norms.Layout all = in.shape.stream();
     Norms.Layout asked = in.shape.askedStream();
-    Floats x = kept(in.x);
-    Floats h = kept(in.h);
+    HostBuffer x = kept(in.x);
+    HostBuffer h = kept(in.h);
     Scratch.Back b = kept(t.back);
-    Floats dAnswer = b.dAnswer.memory;
+    HostBuffer dAnswer = b.dAnswer.memory;
     asked.pass(
         Norms.joinBack(
             asked,

@@ -1,7 +1,7 @@
 package org.peltast.models.zimage.fused;
 
 import org.peltast.tensor.Matrices;
-import org.peltast.tensor.fused.Gate;
+import org.peltast.tensor.kernels.Gate;
 
 /**
  * SwiGLU from normed rows to its answer, and its gradient by hand:

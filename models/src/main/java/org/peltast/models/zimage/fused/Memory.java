@@ -8,7 +8,7 @@ import java.util.Objects;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /**
  * A thread's memory that was used before and will be again: fresh memory costs more than what is
@@ -55,7 +55,7 @@ final class Memory<T> {
 
   /** Pieces of memory, in the order in which they are asked for. */
   static final class Space {
-    private final List<Floats> pieces = new ArrayList<>();
+    private final List<HostBuffer> pieces = new ArrayList<>();
     private float[] array = {};
     private int next;
     private boolean grew;
@@ -66,11 +66,11 @@ final class Memory<T> {
     }
 
     /** The next piece; what is in it is whatever was. */
-    Floats floats(DType dtype, long... shape) {
+    HostBuffer floats(DType dtype, long... shape) {
       if (next == pieces.size()) {
-        pieces.add(Floats.allocate(dtype, shape));
+        pieces.add(HostBuffer.allocate(dtype, shape));
       } else if (!pieces.get(next).holds(dtype, shape)) {
-        pieces.set(next, Floats.allocate(dtype, shape));
+        pieces.set(next, HostBuffer.allocate(dtype, shape));
         grew = true;
       }
       return pieces.get(next++).as(dtype, shape);

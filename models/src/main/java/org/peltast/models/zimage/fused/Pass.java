@@ -4,11 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Crew;
 import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.Range;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.WorkerPool;
 
 /**
  * A batch's way through the blocks, and, where it is to be differentiated, back.
@@ -65,7 +65,7 @@ final class Pass implements CustomGradient.Backward {
       Tensor kept = time == null ? null : scope.keep(time.detach().contiguous());
       modulations.forEach(m -> factors.add(m.forward(kept)));
       Positions places = Positions.of(turns, mask, shape.tokens(), shape.headDim());
-      for (Range items : Range.deal(shape.items(), shape.learning() ? 1 : Crew.size())) {
+      for (Range items : Range.deal(shape.items(), shape.learning() ? 1 : WorkerPool.size())) {
         shares.add(parts(items, places));
       }
     }
@@ -102,7 +102,7 @@ final class Pass implements CustomGradient.Backward {
         Autograd off = Autograd.off()) {
       Tensor in = x.contiguous();
       Tensor y = Tensor.zeros(shape.items(), shape.asked(), shape.dim());
-      Crew.each(shares, parts -> forward(parts, in, y));
+      WorkerPool.each(shares, parts -> forward(parts, in, y));
       return s.release(y);
     }
   }

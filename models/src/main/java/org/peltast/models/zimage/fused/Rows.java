@@ -1,14 +1,14 @@
 package org.peltast.models.zimage.fused;
 
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Matrices;
 
 /** A matrix with a row for each token, in kept memory in the products' dtype. */
 final class Rows {
-  final Floats memory;
+  final HostBuffer memory;
   final Matrices all; // [rows, width]
 
-  private Rows(Floats memory, int rows, int width) {
+  private Rows(HostBuffer memory, int rows, int width) {
     this.memory = memory;
     this.all = Matrices.one(memory, rows, width);
   }
