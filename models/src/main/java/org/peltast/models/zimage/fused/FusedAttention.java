@@ -39,7 +39,7 @@ final class FusedAttention {
     private final Matrices weights;
     private final Matrices attended;
 
-    Kept(Shape s, Memory.Space space) {
+    Kept(Shape s, Workspace.Space space) {
       q = Rows.ofStream(space, s, s.rows());
       k = Rows.ofStream(space, s, s.rows());
       turnedQ = s.learning() ? Rows.ofStream(space, s, s.rows()) : q;
@@ -69,7 +69,7 @@ final class FusedAttention {
     private final Matrices keys;
     private final Matrices values;
 
-    Scratch(Shape s, Memory.Space space) {
+    Scratch(Shape s, Workspace.Space space) {
       da = Rows.ofStream(space, s, s.askedRows());
       dp = scores(space, s);
       dq = Rows.ofStream(space, s, s.rows());
@@ -83,7 +83,7 @@ final class FusedAttention {
     }
   }
 
-  private static HostBuffer scores(Memory.Space space, Shape s) {
+  private static HostBuffer scores(Workspace.Space space, Shape s) {
     return space.floats(s.products(), s.items(), s.heads(), s.asked(), s.tokens());
   }
 

@@ -33,8 +33,8 @@ final class FusedBlock {
 
   /** What a block's forward half makes of some items, of which the backward half needs all. */
   static final class Activations {
-    private static final ThreadLocal<Memory<Activations>> MEMORY =
-        Memory.ofThreads(Activations::new);
+    private static final ThreadLocal<Workspace<Activations>> MEMORY =
+        Workspace.ofThreads(Activations::new);
 
     final Shape shape;
     private final float[] r1; // 1/rms of x, o, h, o′
@@ -46,7 +46,7 @@ final class FusedBlock {
     private final @Nullable HostBuffer x; // kept where a backward half follows
     private final @Nullable HostBuffer h;
 
-    private Activations(Shape s, Memory.Space space) {
+    private Activations(Shape s, Workspace.Space space) {
       shape = s;
       r1 = new float[s.rows()];
       r2 = new float[s.askedRows()];
@@ -58,28 +58,28 @@ final class FusedBlock {
       h = s.learning() ? space.floats(DType.FLOAT32, s.askedRows(), s.dim()) : null;
     }
 
-    static Memory.Room<Activations> take(Shape s) {
+    static Workspace.Slot<Activations> take(Shape s) {
       return MEMORY.get().take(s);
     }
   }
 
   /** What a half needs while it runs, and nobody after. */
   static final class Scratch {
-    private static final ThreadLocal<Memory<Scratch>> MEMORY = Memory.ofThreads(Scratch::new);
+    private static final ThreadLocal<Workspace<Scratch>> MEMORY = Workspace.ofThreads(Scratch::new);
 
     private final Rows n;
     private final Rows fed; // n′
     private final Rows gated;
     private final @Nullable Back back; // where a backward half follows
 
-    private Scratch(Shape s, Memory.Space space) {
+    private Scratch(Shape s, Workspace.Space space) {
       n = Rows.ofStream(space, s, s.rows());
       fed = Rows.ofStream(space, s, s.askedRows());
       gated = Rows.ofHidden(space, s);
       back = s.learning() ? new Back(s, space) : null;
     }
 
-    static Memory.Room<Scratch> take(Shape s) {
+    static Workspace.Slot<Scratch> take(Shape s) {
       return MEMORY.get().take(s);
     }
 
@@ -89,7 +89,7 @@ final class FusedBlock {
       final Rows dFed;
       final FusedAttention.Scratch attention;
 
-      Back(Shape s, Memory.Space space) {
+      Back(Shape s, Workspace.Space space) {
         dAnswer = Rows.ofStream(space, s, s.askedRows());
         dn = Rows.ofStream(space, s, s.rows());
         dFed = Rows.ofStream(space, s, s.askedRows());

@@ -102,12 +102,13 @@ public final class FusedBlocks {
     if (time != null) {
       inputs.add(time);
     }
-    // One stands for all: with a trainable weight there is a way back even where no input asks.
+    // One stands for all: with a trainable weight there is a backward pass even where no input
+    // asks.
     learning.stream().flatMap(w -> w.any().stream()).limit(1).forEach(w -> inputs.add(w.value()));
     Shape batch =
         shape.of((int) x.size(0), (int) x.size(1), CustomGradient.wanted(inputs)).asking(asked);
-    Pass pass =
-        new Pass(
+    BlockStackFunction function =
+        new BlockStackFunction(
             blocks.subList(from, to),
             modulations.subList(from, to),
             learning,
@@ -117,9 +118,10 @@ public final class FusedBlocks {
             turns,
             mask);
     try {
-      return CustomGradient.record(pass.forward(x), inputs, pass); // closed now, or after its use
+      return CustomGradient.record(
+          function.forward(x), inputs, function); // closed now, or after its use
     } catch (RuntimeException | Error e) {
-      pass.close();
+      function.close();
       throw e;
     }
   }

@@ -97,7 +97,7 @@ final class Modulation {
     return new Kept(time);
   }
 
-  /** Room for the gradients by the factors, zero. */
+  /** Space for the gradients by the factors, zero. */
   Gradients gradients(int items) {
     return new Gradients(linear == null ? 1 : items);
   }

@@ -14,12 +14,12 @@ final class Rows {
   }
 
   /** As wide as the stream, one row after another. */
-  static Rows ofStream(Memory.Space space, Shape s, int rows) {
+  static Rows ofStream(Workspace.Space space, Shape s, int rows) {
     return new Rows(space.floats(s.products(), rows, s.dim()), rows, s.dim());
   }
 
   /** As wide as the feed-forward's middle, filled up to whole cache lines. */
-  static Rows ofHidden(Memory.Space space, Shape s) {
+  static Rows ofHidden(Workspace.Space space, Shape s) {
     int rows = s.askedRows();
     return new Rows(
         space.floats(s.products(), rows, Matrices.padded(s.hidden())), rows, s.hidden());
