@@ -12,11 +12,11 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
-import org.peltast.runs.Checkpoint;
 import org.peltast.runs.Checkpoints;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
+import org.peltast.runs.TrainingCheckpoint;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -104,9 +104,9 @@ public final class Trainer {
    * @return the number of updates done, 0 if there is no checkpoint
    */
   public long resume() {
-    Optional<Checkpoint> latest = folder.checkpoints().latest();
+    Optional<TrainingCheckpoint> latest = folder.checkpoints().latest();
     latest.ifPresent(checkpoint -> restore(checkpoint.folder()));
-    return latest.map(Checkpoint::update).orElse(0L);
+    return latest.map(TrainingCheckpoint::update).orElse(0L);
   }
 
   /**
@@ -199,7 +199,7 @@ public final class Trainer {
     List<Metrics> past = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(log)) {
       Metrics metrics = new Metrics();
-      line.figures()
+      line.metrics()
           .forEach(
               (name, value) -> {
                 if (value instanceof Number number) {

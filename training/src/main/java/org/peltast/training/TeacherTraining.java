@@ -85,8 +85,8 @@ public final class TeacherTraining {
         try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow());
             Events events = new Events(folder.events())) {
           Examples examples = corpus.examples(LOOKS);
-          Looks looks =
-              new Looks(
+          SampleGrids grids =
+              new SampleGrids(
                   recipe.run().looksEvery(),
                   folder,
                   examples.captions(),
@@ -127,7 +127,7 @@ public final class TeacherTraining {
                       device,
                       false),
                   folder,
-                  List.of(validation, shown(progress), events, looks),
+                  List.of(validation, shown(progress), events, grids),
                   listen.get());
           Trainer.End end = memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
           if (end == Trainer.End.FINISHED) {
