@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "kernels",
     description = {
-      "Measures operators and kernels one by one with JMH: linear, norm, rotary positions, attention, SwiGLU, and fused kernels beside what they replace; forward alone and with the way back, in float32 and bfloat16, in milliseconds.",
+      "Measures operators and kernels one by one with JMH: linear, norm, rotary positions, attention, SwiGLU, and fused kernels beside what they replace; forward alone and with the backward pass, in float32 and bfloat16, in milliseconds.",
       "Its module, bench/kernels, is built on first use with Maven, and is part of no other command."
     },
     footerHeading = "%nExamples:%n",

@@ -76,13 +76,13 @@ final class BenchSoakCommand implements Callable<Integer> {
         List.of(
             List.of(
                 "resident",
-                Text.bytes(soak.first().resident()),
-                Text.bytes(soak.last().resident()),
+                Formats.bytes(soak.first().resident()),
+                Formats.bytes(soak.last().resident()),
                 String.format(Locale.ROOT, "%.0f", soak.residentSlope())),
             List.of(
                 "Java heap",
-                Text.bytes(soak.first().heap()),
-                Text.bytes(soak.last().heap()),
+                Formats.bytes(soak.first().heap()),
+                Formats.bytes(soak.last().heap()),
                 String.format(Locale.ROOT, "%.0f", soak.heapSlope()))));
   }
 }

@@ -197,7 +197,7 @@ final class BenchStepCommand implements Callable<Integer> {
                 shape.imageTokens(),
                 shape.captionTokens(),
                 shape.fakeUpdates(),
-                Text.count(s.parameters()))));
+                Formats.count(s.parameters()))));
     rows.add(
         List.of(
             "computed in",
@@ -237,7 +237,7 @@ final class BenchStepCommand implements Callable<Integer> {
                 "float32 %s, bf16 %s GFLOP/s",
                 BenchTables.number(s.roofline().float32(), 1),
                 BenchTables.number(s.roofline().bf16(), 1))));
-    s.peakRss().ifPresent(bytes -> rows.add(List.of("peak memory", Text.bytes(bytes))));
+    s.peakRss().ifPresent(bytes -> rows.add(List.of("peak memory", Formats.bytes(bytes))));
     s.parts()
         .forEach(
             (part, seconds) ->
@@ -249,6 +249,6 @@ final class BenchStepCommand implements Callable<Integer> {
                             "%s s, %s",
                             BenchTables.number(seconds, 3),
                             BenchTables.percent(seconds / s.updateSeconds())))));
-    return Text.columns(rows, false, false);
+    return Formats.columns(rows, false, false);
   }
 }

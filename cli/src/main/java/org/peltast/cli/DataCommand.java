@@ -133,7 +133,7 @@ final class DataCommand implements Callable<Integer> {
                     family,
                     Integer.toString(n),
                     Integer.toString(heldOut.getOrDefault(family, 0)))));
-    Text.columns(rows, false, true, true).forEach(out::println);
+    Formats.columns(rows, false, true, true).forEach(out::println);
     out.println();
     out.println("Captions of a held-out picture:");
     corpus

@@ -21,7 +21,7 @@ import org.peltast.models.ModelFamily;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
-import org.peltast.tensor.fused.Fused;
+import org.peltast.tensor.kernels.Fused;
 import org.peltast.training.Origin;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -62,7 +62,7 @@ final class DoctorCommand implements Callable<Integer> {
             "%s, %s, heap up to %s",
             System.getProperty("java.version"),
             System.getProperty("java.vm.name"),
-            Text.bytes(Runtime.getRuntime().maxMemory())));
+            Formats.bytes(Runtime.getRuntime().maxMemory())));
     line(
         out,
         "system",
@@ -162,14 +162,14 @@ final class DoctorCommand implements Callable<Integer> {
       String content =
           !existing.equals(folder)
               ? "not made yet"
-              : name.equals("clone") ? "" : Text.bytes(size(folder)) + " used";
+              : name.equals("clone") ? "" : Formats.bytes(size(folder)) + " used";
       line(
           out,
           name,
           Stream.of(
                   folder.toString(),
                   content,
-                  Text.bytes(free)
+                  Formats.bytes(free)
                       + " free"
                       + (free < ROOM_NEEDED ? " (TOO LITTLE: a demo wants 3 GiB)" : ""),
                   writable ? "" : "NOT WRITABLE")
@@ -223,7 +223,7 @@ final class DoctorCommand implements Callable<Integer> {
   /** What the machine has. */
   static String installedMemory() {
     return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
-        ? Text.bytes(os.getTotalMemorySize())
+        ? Formats.bytes(os.getTotalMemorySize())
         : "unknown";
   }
 
@@ -232,8 +232,8 @@ final class DoctorCommand implements Callable<Integer> {
         ? String.format(
             Locale.ROOT,
             "%s, %s free",
-            Text.bytes(os.getTotalMemorySize()),
-            Text.bytes(os.getFreeMemorySize()))
+            Formats.bytes(os.getTotalMemorySize()),
+            Formats.bytes(os.getFreeMemorySize()))
         : "unknown";
   }
 

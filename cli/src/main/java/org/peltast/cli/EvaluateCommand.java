@@ -23,7 +23,7 @@ import org.peltast.runs.Progress;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
-import org.peltast.training.Contestant;
+import org.peltast.training.Candidate;
 import org.peltast.training.Corpus;
 import org.peltast.training.DataRecipe;
 import org.peltast.training.Examples;
@@ -130,10 +130,10 @@ final class EvaluateCommand implements Callable<Integer> {
       GaussianStatistics reference =
           images.equals("emoji") ? judged.reference() : GaussianStatistics.of(seen);
       Evaluation evaluation = new Evaluation(judge, opened.textEncoder(), reference, seed);
-      Contestant measured;
+      Candidate measured;
       try (Progress progress = Display.progress("drawing")) {
         measured =
-            Contestant.measure(
+            Candidate.measure(
                 "model", opened, settings, heldOut.prompts(), evaluation, seed, progress);
       }
       Scores real = evaluation.score(heldOut.real(), heldOut.prompts());
@@ -164,7 +164,7 @@ final class EvaluateCommand implements Callable<Integer> {
     return sampler == null ? settings : settings.withSampler(GenerationSettings.sampler(sampler));
   }
 
-  private void print(Contestant measured, Scores real, Evaluation.NoiseFloor floor) {
+  private void print(Candidate measured, Scores real, Evaluation.NoiseFloor floor) {
     PrintWriter to = spec.commandLine().getOut();
     Scores s = measured.scores();
     to.printf(
@@ -199,7 +199,7 @@ final class EvaluateCommand implements Callable<Integer> {
     row(rows, "variance", "variance", 1, s, s.variance(), real, real.variance());
     row(rows, "saturation", "saturation", 1, s, s.saturation(), real, real.saturation());
     row(rows, "colour cast", "colourCast", 1, s, s.colourCast(), real, real.colourCast());
-    Text.columns(rows, false, true, false, true, false).forEach(to::println);
+    Formats.columns(rows, false, true, false, true, false).forEach(to::println);
     to.printf(
         Locale.ROOT,
         "%nFréchet noise floor, real against real at this n: %.3f ± %.3f%n"

@@ -163,7 +163,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
   }
 
   /**
-   * Whether a room's sentence tells of work that the machine or the mathematics stopped, not of
+   * Whether a module's message tells of work that the machine or the mathematics stopped, not of
    * something that was asked wrongly: a run that diverged, or a disk that refused for another
    * reason than that the file is not there or not allowed.
    */

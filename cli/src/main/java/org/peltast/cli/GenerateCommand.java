@@ -193,11 +193,11 @@ final class GenerateCommand implements Callable<Integer> {
         pictures.size(),
         pictures.size() == 1 ? "" : "s",
         settings.evaluations(),
-        Text.seconds((System.nanoTime() - begin) / 1e9));
+        Formats.seconds((System.nanoTime() - begin) / 1e9));
     return ExitCode.OK;
   }
 
-  /** What is to be drawn, as the room of data cleans it; an empty prompt is one of its own. */
+  /** What is to be drawn, as the data module cleans it; an empty prompt is one of its own. */
   private List<String> asked() {
     if (asked.file != null) {
       PromptList list = PromptList.read(asked.file);
@@ -242,8 +242,8 @@ final class GenerateCommand implements Callable<Integer> {
             settings.width(),
             settings.height(),
             pictures,
-            Text.bytes((long) Math.min(bytes, 9e18)),
-            Text.bytes((long) room)));
+            Formats.bytes((long) Math.min(bytes, 9e18)),
+            Formats.bytes((long) room)));
   }
 
   private GenerationSettings settings(GenerationSettings defaults) {

@@ -81,8 +81,8 @@ final class InspectCommand implements Callable<Integer> {
             printable(checkpoint.path().toString()),
             plural(tensors.size(), "tensor"),
             plural(checkpoint.files().size(), "file"),
-            Text.count(tensors.stream().mapToLong(TensorInfo::elements).sum()),
-            Text.bytes(tensors.stream().mapToLong(TensorInfo::byteSize).sum())));
+            Formats.count(tensors.stream().mapToLong(TensorInfo::elements).sum()),
+            Formats.bytes(tensors.stream().mapToLong(TensorInfo::byteSize).sum())));
     blocks(tensors).forEach(line -> lines.add("  " + line));
     return lines;
   }
@@ -109,9 +109,9 @@ final class InspectCommand implements Callable<Integer> {
                 List.of(
                     printable(name),
                     plural(b.tensors(), "tensor"),
-                    Text.count(b.elements()) + " values",
-                    Text.bytes(b.bytes()))));
-    return Text.columns(rows, false, true, true, true);
+                    Formats.count(b.elements()) + " values",
+                    Formats.bytes(b.bytes()))));
+    return Formats.columns(rows, false, true, true, true);
   }
 
   /** Numbers inside names in their own order: layers.2 before layers.10. */

@@ -38,7 +38,7 @@ final class RecipesCommand implements Callable<Integer> {
     if (name == null) {
       List<List<String>> rows = new ArrayList<>();
       all.forEach(e -> rows.add(List.of(e.name(), e.kind().command(), e.description())));
-      Text.columns(rows, false, false, false).forEach(out::println);
+      Formats.columns(rows, false, false, false).forEach(out::println);
     } else {
       RecipeShelf.Entry entry =
           all.stream()

@@ -20,7 +20,7 @@ record Table(List<String> header, List<List<String>> rows) {
     for (int i = 1; i < right.length; i++) {
       right[i] = true;
     }
-    return Text.columns(all, right);
+    return Formats.columns(all, right);
   }
 
   /** Lines of Markdown. */

@@ -66,7 +66,7 @@ class DemoRunTest {
         .as("the updates of all processes")
         .isGreaterThanOrEqualTo(
             MetricsLog.read(killed.resolve("metrics.jsonl")).stream()
-                .mapToDouble(line -> ((Number) line.figures().get("seconds")).doubleValue())
+                .mapToDouble(line -> ((Number) line.metrics().get("seconds")).doubleValue())
                 .sum());
     assertThat(secondsOf(killed, "total")).isGreaterThan(secondsOf(killed, "distil"));
   }

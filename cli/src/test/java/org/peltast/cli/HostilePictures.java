@@ -34,7 +34,7 @@ final class HostilePictures {
     return out.toByteArray();
   }
 
-  /** A file of the data room's tests. */
+  /** A file of the data module's tests. */
   static byte[] resource(Path root, String name) throws IOException {
     return Files.readAllBytes(root.resolve("data/src/test/resources/pictures").resolve(name));
   }

@@ -35,35 +35,37 @@ import org.peltast.models.ModelFamilies;
 import org.peltast.models.ModelFamily;
 import org.w3c.dom.NodeList;
 
-/** The house's order: imports run downwards only, and libtorch is seen by one room. */
+/** The house's order: imports run downwards only, and libtorch is seen by one module. */
 class HouseTest {
   private static final String ROOT = "org.peltast.";
   private static final Path CLONE = Path.of("").toAbsolutePath().getParent();
 
-  /** Each room and what it may use directly or through others; the ground floor first. */
-  private static final Map<String, Set<String>> ROOMS = new LinkedHashMap<>();
+  /** Each module and what it may use directly or through others; the ground floor first. */
+  private static final Map<String, Set<String>> MODULES = new LinkedHashMap<>();
 
   static {
-    ROOMS.put("safetensors", Set.of());
-    ROOMS.put("tensor", Set.of("safetensors"));
-    ROOMS.put("diffusion", Set.of("safetensors", "tensor"));
-    ROOMS.put("models", Set.of("safetensors", "tensor", "diffusion"));
-    ROOMS.put("data", Set.of());
-    ROOMS.put("runs", Set.of());
-    ROOMS.put("distill", Set.of("safetensors", "tensor", "diffusion", "runs"));
-    ROOMS.put(
+    MODULES.put("safetensors", Set.of());
+    MODULES.put("tensor", Set.of("safetensors"));
+    MODULES.put("diffusion", Set.of("safetensors", "tensor"));
+    MODULES.put("models", Set.of("safetensors", "tensor", "diffusion"));
+    MODULES.put("data", Set.of());
+    MODULES.put("runs", Set.of());
+    MODULES.put("distill", Set.of("safetensors", "tensor", "diffusion", "runs"));
+    MODULES.put(
         "evaluate",
         Set.of("safetensors", "tensor", "diffusion", "models", "data", "runs", "distill"));
-    ROOMS.put("report", above("evaluate"));
-    ROOMS.put("training", above("report"));
-    ROOMS.put("bench", above("training"));
-    ROOMS.put("cli", above("bench"));
+    MODULES.put("report", above("evaluate"));
+    MODULES.put("training", above("report"));
+    MODULES.put("bench", above("training"));
+    MODULES.put("cli", above("bench"));
   }
 
-  /** What may be used by a room that stands on {@code room}: that one, and all that it may use. */
-  private static Set<String> above(String room) {
-    Set<String> allowed = new TreeSet<>(ROOMS.get(room));
-    allowed.add(room);
+  /**
+   * What may be used by a module that stands on {@code module}: that one, and all that it may use.
+   */
+  private static Set<String> above(String module) {
+    Set<String> allowed = new TreeSet<>(MODULES.get(module));
+    allowed.add(module);
     return allowed;
   }
 
@@ -77,8 +79,8 @@ class HouseTest {
             .importPackages("org.peltast");
   }
 
-  static Set<String> rooms() {
-    return ROOMS.keySet();
+  static Set<String> modules() {
+    return MODULES.keySet();
   }
 
   @Test
@@ -87,23 +89,23 @@ class HouseTest {
         house.stream()
             .map(c -> c.getPackageName().substring(ROOT.length()).split("\\.")[0])
             .collect(Collectors.toCollection(TreeSet::new));
-    assertThat(found).isEqualTo(new TreeSet<>(ROOMS.keySet()));
+    assertThat(found).isEqualTo(new TreeSet<>(MODULES.keySet()));
   }
 
   @ParameterizedTest
-  @MethodSource("rooms")
-  void importsRunDownwardsOnly(String room) {
-    Set<String> allowed = ROOMS.get(room);
+  @MethodSource("modules")
+  void importsRunDownwardsOnly(String module) {
+    Set<String> allowed = MODULES.get(module);
     DescribedPredicate<JavaClass> forbidden =
         DescribedPredicate.describe(
-            "are in a room that " + room + " may not use",
+            "are in a module that " + module + " may not use",
             c ->
                 c.getPackageName().startsWith(ROOT)
-                    && !in(c, room)
+                    && !in(c, module)
                     && allowed.stream().noneMatch(a -> in(c, a)));
     noClasses()
         .that()
-        .resideInAPackage(ROOT + room + "..")
+        .resideInAPackage(ROOT + module + "..")
         .should()
         .dependOnClassesThat(forbidden)
         .check(house);
@@ -111,16 +113,17 @@ class HouseTest {
 
   /** Data and runs serve programs that have no libtorch, so not even their poms bring it along. */
   @ParameterizedTest
-  @MethodSource("rooms")
-  void pomsDependDownwardsOnly(String room) throws Exception {
-    Path pom = CLONE.resolve(room).resolve("pom.xml");
-    assertThat(ours(pom, "project/dependencies/dependency/artifactId")).isSubsetOf(ROOMS.get(room));
+  @MethodSource("modules")
+  void pomsDependDownwardsOnly(String module) throws Exception {
+    Path pom = CLONE.resolve(module).resolve("pom.xml");
+    assertThat(ours(pom, "project/dependencies/dependency/artifactId"))
+        .isSubsetOf(MODULES.get(module));
   }
 
   @Test
   void theBomListsWhatIsPublished() throws Exception {
     String managed = "project/dependencyManagement/dependencies/dependency/artifactId";
-    assertThat(ours(CLONE.resolve("bom").resolve("pom.xml"), managed)).isEqualTo(ROOMS.keySet());
+    assertThat(ours(CLONE.resolve("bom").resolve("pom.xml"), managed)).isEqualTo(MODULES.keySet());
     String version = "project/version";
     assertThat(texts(CLONE.resolve("bom").resolve("pom.xml"), version))
         .isEqualTo(texts(CLONE.resolve("pom.xml"), version));
@@ -201,7 +204,7 @@ class HouseTest {
           "look a native name up at each call",
           call -> call.getName().matches("blas_[sg]et_num_threads"));
 
-  /** A room has one exception for its user's mistakes, which all its packages may throw. */
+  /** A module has one exception for its user's mistakes, which all its packages may throw. */
   @Test
   void packagesHaveNoCycles() {
     slices()
@@ -260,7 +263,7 @@ class HouseTest {
                     && (name.equals("now") || name.startsWith("system")));
           });
 
-  /** The rooms among the artefacts that {@code path} leads to. */
+  /** The modules among the artefacts that {@code path} leads to. */
   private static Set<String> ours(Path pom, String path) throws Exception {
     return texts(pom, path).stream()
         .filter(artefact -> artefact.startsWith("peltast-"))
@@ -282,9 +285,9 @@ class HouseTest {
         .toList();
   }
 
-  private static boolean in(JavaClass c, String room) {
-    return c.getPackageName().equals(ROOT + room)
-        || c.getPackageName().startsWith(ROOT + room + ".");
+  private static boolean in(JavaClass c, String module) {
+    return c.getPackageName().equals(ROOT + module)
+        || c.getPackageName().startsWith(ROOT + module + ".");
   }
 
   private static final ArchCondition<JavaClass> HAVE_NO_PUBLIC_LIBTORCH =

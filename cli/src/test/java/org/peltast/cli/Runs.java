@@ -52,7 +52,7 @@ final class Runs {
   static List<Map<String, Object>> figures(Path run) {
     List<Map<String, Object>> all = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(run.resolve("metrics.jsonl"))) {
-      Map<String, Object> figures = new TreeMap<>(line.figures());
+      Map<String, Object> figures = new TreeMap<>(line.metrics());
       figures.keySet().removeIf(name -> name.startsWith("seconds"));
       all.add(figures);
     }

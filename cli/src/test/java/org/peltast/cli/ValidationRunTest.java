@@ -40,11 +40,11 @@ class ValidationRunTest {
     for (int i = 0; i < lines.size(); i++) {
       boolean measured = i % 2 == 1;
       for (String name : List.of("loss.validation", "loss.training")) {
-        assertThat(lines.get(i).figures().containsKey(name)).as(name + " " + i).isEqualTo(measured);
+        assertThat(lines.get(i).metrics().containsKey(name)).as(name + " " + i).isEqualTo(measured);
       }
     }
-    assertThat(lines.get(3).figures().get("loss.validation"))
-        .isNotEqualTo(lines.get(1).figures().get("loss.validation"));
+    assertThat(lines.get(3).metrics().get("loss.validation"))
+        .isNotEqualTo(lines.get(1).metrics().get("loss.validation"));
 
     EmojiCorpus corpus =
         EmojiCorpus.open(

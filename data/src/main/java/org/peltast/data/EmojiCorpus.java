@@ -176,7 +176,7 @@ public final class EmojiCorpus {
                 filter,
                 item ->
                     EmojiCaptions.varied(item.concept(), style(item), synonyms.of(item.concept())),
-                Checksums.of(EmojiCaptions.varied("{concept}", "{style}", List.of("{synonym}")))
+                ContentHash.of(EmojiCaptions.varied("{concept}", "{style}", List.of("{synonym}")))
                     + synonyms.checksum());
           }
         };
@@ -229,7 +229,7 @@ public final class EmojiCorpus {
     for (List<Integer> numbers : byFamily.values()) {
       numbers.sort(
           Comparator.comparingDouble(
-              i -> Checksums.fraction("evaluation\n" + images.item(i).source())));
+              i -> ContentHash.fraction("evaluation\n" + images.item(i).source())));
     }
     List<Integer> order = new ArrayList<>();
     for (int turn = 0; order.size() < images.size(); turn++) {
@@ -274,7 +274,7 @@ public final class EmojiCorpus {
                 .map(EmojiListing.Entry::concept)
                 .distinct()
                 .sorted(
-                    Comparator.comparingDouble(concept -> Checksums.fraction("part\n" + concept)))
+                    Comparator.comparingDouble(concept -> ContentHash.fraction("part\n" + concept)))
                 .limit(concepts)
                 .toList());
     return entries.stream().filter(entry -> kept.contains(entry.concept())).toList();
@@ -285,7 +285,7 @@ public final class EmojiCorpus {
         name,
         filter,
         item -> EmojiCaptions.of(item.concept(), style(item)),
-        Checksums.of(EmojiCaptions.of("{concept}", "{style}")));
+        ContentHash.of(EmojiCaptions.of("{concept}", "{style}")));
   }
 
   /**
@@ -305,7 +305,7 @@ public final class EmojiCorpus {
     if (name.startsWith(FITTED) || name.equals(VALIDATION)) {
       parts.add(HeldOut.VALIDATION_VERSION);
     }
-    return new PictureView(name, file, numbers, captions, Checksums.of(parts));
+    return new PictureView(name, file, numbers, captions, ContentHash.of(parts));
   }
 
   private static String style(CaptionedImages.Item item) {

@@ -71,6 +71,6 @@ final class EmojiSynonyms {
 
   /** Names the content. */
   String checksum() {
-    return Checksums.of(List.of(byConcept.toString()));
+    return ContentHash.of(List.of(byConcept.toString()));
   }
 }

@@ -41,7 +41,7 @@ final class HeldOut {
     }
 
     double draw(String version) {
-      return Checksums.fraction(version + "\n" + family + "\n" + concept);
+      return ContentHash.fraction(version + "\n" + family + "\n" + concept);
     }
   }
 

@@ -113,7 +113,7 @@ public final class ImageFolder {
                     file,
                     numbers.stream().mapToInt(Integer::intValue).toArray(),
                     item -> List.of(item.concept()),
-                    Checksums.of(List.of(file.content(), size)))));
+                    ContentHash.of(List.of(file.content(), size)))));
     // The largest group first.
     views.sort(
         Comparator.comparingInt(CaptionedImages::size)
@@ -166,7 +166,7 @@ public final class ImageFolder {
                 String.format(
                     Locale.ROOT,
                     "folder-%s-%dpx-%s.pictures",
-                    Checksums.of(List.of(root.toString())).substring(0, 16),
+                    ContentHash.of(List.of(root.toString())).substring(0, 16),
                     size,
                     options.fit().name().toLowerCase(Locale.ROOT)));
     PictureFile file =
@@ -327,7 +327,7 @@ public final class ImageFolder {
         parts.add("missing");
       }
     }
-    return VERSION + " " + Checksums.of(parts);
+    return VERSION + " " + ContentHash.of(parts);
   }
 
   private static void decode(

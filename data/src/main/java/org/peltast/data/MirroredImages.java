@@ -46,7 +46,7 @@ final class MirroredImages implements CaptionedImages {
 
   private static boolean isMirrored(Item item) {
     return mayBe(item.concept())
-        && Checksums.fraction(VERSION + "\n" + item.family() + "\n" + item.concept()) < SHARE;
+        && ContentHash.fraction(VERSION + "\n" + item.family() + "\n" + item.concept()) < SHARE;
   }
 
   /** Whether a concept's mirrored picture still shows it. */
@@ -117,6 +117,6 @@ final class MirroredImages implements CaptionedImages {
 
   @Override
   public String checksum() {
-    return Checksums.of(List.of(images.checksum(), VERSION));
+    return ContentHash.of(List.of(images.checksum(), VERSION));
   }
 }

@@ -151,7 +151,7 @@ final class PictureFile {
               .order(ByteOrder.LITTLE_ENDIAN)
               .getLong();
       long listStart = length - TRAILER_BYTES - listBytes;
-      MessageDigest digest = Checksums.sha256();
+      MessageDigest digest = ContentHash.sha256();
       long pictures = Math.max(0, Math.min(listStart, length - TRAILER_BYTES));
       update(digest, channel, 0, pictures);
       byte[] ofPictures = soFar(digest);
@@ -186,7 +186,7 @@ final class PictureFile {
       }
       HexFormat hex = HexFormat.of();
       String content =
-          Checksums.of(
+          ContentHash.of(
               List.of(
                   hex.formatHex(ofPictures), String.join("\n", lines.subList(1, lines.size()))));
       return new PictureFile(channel, entries, notes, hex.formatHex(actual), content);
@@ -267,7 +267,7 @@ final class PictureFile {
   /** Takes the pictures of a new file, in order, from one thread. */
   static final class Writer {
     private final FileChannel channel;
-    private final MessageDigest digest = Checksums.sha256();
+    private final MessageDigest digest = ContentHash.sha256();
     private final StringBuilder list;
     private final StringBuilder notes = new StringBuilder();
 

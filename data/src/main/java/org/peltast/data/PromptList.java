@@ -144,6 +144,6 @@ public final class PromptList implements Prompts {
 
   @Override
   public String checksum() {
-    return Checksums.of(prompts);
+    return ContentHash.of(prompts);
   }
 }

@@ -16,7 +16,7 @@
  *
  * <p>What a step trains on is a function of the seed and the step, and of nothing that came before:
  * {@link org.peltast.data.Batches}, or {@link org.peltast.data.BucketBatches} for pictures of
- * several sizes. {@link org.peltast.data.Pictures} turns bytes into the floats of a network's
+ * several sizes. {@link org.peltast.data.PixelBatches} turns bytes into the floats of a network's
  * input.
  *
  * <p>Prepared pictures lie in the {@linkplain org.peltast.data.CacheFolder cache folder} in

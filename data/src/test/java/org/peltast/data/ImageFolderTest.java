@@ -377,7 +377,7 @@ class ImageFolderTest {
     good("a.png");
     CaptionedImages images = ImageFolder.open(folder, options()).groups().get(0);
     float[] out = new float[2 * 3 * 16 * 16];
-    Pictures.toFloats(images, new int[] {0, 0}, out);
+    PixelBatches.toFloats(images, new int[] {0, 0}, out);
     for (int b = 0; b < 2; b++) {
       int start = b * 3 * 256;
       assertThat(out[start]).isEqualTo(1);
@@ -385,7 +385,7 @@ class ImageFolderTest {
       assertThat(out[start + 512]).isZero();
       assertThat(out[start + 512 + 255]).isEqualTo(1);
     }
-    assertThatThrownBy(() -> Pictures.toFloats(images, new int[] {0}, out))
+    assertThatThrownBy(() -> PixelBatches.toFloats(images, new int[] {0}, out))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("768");
   }

@@ -118,7 +118,7 @@ class PictureFileTest {
   }
 
   private void writeSigned(byte[] bytes) throws IOException {
-    MessageDigest digest = Checksums.sha256();
+    MessageDigest digest = ContentHash.sha256();
     digest.update(bytes, 0, bytes.length - 32);
     System.arraycopy(digest.digest(), 0, bytes, bytes.length - 32, 32);
     Files.write(file, bytes);

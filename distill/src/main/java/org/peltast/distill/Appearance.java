@@ -5,7 +5,7 @@ import org.peltast.tensor.Tensor;
 
 /**
  * What latents look like as pictures, in numbers for the log: saturation, colour cast. It is given
- * to a method because codecs are beyond this room.
+ * to a method because codecs are beyond this module.
  */
 @FunctionalInterface
 public interface Appearance {

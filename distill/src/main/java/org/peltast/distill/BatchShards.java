@@ -3,9 +3,9 @@ package org.peltast.distill;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
-import org.peltast.tensor.Crew;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
+import org.peltast.tensor.WorkerPool;
 
 /**
  * A batch split over the threads that work on it side by side, and there into micro-batches. On a
@@ -23,7 +23,7 @@ final class BatchShards implements AutoCloseable {
    */
   BatchShards(Batch batch, int microBatches, int ofAll) {
     boolean threaded = batch.condition().features().device().kind() == Device.Kind.CPU;
-    int threads = Math.min(threaded ? Crew.size() : 1, batch.size());
+    int threads = Math.min(threaded ? WorkerPool.size() : 1, batch.size());
     for (Batch share : batch.parts(threads)) {
       workers.add(
           share.parts(microBatches).stream()
@@ -52,7 +52,7 @@ final class BatchShards implements AutoCloseable {
    */
   void each(Metrics metrics, BiConsumer<MicroBatch, Metrics> work) {
     List<List<Metrics>> noted =
-        Crew.map(workers, worker -> worker.stream().map(part -> noted(part, work)).toList());
+        WorkerPool.map(workers, worker -> worker.stream().map(part -> noted(part, work)).toList());
     noted.forEach(worker -> worker.forEach(metrics::addAll));
   }
 

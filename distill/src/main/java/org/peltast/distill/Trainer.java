@@ -15,11 +15,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.peltast.runs.Checkpoint;
 import org.peltast.runs.Checkpoints;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
+import org.peltast.runs.TrainingCheckpoint;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -125,15 +125,15 @@ public final class Trainer {
    * @return the number of updates done, 0 if there is no checkpoint
    */
   public long resume() {
-    Optional<Checkpoint> latest =
+    Optional<TrainingCheckpoint> latest =
         group.isFirst() ? folder.checkpoints().latest() : Optional.empty();
     long done =
         Long.parseLong(
             group.decideText(
                 "the checkpoint",
-                () -> Long.toString(latest.map(Checkpoint::update).orElse(0L))));
+                () -> Long.toString(latest.map(TrainingCheckpoint::update).orElse(0L))));
     if (done > 0) {
-      restore(latest.map(Checkpoint::folder).orElse(null));
+      restore(latest.map(TrainingCheckpoint::folder).orElse(null));
     }
     return done;
   }
@@ -349,7 +349,7 @@ public final class Trainer {
     List<Metrics> past = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(log)) {
       Metrics metrics = new Metrics();
-      line.figures()
+      line.metrics()
           .forEach(
               (name, value) -> {
                 if (value instanceof Number number) {

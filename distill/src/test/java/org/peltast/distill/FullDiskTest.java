@@ -103,7 +103,8 @@ class FullDiskTest {
     }
     List<String> notices = new ArrayList<>();
     RunFolder folder = RunFolder.read(path, notices::add);
-    long last = folder.checkpoints().latest().map(org.peltast.runs.Checkpoint::update).orElse(0L);
+    long last =
+        folder.checkpoints().latest().map(org.peltast.runs.TrainingCheckpoint::update).orElse(0L);
     assertThat(notices).as("room for " + room).isEmpty();
     for (long number : folder.checkpoints().numbers()) {
       folder.checkpoints().get(number); // throws if it is damaged
@@ -124,7 +125,7 @@ class FullDiskTest {
       }
     }
     for (MetricsLog.Line line : MetricsLog.read(run.resolve("metrics.jsonl"))) {
-      Map<String, Object> metrics = new LinkedHashMap<>(line.figures());
+      Map<String, Object> metrics = new LinkedHashMap<>(line.metrics());
       metrics.keySet().removeIf(name -> name.startsWith("seconds"));
       all.put("update " + line.update(), metrics.toString());
     }

@@ -11,7 +11,7 @@ import org.peltast.diffusion.TimeShift;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Tensor;
 
-/** What the tests of this room set up again and again. */
+/** What the tests of this module set up again and again. */
 final class Toys {
   private Toys() {}
 

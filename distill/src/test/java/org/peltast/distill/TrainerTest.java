@@ -107,7 +107,7 @@ class TrainerTest {
   private static List<Map<String, Object>> log(Path path) {
     List<Map<String, Object>> lines = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(path.resolve("metrics.jsonl"))) {
-      Map<String, Object> metrics = new LinkedHashMap<>(line.figures());
+      Map<String, Object> metrics = new LinkedHashMap<>(line.metrics());
       metrics.keySet().removeIf(k -> k.startsWith("seconds"));
       metrics.put("update", line.update());
       lines.add(metrics);

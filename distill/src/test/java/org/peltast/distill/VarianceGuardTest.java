@@ -141,7 +141,7 @@ class VarianceGuardTest {
   private static List<Object> weights(Path path) {
     List<Object> all = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(path.resolve("metrics.jsonl"))) {
-      all.add(line.figures().get("weight.dm"));
+      all.add(line.metrics().get("weight.dm"));
     }
     return all;
   }

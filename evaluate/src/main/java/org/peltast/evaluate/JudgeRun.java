@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.peltast.data.CaptionedImages;
-import org.peltast.data.Pictures;
+import org.peltast.data.PixelBatches;
 import org.peltast.distill.BatchSource;
 import org.peltast.distill.Method;
 import org.peltast.distill.Trainer;
@@ -150,7 +150,7 @@ public final class JudgeRun implements AutoCloseable {
   /** Some pictures [n, 3, h, w] float32 in [0, 1]. */
   public static Tensor images(CaptionedImages pictures, int... indices) {
     float[] pixels = new float[indices.length * pictures.bytesPerImage()];
-    Pictures.toFloats(pictures, indices, pixels);
+    PixelBatches.toFloats(pictures, indices, pixels);
     return Tensor.of(pixels, indices.length, 3, pictures.height(), pictures.width());
   }
 

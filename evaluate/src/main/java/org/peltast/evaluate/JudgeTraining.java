@@ -43,7 +43,7 @@ public final class JudgeTraining implements Method, Phase {
   static final String CONCEPT = "concept";
 
   /**
-   * What may be set.
+   * The settings of a judge's training.
    *
    * @param learningRate the highest
    * @param warmUp updates of linear rise to it; a cosine then takes it to 0 at the last update

@@ -126,7 +126,7 @@ class JudgeRunTest {
   private static List<Map<String, Object>> log(Path path) {
     List<Map<String, Object>> lines = new ArrayList<>();
     for (MetricsLog.Line line : MetricsLog.read(path.resolve("metrics.jsonl"))) {
-      Map<String, Object> figures = new LinkedHashMap<>(line.figures());
+      Map<String, Object> figures = new LinkedHashMap<>(line.metrics());
       figures.keySet().removeIf(name -> name.startsWith("seconds"));
       figures.put("update", line.update());
       lines.add(figures);

@@ -12,12 +12,12 @@ import org.peltast.diffusion.Network;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.Sampler;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Crew;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.WorkerPool;
 
 /**
  * A whole model: text encoder, network, codec, and the settings that it is meant to be used with.
@@ -215,7 +215,7 @@ public final class TextToImage implements AutoCloseable {
       GenerationSettings settings) {
     requireSize(settings);
     try (Autograd off = Autograd.off()) {
-      return Crew.rows(
+      return WorkerPool.rows(
           captions.batch(),
           device(),
           range -> {
@@ -286,7 +286,7 @@ public final class TextToImage implements AutoCloseable {
    */
   public Tensor decode(Tensor latents) {
     try (Autograd off = Autograd.off()) {
-      return Crew.rows(
+      return WorkerPool.rows(
           (int) latents.size(0),
           device(),
           range ->

@@ -71,7 +71,7 @@ public final class Checkpoints {
    * @param keepLast how many to keep, at least 1
    * @throws RunException with one sentence if it cannot be written; the earlier ones are untouched
    */
-  public Checkpoint save(long update, int keepLast, Content content) {
+  public TrainingCheckpoint save(long update, int keepLast, Content content) {
     requireWritable();
     if (update < 0 || keepLast < 1) {
       throw new IllegalArgumentException(
@@ -102,14 +102,14 @@ public final class Checkpoints {
       throw RunException.of("save checkpoint " + place, place, e);
     } catch (RuntimeException e) {
       giveUp(temporary, e);
-      // Whatever a room makes of it: a disk that refuses is told in the run's own words.
+      // Whatever a module makes of it: a disk that refuses is told in the run's own words.
       if (e.getCause() instanceof IOException io) {
         throw RunException.of("save checkpoint " + place, place, io);
       }
       throw e;
     }
     prune(update, keepLast);
-    return new Checkpoint(update, place);
+    return new TrainingCheckpoint(update, place);
   }
 
   private static void giveUp(Path temporary, Exception e) {
@@ -163,13 +163,13 @@ public final class Checkpoints {
    * @return nothing if there are no checkpoints at all
    * @throws RunException if there are some, and all are damaged
    */
-  public Optional<Checkpoint> latest() {
+  public Optional<TrainingCheckpoint> latest() {
     List<Long> numbers = numbers();
     for (int i = numbers.size() - 1; i >= 0; i--) {
       Path place = place(numbers.get(i));
       Optional<String> damage = Manifest.damage(numbers.get(i), place);
       if (damage.isEmpty()) {
-        return Optional.of(new Checkpoint(numbers.get(i), place));
+        return Optional.of(new TrainingCheckpoint(numbers.get(i), place));
       }
       String sentence =
           String.format(Locale.ROOT, "Checkpoint %s is damaged (%s)", place, damage.get());
@@ -195,7 +195,7 @@ public final class Checkpoints {
    *
    * @throws RunException if it is not there or damaged
    */
-  public Checkpoint get(long update) {
+  public TrainingCheckpoint get(long update) {
     Path place = place(update);
     if (!Files.isDirectory(place)) {
       throw new RunException(
@@ -206,7 +206,7 @@ public final class Checkpoints {
       throw new RunException(
           String.format(Locale.ROOT, "Checkpoint %s is damaged (%s).", place, damage.get()));
     }
-    return new Checkpoint(update, place);
+    return new TrainingCheckpoint(update, place);
   }
 
   /** The numbers of all checkpoints, rising; damaged ones too. */

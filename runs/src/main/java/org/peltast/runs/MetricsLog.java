@@ -37,12 +37,12 @@ public final class MetricsLog implements AutoCloseable {
    * One line of the log.
    *
    * @param update the number of the update it speaks of
-   * @param figures names and values (numbers, texts, truth values, lists), in the order written
+   * @param metrics names and values (numbers, texts, truth values, lists), in the order written
    */
-  public record Line(long update, Map<String, Object> figures) {
+  public record Line(long update, Map<String, Object> metrics) {
     /** Keeps the order. */
     public Line {
-      figures = Collections.unmodifiableMap(new LinkedHashMap<>(figures));
+      metrics = Collections.unmodifiableMap(new LinkedHashMap<>(metrics));
     }
   }
 
@@ -129,14 +129,14 @@ public final class MetricsLog implements AutoCloseable {
       if (map == null || !(map.get(UPDATE) instanceof Number update)) {
         return null;
       }
-      Map<String, Object> figures = new LinkedHashMap<>();
+      Map<String, Object> metrics = new LinkedHashMap<>();
       map.forEach(
           (k, v) -> {
             if (!k.equals(UPDATE) && v != null) {
-              figures.put((String) k, finiteOrNot(v));
+              metrics.put((String) k, finiteOrNot(v));
             }
           });
-      return new Line(update.longValue(), figures);
+      return new Line(update.longValue(), metrics);
     } catch (JacksonException e) {
       return null;
     }
@@ -186,17 +186,17 @@ public final class MetricsLog implements AutoCloseable {
    * Writes one line.
    *
    * @param update not below that of the line before
-   * @param figures names (other than "update") and values: numbers, texts, truth values, lists of
+   * @param metrics names (other than "update") and values: numbers, texts, truth values, lists of
    *     them
    */
-  public void append(long update, Map<String, ?> figures) {
+  public void append(long update, Map<String, ?> metrics) {
     if (update < last) {
       throw new IllegalArgumentException(
           String.format(Locale.ROOT, "Update %d is logged after update %d.", update, last));
     }
     Map<String, Object> line = new LinkedHashMap<>();
     line.put(UPDATE, update);
-    figures.forEach(
+    metrics.forEach(
         (name, value) -> {
           if (name.equals(UPDATE)) {
             throw new IllegalArgumentException("A figure cannot be named 'update'.");

@@ -11,7 +11,7 @@
  *       and {@link org.peltast.runs.ByteSize} are its units.
  *   <li>{@link org.peltast.runs.RunFolder}: the layout of a run, and its lock. {@link
  *       org.peltast.runs.Checkpoints}: atomic, checksummed, kept or dropped; a damaged one is named
- *       and passed over ({@link org.peltast.runs.Checkpoint}).
+ *       and passed over ({@link org.peltast.runs.TrainingCheckpoint}).
  *   <li>{@link org.peltast.runs.Provenance}, {@link org.peltast.runs.Checksums}: where a result
  *       comes from.
  *   <li>{@link org.peltast.runs.MetricsLog}: {@code metrics.jsonl}, cut back on resuming. {@link

@@ -53,7 +53,7 @@ class MetricsLogTest {
     }
     MetricsLog.Line last = MetricsLog.read(file).get(2);
     assertThat(last.update()).isEqualTo(3);
-    assertThat(last.figures())
+    assertThat(last.metrics())
         .containsOnly(
             Map.entry("loss", 0.25),
             Map.entry("collapsed", true),

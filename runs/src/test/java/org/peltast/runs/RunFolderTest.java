@@ -87,7 +87,7 @@ class RunFolderTest {
     try (RunFolder run = open()) {
       assertThat(run.checkpoints().latest()).isEmpty();
       save(run, 3, 5, 1_000_000, 1_000_007);
-      Checkpoint latest = run.checkpoints().latest().orElseThrow();
+      TrainingCheckpoint latest = run.checkpoints().latest().orElseThrow();
       assertThat(latest.update()).isEqualTo(1_000_007);
       assertThat(Files.readAllBytes(latest.file("student/weights.bin")))
           .isEqualTo(weights(1_000_007));
@@ -294,7 +294,7 @@ class RunFolderTest {
         child.destroyForcibly().waitFor();
       }
       try (RunFolder run = open()) {
-        Checkpoint latest = run.checkpoints().latest().orElseThrow();
+        TrainingCheckpoint latest = run.checkpoints().latest().orElseThrow();
         assertThat(latest.update()).isGreaterThanOrEqualTo(saved);
         assertThat(Files.readAllBytes(latest.file("student/weights.bin")))
             .isEqualTo(weights(latest.update()));
@@ -338,7 +338,7 @@ class RunFolderTest {
         System.out.println("ready");
         Thread.sleep(60_000);
       }
-      long update = run.checkpoints().latest().map(Checkpoint::update).orElse(0L);
+      long update = run.checkpoints().latest().map(TrainingCheckpoint::update).orElse(0L);
       while (true) {
         run.checkpoints().save(++update, 3, content(update));
         System.out.println(update);

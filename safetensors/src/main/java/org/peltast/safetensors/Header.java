@@ -71,7 +71,7 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
     sorted.sort(
         Comparator.comparing(TensorInfo::type)
             .reversed()
-            .thenComparing(TensorInfo::name, Text.BY_CODE_POINT));
+            .thenComparing(TensorInfo::name, StrictText.BY_CODE_POINT));
     List<Entry> entries = new ArrayList<>(sorted.size());
     long offset = 0;
     for (TensorInfo info : sorted) {
@@ -92,16 +92,16 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
       out.append('"').append(METADATA).append("\":{");
       metadata.forEach(
           (key, value) -> {
-            Text.appendJson(out, key, Text.Escapes.DEMANDED);
+            StrictText.appendJson(out, key, StrictText.Escapes.DEMANDED);
             out.append(':');
-            Text.appendJson(out, value, Text.Escapes.DEMANDED);
+            StrictText.appendJson(out, value, StrictText.Escapes.DEMANDED);
             out.append(',');
           });
       out.setCharAt(out.length() - 1, '}');
       out.append(',');
     }
     for (Entry entry : entries) {
-      Text.appendJson(out, entry.info().name(), Text.Escapes.DEMANDED);
+      StrictText.appendJson(out, entry.info().name(), StrictText.Escapes.DEMANDED);
       out.append(":{\"dtype\":\"").append(entry.info().type()).append("\",\"shape\":[");
       for (int i = 0; i < entry.info().shape().size(); i++) {
         out.append(i == 0 ? "" : ",").append(entry.info().shape().get(i));
@@ -154,7 +154,7 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
       }
       String json;
       try {
-        json = Text.decode(bytes, length);
+        json = StrictText.decode(bytes, length);
       } catch (CharacterCodingException e) {
         throw damaged("its header is not UTF-8");
       }
@@ -182,7 +182,7 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
             "its header is not valid JSON at character "
                 + Math.max(0, e.getLocation() == null ? 0 : e.getLocation().getCharOffset())
                 + " ("
-                + Text.shortened(e.getOriginalMessage(), 200)
+                + StrictText.shortened(e.getOriginalMessage(), 200)
                 + ")");
       }
       return new Header(
@@ -200,15 +200,15 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
       while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
         String key = parser.currentName();
         if (parser.nextToken() != JsonToken.VALUE_STRING) {
-          throw damaged("its __metadata__ entry " + Text.quoted(key) + " is not a string");
+          throw damaged("its __metadata__ entry " + StrictText.quoted(key) + " is not a string");
         }
         String value = parser.getString();
-        if (!Text.isWellFormed(key) || !Text.isWellFormed(value)) {
+        if (!StrictText.isWellFormed(key) || !StrictText.isWellFormed(value)) {
           throw damaged(
-              "its __metadata__ entry " + Text.quoted(key) + " has half of a surrogate pair");
+              "its __metadata__ entry " + StrictText.quoted(key) + " has half of a surrogate pair");
         }
         if (metadata.put(key, value) != null) {
-          throw damaged("its __metadata__ has the key " + Text.quoted(key) + " twice");
+          throw damaged("its __metadata__ has the key " + StrictText.quoted(key) + " twice");
         }
       }
     }
@@ -240,7 +240,7 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
             twice = offsets != null;
             offsets = readSizes(parser, field);
           }
-          default -> throw damaged("it has an unknown field " + Text.quoted(field));
+          default -> throw damaged("it has an unknown field " + StrictText.quoted(field));
         }
         if (twice) {
           throw damaged("its field " + field + " stands twice");
@@ -262,7 +262,7 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
         throw new SafetensorsException(
             file,
             tensor,
-            "its dtype " + Text.quoted(dtype) + " is unknown",
+            "its dtype " + StrictText.quoted(dtype) + " is unknown",
             "the known ones are " + String.join(", ", TYPES.keySet()));
       }
       TensorInfo info;
@@ -301,13 +301,13 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
         }
         if (number.startsWith("-")) {
           throw damaged(
-              "its " + field + " holds the negative number " + Text.shortened(number, 30));
+              "its " + field + " holds the negative number " + StrictText.shortened(number, 30));
         }
         try {
           sizes.add(Long.parseLong(number));
         } catch (NumberFormatException e) {
           throw damaged(
-              "its " + field + " holds " + Text.shortened(number, 30) + ", beyond 63 bits");
+              "its " + field + " holds " + StrictText.shortened(number, 30) + ", beyond 63 bits");
         }
       }
       return sizes;
@@ -330,7 +330,8 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
               "the file is cut short or damaged: fetch or write it again");
         }
         if (previous != null && entry.begin() < expected) {
-          throw damaged(place + "overlap those of tensor " + Text.quoted(previous.info().name()));
+          throw damaged(
+              place + "overlap those of tensor " + StrictText.quoted(previous.info().name()));
         }
         if (entry.begin() > expected) {
           throw damaged(place + "leave a gap after byte " + expected);

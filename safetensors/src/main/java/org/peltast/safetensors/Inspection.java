@@ -21,7 +21,7 @@ public final class Inspection {
   public static List<String> lines(Checkpoint checkpoint) {
     List<TensorInfo> tensors = List.copyOf(checkpoint.tensors().values());
     List<String> lines = new ArrayList<>();
-    lines.add(Text.printable(checkpoint.path().toString()));
+    lines.add(StrictText.printable(checkpoint.path().toString()));
     if (checkpoint.files().size() > 1) {
       lines.add("shards: " + checkpoint.files().size());
     }
@@ -34,9 +34,9 @@ public final class Inspection {
               (key, value) ->
                   lines.add(
                       "  "
-                          + Text.shortened(key, LONGEST_NAME)
+                          + StrictText.shortened(key, LONGEST_NAME)
                           + ": "
-                          + Text.shortened(value, LONGEST_VALUE)
+                          + StrictText.shortened(value, LONGEST_VALUE)
                           + (value.length() > LONGEST_VALUE
                               ? String.format(Locale.ROOT, " (%,d characters)", value.length())
                               : "")));
@@ -47,10 +47,10 @@ public final class Inspection {
     for (TensorInfo tensor : tensors) {
       rows.add(
           new String[] {
-            Text.shortened(tensor.name(), LONGEST_NAME),
+            StrictText.shortened(tensor.name(), LONGEST_NAME),
             tensor.type().name(),
             tensor.shape().toString(),
-            Text.bytes(tensor.byteSize())
+            StrictText.bytes(tensor.byteSize())
           });
       count(totals.computeIfAbsent(tensor.type(), type -> new long[3]), tensor);
       count(sum, tensor);
@@ -80,7 +80,7 @@ public final class Inspection {
       label,
       String.format(Locale.ROOT, counts[0] == 1 ? "%,d tensor" : "%,d tensors", counts[0]),
       String.format(Locale.ROOT, counts[1] == 1 ? "%,d element" : "%,d elements", counts[1]),
-      Text.bytes(counts[2])
+      StrictText.bytes(counts[2])
     };
   }
 

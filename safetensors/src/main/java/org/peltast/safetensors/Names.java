@@ -12,7 +12,7 @@ final class Names {
     String nearest = null;
     for (String candidate : names) {
       if (Math.abs(candidate.length() - name.length()) < least) {
-        int distance = Text.editDistance(name, candidate);
+        int distance = StrictText.editDistance(name, candidate);
         if (distance < least) {
           least = distance;
           nearest = candidate;
@@ -25,6 +25,6 @@ final class Names {
         "there is no such tensor among its " + names.size(),
         nearest == null
             ? "check that this is the checkpoint of the model you mean"
-            : "the most similar name is " + Text.quoted(nearest));
+            : "the most similar name is " + StrictText.quoted(nearest));
   }
 }

@@ -25,9 +25,9 @@ public final class SafetensorsException extends RuntimeException {
   SafetensorsException(
       Path file, @Nullable String tensor, String reason, String mend, @Nullable Throwable cause) {
     super(
-        Text.printable(file.toString())
+        StrictText.printable(file.toString())
             + ": "
-            + (tensor == null ? "" : "tensor " + Text.quoted(tensor) + ": ")
+            + (tensor == null ? "" : "tensor " + StrictText.quoted(tensor) + ": ")
             + reason
             + "; "
             + mend,
@@ -48,7 +48,7 @@ public final class SafetensorsException extends RuntimeException {
         e instanceof FileSystemException system && system.getReason() != null
             ? system.getReason()
             : e.getMessage();
-    return reason == null ? e.getClass().getSimpleName() : Text.shortened(reason, 200);
+    return reason == null ? e.getClass().getSimpleName() : StrictText.shortened(reason, 200);
   }
 
   /** The file or folder at fault. */

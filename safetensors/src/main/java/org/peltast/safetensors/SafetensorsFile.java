@@ -175,7 +175,7 @@ public final class SafetensorsFile implements Checkpoint {
       throw new SafetensorsException(
           path,
           name,
-          "its " + Text.bytes(entry.info().byteSize()) + " do not fit one buffer",
+          "its " + StrictText.bytes(entry.info().byteSize()) + " do not fit one buffer",
           "read it in pieces");
     }
     return slice;

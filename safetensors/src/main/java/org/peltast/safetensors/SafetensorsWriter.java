@@ -102,7 +102,7 @@ public final class SafetensorsWriter {
     Path index = file.resolveSibling(stem + ShardedCheckpoint.INDEX_ENDING);
     Map<Path, Path> temporaries = new LinkedHashMap<>();
     try {
-      Map<String, String> weightMap = new TreeMap<>(Text.BY_CODE_POINT);
+      Map<String, String> weightMap = new TreeMap<>(StrictText.BY_CODE_POINT);
       long total = 0;
       for (int i = 0; i < shards.size(); i++) {
         Path shard =
@@ -170,9 +170,9 @@ public final class SafetensorsWriter {
     String separator = "\n    ";
     for (var entry : weightMap.entrySet()) {
       out.append(separator);
-      Text.appendJson(out, entry.getKey(), Text.Escapes.NON_ASCII);
+      StrictText.appendJson(out, entry.getKey(), StrictText.Escapes.NON_ASCII);
       out.append(": ");
-      Text.appendJson(out, entry.getValue(), Text.Escapes.NON_ASCII);
+      StrictText.appendJson(out, entry.getValue(), StrictText.Escapes.NON_ASCII);
       separator = ",\n    ";
     }
     return out.append("\n  }\n}\n").toString().getBytes(StandardCharsets.UTF_8);
@@ -189,11 +189,11 @@ public final class SafetensorsWriter {
     }
     metadata.forEach(
         (key, value) -> {
-          if (!Text.isWellFormed(key) || !Text.isWellFormed(value)) {
+          if (!StrictText.isWellFormed(key) || !StrictText.isWellFormed(value)) {
             throw new SafetensorsException(
                 file,
                 null,
-                "the metadata entry " + Text.quoted(key) + " has half of a surrogate pair",
+                "the metadata entry " + StrictText.quoted(key) + " has half of a surrogate pair",
                 "give Unicode text");
           }
         });

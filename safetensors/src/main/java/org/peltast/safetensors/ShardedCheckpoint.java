@@ -112,7 +112,7 @@ final class ShardedCheckpoint implements Checkpoint {
         folder,
         null,
         "the folder holds more than one checkpoint ("
-            + Text.printable(String.join(", ", names))
+            + StrictText.printable(String.join(", ", names))
             + (found.size() > names.size() ? ", …" : "")
             + ")",
         "name the file or index that you mean, or remove the others");
@@ -130,7 +130,7 @@ final class ShardedCheckpoint implements Checkpoint {
             index, null, "it is larger than any index can be", "name an *.index.json file");
       }
       byte[] bytes = Files.readAllBytes(index);
-      root = JSON.readTree(Text.decode(bytes, bytes.length));
+      root = JSON.readTree(StrictText.decode(bytes, bytes.length));
     } catch (CharacterCodingException e) {
       throw new SafetensorsException(index, null, "it is not UTF-8", INDEX_MEND);
     } catch (IOException e) {
@@ -139,7 +139,7 @@ final class ShardedCheckpoint implements Checkpoint {
       throw new SafetensorsException(
           index,
           null,
-          "it is not valid JSON (" + Text.shortened(e.getOriginalMessage(), 200) + ")",
+          "it is not valid JSON (" + StrictText.shortened(e.getOriginalMessage(), 200) + ")",
           INDEX_MEND);
     }
     JsonNode weightMap = root.get("weight_map");
@@ -166,7 +166,9 @@ final class ShardedCheckpoint implements Checkpoint {
         throw new SafetensorsException(
             index,
             entry.getKey(),
-            "its shard " + Text.quoted(shard) + " is not the plain name of a file beside the index",
+            "its shard "
+                + StrictText.quoted(shard)
+                + " is not the plain name of a file beside the index",
             INDEX_MEND);
       }
       map.put(entry.getKey(), shard);
@@ -178,7 +180,7 @@ final class ShardedCheckpoint implements Checkpoint {
   private static boolean isPlainName(String name) {
     return name.endsWith(ENDING)
         && name.chars().noneMatch(c -> c < 0x20 || c == '/' || c == '\\' || c == ':')
-        && Text.isWellFormed(name);
+        && StrictText.isWellFormed(name);
   }
 
   private static Checkpoint openShards(Path index, Map<String, String> weightMap) {
@@ -215,7 +217,7 @@ final class ShardedCheckpoint implements Checkpoint {
             index,
             tensor,
             "it is not in its shard "
-                + Text.printable(entry.getValue())
+                + StrictText.printable(entry.getValue())
                 + (owner == null ? "" : " but in " + name(owner)),
             INDEX_MEND);
       }
@@ -233,7 +235,7 @@ final class ShardedCheckpoint implements Checkpoint {
   }
 
   private static String name(SafetensorsFile shard) {
-    return Text.printable(String.valueOf(shard.path().getFileName()));
+    return StrictText.printable(String.valueOf(shard.path().getFileName()));
   }
 
   @Override

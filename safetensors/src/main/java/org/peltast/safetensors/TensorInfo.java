@@ -23,7 +23,7 @@ public record TensorInfo(String name, SafetensorsType type, List<Long> shape) {
       throw new IllegalArgumentException(
           "a tensor cannot be named __metadata__: the format keeps it");
     }
-    if (!Text.isWellFormed(name)) {
+    if (!StrictText.isWellFormed(name)) {
       throw new IllegalArgumentException(
           "its name has half of a surrogate pair and is no Unicode text");
     }

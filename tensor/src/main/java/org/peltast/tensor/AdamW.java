@@ -116,7 +116,7 @@ public final class AdamW implements AutoCloseable {
     }
     steps++;
     parameters.changing();
-    Crew.each(
+    WorkerPool.each(
         parameters.shares(List.copyOf(moments.keySet())),
         share -> {
           for (List<Parameter> group : groups(share)) {

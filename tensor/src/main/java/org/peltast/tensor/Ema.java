@@ -71,7 +71,7 @@ public final class Ema implements AutoCloseable {
   /** Moves the average towards the weights. */
   public void update() {
     Consumer<Parameter> move = next();
-    Crew.each(source.shares(some), share -> share.forEach(move));
+    WorkerPool.each(source.shares(some), share -> share.forEach(move));
     moved();
   }
 

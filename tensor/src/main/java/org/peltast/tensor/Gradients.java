@@ -41,13 +41,13 @@ public final class Gradients {
   }
 
   /**
-   * Adds up the gradients that the shares of a crew gathered, each at its own seat.
+   * Adds up the gradients that the shares of a worker pool computed, each in its own worker.
    *
    * @return their joint Euclidean norm, of one element, where they are
    */
   public static Tensor norm(Parameters parameters) {
     try (Scope kept = Scope.detached()) {
-      List<Tensor> norms = Crew.map(parameters.shares(), share -> gather(share, kept));
+      List<Tensor> norms = WorkerPool.map(parameters.shares(), share -> partialNorms(share, kept));
       return Tensor.cat(norms, 0).norm(false, 0);
     }
   }
@@ -63,7 +63,7 @@ public final class Gradients {
     if (some.isEmpty()) {
       return new float[0];
     }
-    List<float[]> parts = Crew.map(parameters.shares(some), Gradients::norms);
+    List<float[]> parts = WorkerPool.map(parameters.shares(some), Gradients::norms);
     float[] all = new float[some.size()];
     int at = 0;
     for (float[] part : parts) {
@@ -79,7 +79,7 @@ public final class Gradients {
       try (Scope s = Scope.open();
           Autograd off = Autograd.off()) {
         Parameter p = share.get(i);
-        p.gather();
+        p.reduceGradients();
         Tensor g = p.whole().grad();
         norms[i] = g == null ? -1 : (float) g.reshape(-1).norm(false, 0).item();
       }
@@ -99,19 +99,19 @@ public final class Gradients {
     try (Scope s = Scope.open()) {
       double norm = norm(parameters).item();
       if (norm > limit) {
-        Crew.each(parameters.shares(), share -> scale(share, limit / (norm + 1e-6)));
+        WorkerPool.each(parameters.shares(), share -> scale(share, limit / (norm + 1e-6)));
       }
       return norm;
     }
   }
 
   /** [n] float32, of which the norm is the share's. */
-  private static Tensor gather(List<Parameter> share, Scope kept) {
+  private static Tensor partialNorms(List<Parameter> share, Scope kept) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
       List<Tensor> norms = new ArrayList<>();
       for (Parameter p : share) {
-        p.gather();
+        p.reduceGradients();
         Tensor g = p.whole().grad();
         if (g != null) {
           norms.add(g.reshape(-1).norm(false, 0)); // while it is in the cache

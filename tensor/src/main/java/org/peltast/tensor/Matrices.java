@@ -57,7 +57,7 @@ public final class Matrices {
    * @param memory [rows, n], of which the first columns are the matrix. Products may read some of
    *     what is between them, and multiply it by zeros: it must be numbers
    */
-  public static Matrices one(Floats memory, int rows, int columns) {
+  public static Matrices one(HostBuffer memory, int rows, int columns) {
     requireSizes(1, 1, rows, columns);
     int step = memory.count() / rows;
     if (memory.count() % rows != 0 || step < columns) {
@@ -95,7 +95,7 @@ public final class Matrices {
   }
 
   /** Each head's matrix [rows, columns] by itself: memory [items, heads, rows, columns]. */
-  public static Matrices byHead(Floats memory, int items, int heads, int rows, int columns) {
+  public static Matrices byHead(HostBuffer memory, int items, int heads, int rows, int columns) {
     requireAll(memory, items, heads, rows, columns);
     int size = rows * columns;
     return new Matrices(
@@ -105,7 +105,7 @@ public final class Matrices {
   }
 
   /** The heads' columns side by side in each row: memory [items, rows, heads · columns]. */
-  public static Matrices byRow(Floats memory, int items, int heads, int rows, int columns) {
+  public static Matrices byRow(HostBuffer memory, int items, int heads, int rows, int columns) {
     requireAll(memory, items, heads, rows, columns);
     int step = heads * columns;
     return new Matrices(
@@ -114,7 +114,7 @@ public final class Matrices {
             memory.dtype(), items, heads, rows, columns, rows * step, columns, step, 1));
   }
 
-  private static void requireAll(Floats memory, int items, int heads, int rows, int columns) {
+  private static void requireAll(HostBuffer memory, int items, int heads, int rows, int columns) {
     requireSizes(items, heads, rows, columns);
     // Divided down: sizes that overflow a product are none that memory holds.
     if (memory.count() % items != 0

@@ -40,7 +40,7 @@ final class OneDnn {
   private final dnnl_stream stream;
   private final Map<Object, Prepared> prepared = new HashMap<>();
   private final int threads = Engine.threads();
-  private Floats scratch = Floats.allocate(1);
+  private HostBuffer scratch = HostBuffer.allocate(1);
 
   private OneDnn() {
     dnnl_stream own = new dnnl_stream();
@@ -78,7 +78,7 @@ final class OneDnn {
   }
 
   /** Copies a matrix into a packed one. */
-  static void pack(Layout from, Pointer matrix, PackedLayout to, Floats packed) {
+  static void pack(Layout from, Pointer matrix, PackedLayout to, HostBuffer packed) {
     OneDnn own = own();
     Packing key = new Packing(from, to);
     Prepared p = own.prepared.get(key);
@@ -321,7 +321,7 @@ final class OneDnn {
       }
       if (own != null) {
         if (scratch.count() * 4L < scratchBytes) {
-          scratch = Floats.allocate((scratchBytes + 3) / 4);
+          scratch = HostBuffer.allocate((scratchBytes + 3) / 4);
         }
         dnnl.dnnl_memory_set_data_handle(own, scratch.pointer());
       }
@@ -393,17 +393,17 @@ final class OneDnn {
      */
     private static boolean tryProducts(DType dtype) {
       int n = TRIED;
-      Floats zeros = Floats.allocate(dtype, n, n);
-      Floats weight = Floats.allocate(n, n);
-      Floats product = Floats.allocate(dtype, n, n);
-      Floats sum = Floats.allocate(n, n);
+      HostBuffer zeros = HostBuffer.allocate(dtype, n, n);
+      HostBuffer weight = HostBuffer.allocate(n, n);
+      HostBuffer product = HostBuffer.allocate(dtype, n, n);
+      HostBuffer sum = HostBuffer.allocate(n, n);
       PackedLayout order = PackedLayout.of(dtype, n, n);
       if (order.implementation.startsWith("ref")) {
         return false;
       }
       Layout one = PackedLayout.plain(dtype, n, n);
       Layout exact = PackedLayout.plain(DType.FLOAT32, n, n);
-      Floats packed = Floats.allocate(dtype, order.count());
+      HostBuffer packed = HostBuffer.allocate(dtype, order.count());
       pack(exact.transposed(), weight.pointer(), order, packed);
       multiply(one, zeros.place(), order, packed.place(), one, product.place(), false);
       multiply(one.transposed(), zeros.place(), one, product.place(), exact, sum.place(), true);

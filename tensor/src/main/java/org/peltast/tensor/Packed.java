@@ -9,7 +9,7 @@ import org.bytedeco.javacpp.Pointer;
 final class Packed {
   private final OneDnn.Layout lying;
   private final OneDnn.PackedLayout layout;
-  private final Floats memory;
+  private final HostBuffer memory;
   private int version = -1;
 
   /**
@@ -20,7 +20,7 @@ final class Packed {
   Packed(OneDnn.Layout lying, DType dtype) {
     this.lying = lying;
     layout = OneDnn.PackedLayout.of(dtype, lying.rows(), lying.columns());
-    memory = Floats.allocate(dtype, layout.count());
+    memory = HostBuffer.allocate(dtype, layout.count());
   }
 
   /** Packs the weight's values, unless they are those of that version already. */

@@ -7,14 +7,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * One weight of a network: its float32 value, and that value in the dtype of products.
  *
- * <p>The shares of a {@link Crew} each see the same value with a gradient of its own, so that they
- * can be differentiated side by side; {@link Gradients#clip} adds these up.
+ * <p>The shares of a {@link WorkerPool} each see the same value with a gradient of its own, so that
+ * they can be differentiated side by side; {@link Gradients#clip} adds these up.
  */
 public final class Parameter {
   private final Parameters owner;
   private final String name;
   private final Parameters.Init init;
-  private final List<Seat> seats = new ArrayList<>(); // the first is the value itself
+  private final List<WorkerView> views = new ArrayList<>(); // the first is the value itself
   private volatile boolean trainable;
   private volatile @Nullable GradientListener listener;
   private @Nullable Tensor cast;
@@ -24,13 +24,13 @@ public final class Parameter {
   private @Nullable Packed forth; // [in, out], for answers
   private @Nullable Packed back; // [out, in], for gradients
 
-  /** The value as one seat of a crew sees it. */
-  private final class Seat implements Tensor.Watch {
+  /** The value as one worker of a pool sees it. */
+  private final class WorkerView implements Tensor.Watch {
     final Tensor value;
     final int index;
-    @Nullable Floats gradient; // kept memory, in use or not
+    @Nullable HostBuffer gradient; // kept memory, in use or not
 
-    Seat(Tensor value, int index) {
+    WorkerView(Tensor value, int index) {
       this.value = value;
       this.index = index;
     }
@@ -56,10 +56,10 @@ public final class Parameter {
       value.watchGradient(listener == null ? null : this);
     }
 
-    Floats memory() {
-      Floats known = gradient;
+    HostBuffer memory() {
+      HostBuffer known = gradient;
       if (known == null) {
-        known = Floats.allocate(value.shape());
+        known = HostBuffer.allocate(value.shape());
         gradient = known;
       }
       return known;
@@ -80,7 +80,7 @@ public final class Parameter {
     this.owner = owner;
     this.name = name;
     this.init = init;
-    seats.add(new Seat(value, 0));
+    views.add(new WorkerView(value, 0));
   }
 
   /** The full name, as in the checkpoint. */
@@ -92,32 +92,32 @@ public final class Parameter {
     return init;
   }
 
-  /** The float32 value; recorded inside a crew, with the gradient of the share that asks. */
+  /** The float32 value; recorded inside a pool, with the gradient of the share that asks. */
   public Tensor value() {
-    return Autograd.isOn() ? seat().value : whole();
+    return Autograd.isOn() ? view().value : whole();
   }
 
   /** The value with the gradient of the whole batch, whoever asks. */
   synchronized Tensor whole() {
-    return seats.get(0).value;
+    return views.get(0).value;
   }
 
-  private synchronized Seat seat() {
-    int wanted = trainable ? Crew.seat() : 0;
-    while (seats.size() <= wanted) {
+  private synchronized WorkerView view() {
+    int wanted = trainable ? WorkerPool.worker() : 0;
+    while (views.size() <= wanted) {
       try (Scope s = Scope.open()) {
-        Tensor same = owner.keep(seats.get(0).value.detach());
-        Seat added = new Seat(same.requireGrad(true), seats.size());
+        Tensor same = owner.keep(views.get(0).value.detach());
+        WorkerView added = new WorkerView(same.requireGrad(true), views.size());
         added.watched();
-        seats.add(added);
+        views.add(added);
       }
     }
-    return seats.get(wanted);
+    return views.get(wanted);
   }
 
   /**
    * Adds {@code dyᵀ x} to the gradient, what a linear layer of this weight has from its answers'
-   * gradient dy and its rows x; inside a crew to the share's own. The first product is written to
+   * gradient dy and its rows x; inside a pool to the worker's own. The first product is written to
    * kept memory: fresh memory costs more than what is written to it, and so would zeros.
    *
    * @param dy [rows, out], float32 or bfloat16
@@ -125,34 +125,34 @@ public final class Parameter {
    */
   public void addGradient(Matrices dy, Matrices x) {
     requireMatrix();
-    Seat seat = seat();
-    seat.begins();
-    Floats memory = seat.memory();
-    Matrices kept = Matrices.one(memory, (int) seat.value.size(0), (int) seat.value.size(1));
-    Tensor present = seat.value.grad();
+    WorkerView view = view();
+    view.begins();
+    HostBuffer memory = view.memory();
+    Matrices kept = Matrices.one(memory, (int) view.value.size(0), (int) view.value.size(1));
+    Tensor present = view.value.grad();
     if (present != null && present.isAt(memory.tensor())) {
       kept.addProduct(dy.transposed(), x);
     } else {
       kept.assignProduct(dy.transposed(), x);
-      seat.take(present);
+      view.take(present);
     }
-    seat.ends();
+    view.ends();
   }
 
   /**
-   * Adds to the gradient, inside a crew to the share's own.
+   * Adds to the gradient, inside a pool to the worker's own.
    *
    * @param gradient as many numbers as the weight has
    */
   public void addGradient(float[] gradient) {
-    Seat seat = seat();
-    if (gradient.length != seat.value.count()) {
+    WorkerView view = view();
+    if (gradient.length != view.value.count()) {
       throw new TensorException(
-          gradient.length + " numbers are no gradient of " + name + ", " + seat.value);
+          gradient.length + " numbers are no gradient of " + name + ", " + view.value);
     }
-    seat.begins();
-    Floats memory = seat.memory();
-    Tensor present = seat.value.grad();
+    view.begins();
+    HostBuffer memory = view.memory();
+    Tensor present = view.value.grad();
     if (present != null && present.isAt(memory.tensor())) {
       float[] sum = new float[gradient.length];
       memory.get(0, sum, 0, sum.length);
@@ -162,9 +162,9 @@ public final class Parameter {
       memory.put(0, sum, 0, sum.length);
     } else {
       memory.put(0, gradient, 0, gradient.length);
-      seat.take(present);
+      view.take(present);
     }
-    seat.ends();
+    view.ends();
   }
 
   private void requireMatrix() {
@@ -173,13 +173,13 @@ public final class Parameter {
     }
   }
 
-  /** Adds the gradients of all seats to the first's, in order. */
-  synchronized void gather() {
-    for (Seat seat : seats.subList(1, seats.size())) {
-      Tensor g = seat.value.grad();
+  /** Adds the gradients of all workers to the first's, in order. */
+  synchronized void reduceGradients() {
+    for (WorkerView view : views.subList(1, views.size())) {
+      Tensor g = view.value.grad();
       if (g != null) {
-        seats.get(0).value.accumulateGrad(g);
-        seat.value.clearGrad();
+        views.get(0).value.accumulateGrad(g);
+        view.value.clearGrad();
       }
     }
   }
@@ -196,19 +196,19 @@ public final class Parameter {
           "contributions to gradients are told on a CPU alone, but " + name + " is " + whole());
     }
     listener = wanted;
-    seats.forEach(Seat::watched);
+    views.forEach(WorkerView::watched);
   }
 
   /**
-   * Writes the sum of some seats' gradients, in order; zeros if none has one.
+   * Writes the sum of some workers' gradients, in order; zeros if none has one.
    *
-   * @param of bit s set if seat s counts
+   * @param of bit w set if worker w counts
    * @return whether one had a gradient
    */
   synchronized boolean sumGradients(Tensor to, long of) {
     boolean present = false;
-    for (Seat seat : seats) {
-      Tensor g = seat.index < Long.SIZE && (of >>> seat.index & 1) == 0 ? null : seat.value.grad();
+    for (WorkerView view : views) {
+      Tensor g = view.index < Long.SIZE && (of >>> view.index & 1) == 0 ? null : view.value.grad();
       if (g == null) {
         continue;
       }
@@ -225,7 +225,7 @@ public final class Parameter {
     return present;
   }
 
-  /** Replaces the gradients of all seats by one, at the first. */
+  /** Replaces the gradients of all workers by one, at the first. */
   synchronized void setGradient(Tensor gradient) {
     Tensor present = whole().grad();
     if (present == null) {
@@ -235,7 +235,7 @@ public final class Parameter {
     } else {
       present.copyFrom(gradient);
     }
-    seats.subList(1, seats.size()).forEach(seat -> seat.value.clearGrad());
+    views.subList(1, views.size()).forEach(view -> view.value.clearGrad());
   }
 
   /** Changes the value in place, and what was packed of it. */
@@ -244,10 +244,10 @@ public final class Parameter {
     repack();
   }
 
-  /** Drops the gradients of all seats. */
+  /** Drops the gradients of all workers. */
   public synchronized void clearGradients() {
-    for (Seat seat : seats) {
-      seat.value.clearGrad();
+    for (WorkerView view : views) {
+      view.value.clearGrad();
     }
   }
 
@@ -265,12 +265,12 @@ public final class Parameter {
     return trainable;
   }
 
-  /** Asks for the gradients of all seats, or no longer. */
+  /** Asks for the gradients of all workers, or no longer. */
   synchronized void ask(boolean wanted) {
     trainable = wanted;
-    for (Seat seat : seats) {
-      seat.value.requireGrad(wanted);
-      seat.watched();
+    for (WorkerView view : views) {
+      view.value.requireGrad(wanted);
+      view.watched();
     }
   }
 

@@ -12,7 +12,7 @@ import java.util.List;
  */
 public final class ParameterBuffer {
   private final List<Parameter> parameters;
-  private final Floats memory;
+  private final HostBuffer memory;
   private final Tensor whole;
   private final Tensor counts; // [parameters] float32
   private final List<Tensor> parts = new ArrayList<>();
@@ -28,7 +28,7 @@ public final class ParameterBuffer {
       throw new TensorException("a buffer of weights needs at least one weight");
     }
     long count = this.parameters.stream().mapToLong(p -> p.whole().count()).sum();
-    this.memory = Floats.allocate(count + this.parameters.size());
+    this.memory = HostBuffer.allocate(count + this.parameters.size());
     this.whole = memory.tensor();
     long from = 0;
     for (Parameter p : this.parameters) {
@@ -47,7 +47,7 @@ public final class ParameterBuffer {
   }
 
   /** The buffer's memory, for transports. */
-  public Floats memory() {
+  public HostBuffer memory() {
     return memory;
   }
 

@@ -270,7 +270,7 @@ public final class Parameters implements AutoCloseable {
    */
   public void changed() {
     changing();
-    Crew.each(shares(), share -> share.forEach(Parameter::repack));
+    WorkerPool.each(shares(), share -> share.forEach(Parameter::repack));
   }
 
   /**
@@ -300,8 +300,8 @@ public final class Parameters implements AutoCloseable {
   }
 
   /**
-   * The weights in consecutive lists of nearly equal size, for a crew to work on; one list where
-   * that would not be worth the threads' while.
+   * The weights in consecutive lists of nearly equal size, for a worker pool to work on; one list
+   * where that would not be worth the threads' while.
    */
   List<List<Parameter>> shares() {
     return shares(all());
@@ -310,7 +310,8 @@ public final class Parameters implements AutoCloseable {
   /** As {@link #shares()}, of some of the weights. */
   List<List<Parameter>> shares(List<Parameter> all) {
     long count = all.stream().mapToLong(p -> p.whole().count()).sum();
-    int n = shared.device.kind() == Device.Kind.CPU && count > WORTH_THREADS ? Crew.size() : 1;
+    int n =
+        shared.device.kind() == Device.Kind.CPU && count > WORTH_THREADS ? WorkerPool.size() : 1;
     List<List<Parameter>> shares = new ArrayList<>();
     int from = 0;
     long seen = 0;

@@ -167,7 +167,7 @@ public final class Rng {
     if (n < 0) {
       throw new TensorException("permutation needs a length of at least 0, got " + n);
     }
-    int[] p = new int[Memory.requireArray("permutation", n, 4)];
+    int[] p = new int[MemoryGuard.requireArray("permutation", n, 4)];
     for (int i = 0; i < n; i++) {
       int j = below(i + 1);
       p[i] = p[j];
@@ -179,7 +179,7 @@ public final class Rng {
   /** Standard normal float32 [shape] on the CPU. */
   public Tensor normal(long... shape) {
     float[] values =
-        new float[Memory.requireArray("normal", Shapes.requireValid("normal", shape), 4)];
+        new float[MemoryGuard.requireArray("normal", Shapes.requireValid("normal", shape), 4)];
     fillNormal(values);
     return Tensor.of(values, shape);
   }
@@ -187,7 +187,7 @@ public final class Rng {
   /** Float32 [shape] uniform in [low, high) on the CPU. */
   public Tensor uniform(double low, double high, long... shape) {
     float[] values =
-        new float[Memory.requireArray("uniform", Shapes.requireValid("uniform", shape), 4)];
+        new float[MemoryGuard.requireArray("uniform", Shapes.requireValid("uniform", shape), 4)];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) (low + (high - low) * uniform());
     }

@@ -131,7 +131,7 @@ public final class Tensor {
     String message = String.valueOf(e.getMessage());
     int end = message.indexOf('\n');
     String first = end < 0 ? message : message.substring(0, end);
-    String size = Memory.refused(first);
+    String size = MemoryGuard.refused(first);
     return size == null
         ? new TensorException(name + " failed: " + first, e)
         : new MemoryException(
@@ -145,7 +145,7 @@ public final class Tensor {
   /** Checks that a result of so many elements of this dtype can be had. */
   private void requireMemory(String name, long elements) {
     if (device.kind() == Device.Kind.CPU) {
-      Memory.require(name, elements, dtype.bytes());
+      MemoryGuard.require(name, elements, dtype.bytes());
     }
   }
 
@@ -248,7 +248,7 @@ public final class Tensor {
   private static Tensor fill(String name, double value, DType dtype, Device device, long... shape) {
     long count = Shapes.requireValid(name, shape);
     if (device.kind() == Device.Kind.CPU) {
-      Memory.require(name, count, dtype);
+      MemoryGuard.require(name, count, dtype);
     }
     return op(
         name,
@@ -262,7 +262,7 @@ public final class Tensor {
 
   /** A tensor on the CPU whose elements are whatever lay in its memory: to be overwritten. */
   static Tensor uninitialised(String name, DType dtype, long... shape) {
-    Memory.require(name, Shapes.requireValid(name, shape), dtype);
+    MemoryGuard.require(name, Shapes.requireValid(name, shape), dtype);
     return op(
         name,
         () -> {
@@ -352,7 +352,7 @@ public final class Tensor {
     if (n < 0) {
       throw new TensorException("arange: the length " + n + " is negative");
     }
-    Memory.require("arange", Shapes.requireValid("arange", new long[] {n}), 8);
+    MemoryGuard.require("arange", Shapes.requireValid("arange", new long[] {n}), 8);
     return op(
         "arange",
         () -> {
@@ -417,7 +417,7 @@ public final class Tensor {
   /** The elements as floats, row-major, whatever the dtype; waits for the device. */
   public float[] toFloats() {
     requireReal("toFloats");
-    int n = Memory.requireArray("toFloats", count, 4);
+    int n = MemoryGuard.requireArray("toFloats", count, 4);
     try (Scope s = Scope.open()) {
       float[] out = new float[n];
       if (n > 0) {
@@ -464,7 +464,7 @@ public final class Tensor {
   /** The elements as doubles, row-major, whatever the dtype; waits for the device. */
   public double[] toDoubles() {
     requireReal("toDoubles");
-    int n = Memory.requireArray("toDoubles", count, 8);
+    int n = MemoryGuard.requireArray("toDoubles", count, 8);
     try (Scope s = Scope.open()) {
       double[] out = new double[n];
       if (n > 0) {
@@ -478,7 +478,7 @@ public final class Tensor {
   /** The elements as longs, row-major; waits for the device. */
   public long[] toLongs() {
     requireReal("toLongs");
-    int n = Memory.requireArray("toLongs", count, 8);
+    int n = MemoryGuard.requireArray("toLongs", count, 8);
     try (Scope s = Scope.open()) {
       long[] out = new long[n];
       if (n > 0) {
@@ -494,7 +494,7 @@ public final class Tensor {
    * device. For files see {@link TensorFiles}, which copies by the piece.
    */
   public ByteBuffer bytes() {
-    int n = Memory.requireArray("bytes", count, dtype.bytes());
+    int n = MemoryGuard.requireArray("bytes", count, dtype.bytes());
     try (Scope s = Scope.open()) {
       byte[] copy = new byte[n * dtype.bytes()];
       to(Device.CPU).detach().contiguous().buffer().get(copy);
@@ -562,7 +562,7 @@ public final class Tensor {
           "to(DType) does not convert complex tensors: use asComplex and asReal");
     }
     if (device.kind() == Device.Kind.CPU) {
-      Memory.require("to", count, wanted.bytes());
+      MemoryGuard.require("to", count, wanted.bytes());
     }
     return view("to", r -> r.to(wanted.raw()));
   }

@@ -53,10 +53,10 @@
  *       adds gradients up. {@link org.peltast.tensor.ActivationCheckpointing} runs segments twice
  *       and keeps less.
  *   <li>What is computed by hand: {@link org.peltast.tensor.CustomGradient} puts it into the graph,
- *       {@link org.peltast.tensor.Floats} is memory that Java and native code share, {@link
+ *       {@link org.peltast.tensor.HostBuffer} is memory that Java and native code share, {@link
  *       org.peltast.tensor.Matrices} are matrices in it, whose products oneDNN computes without
- *       libtorch between, {@link org.peltast.tensor.Crew} deals work out to threads; {@link
- *       org.peltast.tensor.fused} has kernels.
+ *       libtorch between, {@link org.peltast.tensor.WorkerPool} deals work out to threads; {@link
+ *       org.peltast.tensor.kernels} has kernels.
  *   <li>{@link org.peltast.tensor.TensorFiles}: to and from safetensors files, by the piece.
  *   <li>{@link org.peltast.tensor.Engine}: threads, GPU, whether bfloat16 pays off here.
  * </ul>

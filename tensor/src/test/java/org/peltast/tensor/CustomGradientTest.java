@@ -139,11 +139,11 @@ class CustomGradientTest {
   @Test
   void sharesRunSideBySideAndTheirFailureComesBack() {
     List<Integer> seen = java.util.Collections.synchronizedList(new ArrayList<>());
-    Crew.each(List.of(1, 2, 3), seen::add);
+    WorkerPool.each(List.of(1, 2, 3), seen::add);
     assertThat(seen).containsExactlyInAnyOrder(1, 2, 3);
     assertThatThrownBy(
             () ->
-                Crew.each(
+                WorkerPool.each(
                     List.of(1, 2),
                     i -> {
                       if (i == 2) {

@@ -17,8 +17,8 @@ class MatricesTest {
   private static final int S = 5;
   private static final int D = 4;
 
-  private static Floats filled(DType dtype, int seed, long... shape) {
-    Floats f = Floats.allocate(dtype, shape);
+  private static HostBuffer filled(DType dtype, int seed, long... shape) {
+    HostBuffer f = HostBuffer.allocate(dtype, shape);
     f.tensor().copyFrom(Rng.of(seed).normal(shape));
     return f;
   }
@@ -38,8 +38,8 @@ class MatricesTest {
         Parameters weights = Parameters.on(Device.CPU, Precision.FLOAT32)) {
       Parameter w = weights.declare("w", Parameters.Init.ones(), 32, 48);
       weights.initialise(Rng.of(1));
-      Floats x = filled(dtype, 2, 16, 48);
-      Floats y = Floats.allocate(dtype, 16, 32);
+      HostBuffer x = filled(dtype, 2, 16, 48);
+      HostBuffer y = HostBuffer.allocate(dtype, 16, 32);
       Runnable product = () -> Matrices.one(y, 16, 32).assignLinear(Matrices.one(x, 16, 48), w);
       if (obstacle == null) {
         product.run();
@@ -54,7 +54,7 @@ class MatricesTest {
   }
 
   /** [items, S, heads · D] as libtorch sees each head's matrix: [items, heads, S, D]. */
-  private static Tensor heads(Floats byRow) {
+  private static Tensor heads(HostBuffer byRow) {
     return byRow.tensor().reshape(ITEMS, S, HEADS, D).transpose(1, 2);
   }
 
@@ -77,10 +77,10 @@ class MatricesTest {
   void productsOfHeadsAreLibtorchs(DType dtype) {
     assumeProducts(dtype);
     try (Scope scope = Scope.open()) {
-      Floats q = filled(dtype, 1, ITEMS, HEADS, S, D);
-      Floats v = filled(dtype, 2, ITEMS, S, HEADS * D);
-      Floats p = Floats.allocate(dtype, ITEMS, HEADS, S, S);
-      Floats o = Floats.allocate(dtype, ITEMS, S, HEADS * D);
+      HostBuffer q = filled(dtype, 1, ITEMS, HEADS, S, D);
+      HostBuffer v = filled(dtype, 2, ITEMS, S, HEADS * D);
+      HostBuffer p = HostBuffer.allocate(dtype, ITEMS, HEADS, S, S);
+      HostBuffer o = HostBuffer.allocate(dtype, ITEMS, S, HEADS * D);
       Matrices queries = Matrices.byHead(q, ITEMS, HEADS, S, D);
       Matrices values = Matrices.byRow(v, ITEMS, HEADS, S, D);
       Matrices weights = Matrices.byHead(p, ITEMS, HEADS, S, S);
@@ -104,15 +104,15 @@ class MatricesTest {
     assumeProducts(dtype);
     try (Scope scope = Scope.open()) {
       int asked = 2;
-      Floats q = filled(dtype, 1, ITEMS, S, HEADS * D);
-      Floats k = filled(dtype, 2, ITEMS, S, HEADS * D);
-      Floats p = Floats.allocate(dtype, ITEMS, HEADS, asked, S);
+      HostBuffer q = filled(dtype, 1, ITEMS, S, HEADS * D);
+      HostBuffer k = filled(dtype, 2, ITEMS, S, HEADS * D);
+      HostBuffer p = HostBuffer.allocate(dtype, ITEMS, HEADS, asked, S);
       Matrices queries = Matrices.byRow(q, ITEMS, HEADS, S, D).first(asked);
       Matrices keys = Matrices.byRow(k, ITEMS, HEADS, S, D);
       Matrices.byHead(p, ITEMS, HEADS, asked, S).assignProduct(queries, keys.transposed());
       close(p.tensor(), heads(q).narrow(2, 0, asked).matmul(heads(k).transpose(2, 3)));
 
-      Floats dq = filled(dtype, 3, ITEMS, S, HEADS * D);
+      HostBuffer dq = filled(dtype, 3, ITEMS, S, HEADS * D);
       Tensor before = dq.tensor().copy();
       Matrices.byRow(dq, ITEMS, HEADS, S, D)
           .first(asked)
@@ -145,9 +145,9 @@ class MatricesTest {
           Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
         Parameter w = weight(parameters, out, in);
         Tensor exact = w.value().detach().to(dtype);
-        Floats x = Floats.allocate(dtype, rows, Matrices.padded(in));
-        Floats dy = Floats.allocate(dtype, rows, Matrices.padded(out));
-        for (Floats f : List.of(x, dy)) {
+        HostBuffer x = HostBuffer.allocate(dtype, rows, Matrices.padded(in));
+        HostBuffer dy = HostBuffer.allocate(dtype, rows, Matrices.padded(out));
+        for (HostBuffer f : List.of(x, dy)) {
           f.tensor().copyFrom(Rng.of(f == x ? 1 : 2).normal(f.tensor().shape()));
         }
         Tensor xs = x.tensor().narrow(1, 0, in);
@@ -155,13 +155,13 @@ class MatricesTest {
         Matrices left = Matrices.one(x, rows, in);
         Matrices above = Matrices.one(dy, rows, out);
 
-        Floats y = Floats.allocate(dtype, rows, Matrices.padded(out));
+        HostBuffer y = HostBuffer.allocate(dtype, rows, Matrices.padded(out));
         Matrices.one(y, rows, out).assignLinear(left, w);
         close(y.tensor().narrow(1, 0, out), xs.matmul(exact.transpose(0, 1)));
         assertThat(y.tensor().narrow(1, out, Matrices.padded(out) - out).abs().sum().item())
             .isZero();
 
-        Floats dx = Floats.allocate(dtype, rows, Matrices.padded(in));
+        HostBuffer dx = HostBuffer.allocate(dtype, rows, Matrices.padded(in));
         Matrices below = Matrices.one(dx, rows, in);
         below.assignLinearBack(above, w);
         Tensor back = dys.to(DType.FLOAT32).matmul(exact.to(DType.FLOAT32));
@@ -260,7 +260,7 @@ class MatricesTest {
         Parameters parameters = Parameters.on(Device.CPU, Precision.BF16)) {
       Parameter w = weight(parameters, 24, 40);
       Matrices x = Matrices.one(filled(DType.BFLOAT16, 1, 8, 64), 8, 40);
-      Floats y = Floats.allocate(DType.BFLOAT16, 8, 32);
+      HostBuffer y = HostBuffer.allocate(DType.BFLOAT16, 8, 32);
       Matrices answer = Matrices.one(y, 8, 24);
       answer.assignLinear(x, w);
       float[] first = y.tensor().to(DType.FLOAT32).toFloats();
@@ -282,10 +282,10 @@ class MatricesTest {
     assumeProducts(DType.FLOAT32);
     int before = Engine.threads();
     try (Scope scope = Scope.open()) {
-      Floats a = filled(DType.FLOAT32, 1, 64, 64);
-      Floats b = filled(DType.FLOAT32, 2, 64, 64);
-      Floats c = Floats.allocate(64, 64);
-      Floats d = Floats.allocate(64, 64);
+      HostBuffer a = filled(DType.FLOAT32, 1, 64, 64);
+      HostBuffer b = filled(DType.FLOAT32, 2, 64, 64);
+      HostBuffer c = HostBuffer.allocate(64, 64);
+      HostBuffer d = HostBuffer.allocate(64, 64);
       Matrices.one(c, 64, 64).assignProduct(Matrices.one(a, 64, 64), Matrices.one(b, 64, 64));
       Engine.threads(before == 1 ? 2 : 1);
       Matrices.one(d, 64, 64).assignProduct(Matrices.one(a, 64, 64), Matrices.one(b, 64, 64));
@@ -305,12 +305,12 @@ class MatricesTest {
 
   @Test
   void memoryIsOfFloat32OrBfloat16() {
-    assertThat(Floats.allocate(DType.BFLOAT16, 3, 5).count()).isEqualTo(15);
-    assertThatThrownBy(() -> Floats.allocate(DType.INT64, 3))
+    assertThat(HostBuffer.allocate(DType.BFLOAT16, 3, 5).count()).isEqualTo(15);
+    assertThatThrownBy(() -> HostBuffer.allocate(DType.INT64, 3))
         .isInstanceOf(TensorException.class)
         .hasMessageContaining("float32 or bfloat16");
-    Floats wide = Floats.allocate(ITEMS, HEADS, S, S);
-    Floats narrow = Floats.allocate(DType.BFLOAT16, ITEMS, HEADS, S, S);
+    HostBuffer wide = HostBuffer.allocate(ITEMS, HEADS, S, S);
+    HostBuffer narrow = HostBuffer.allocate(DType.BFLOAT16, ITEMS, HEADS, S, S);
     Matrices a = Matrices.byHead(wide, ITEMS, HEADS, S, S);
     Matrices b = Matrices.byHead(narrow, ITEMS, HEADS, S, S);
     assertThatThrownBy(() -> b.assignProduct(a, a))
@@ -322,8 +322,8 @@ class MatricesTest {
 
   @Test
   void memoryIsUsedForOtherNumbersWhereItHoldsThem() {
-    Floats memory = Floats.allocate(6, 4);
-    Floats narrow = memory.as(DType.BFLOAT16, 3, 16);
+    HostBuffer memory = HostBuffer.allocate(6, 4);
+    HostBuffer narrow = memory.as(DType.BFLOAT16, 3, 16);
     assertThat(narrow.count()).isEqualTo(48);
     assertThat(narrow.bytes().capacity()).isEqualTo(96);
     assertThat(memory.holds(DType.FLOAT32, 5, 5)).isFalse();
@@ -341,8 +341,8 @@ class MatricesTest {
   void whatDoesNotFitIsRefusedBeforeMemoryIsTouched() {
     try (Scope scope = Scope.open();
         Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
-      Floats small = Floats.allocate(ITEMS, HEADS, S, D);
-      Floats square = Floats.allocate(ITEMS, HEADS, S, S);
+      HostBuffer small = HostBuffer.allocate(ITEMS, HEADS, S, D);
+      HostBuffer square = HostBuffer.allocate(ITEMS, HEADS, S, S);
       Matrices a = Matrices.byHead(small, ITEMS, HEADS, S, D);
       Matrices b = Matrices.byHead(square, ITEMS, HEADS, S, S);
       assertThatThrownBy(() -> Matrices.byHead(small, ITEMS, HEADS, S, D + 1))
@@ -364,7 +364,7 @@ class MatricesTest {
 
       Parameter w = weight(parameters, 3, 4);
       Matrices rows = Matrices.one(small, ITEMS * HEADS * S, D);
-      Matrices answer = Matrices.one(Floats.allocate(30, 3), 30, 3);
+      Matrices answer = Matrices.one(HostBuffer.allocate(30, 3), 30, 3);
       assertThatThrownBy(() -> answer.assignLinearBack(rows, w))
           .isInstanceOf(TensorException.class);
       assertThatThrownBy(() -> rows.assignLinear(rows, w)).isInstanceOf(TensorException.class);

@@ -202,13 +202,13 @@ class MemoryTest {
   @Test
   void aRealRefusalIsUnderstood() {
     List<Tensor> none = new ArrayList<>();
-    Memory.limitTo(Long.MAX_VALUE);
+    MemoryGuard.limitTo(Long.MAX_VALUE);
     try (Scope scope = Scope.open()) {
       assertThatThrownBy(() -> none.add(Tensor.uninitialised("empty", DType.FLOAT32, 1L << 58)))
           .isInstanceOf(TensorException.class)
           .hasMessageContaining("asked for 1073741824.0 GiB, which the system refused");
     } finally {
-      Memory.limitTo(-1);
+      MemoryGuard.limitTo(-1);
     }
     assertThat(none).isEmpty();
   }

@@ -32,13 +32,14 @@ import org.peltast.safetensors.SafetensorsException;
 import org.peltast.safetensors.SafetensorsType;
 
 /**
- * Calls every public constructor and method of this room with wrong arguments, in a process of its
- * own ({@link MisuseTest} starts it). It exits with 0 if nothing but our own exceptions came back.
+ * Calls every public constructor and method of this module with wrong arguments, in a process of
+ * its own ({@link MisuseTest} starts it). It exits with 0 if nothing but our own exceptions came
+ * back.
  */
 final class MisuseProbe {
   private static final int CALLS = 150;
 
-  /** What a function that we hand in throws: not the room's fault. */
+  /** What a function that we hand in throws: not the module's fault. */
   private static final class Ours extends RuntimeException {
     private static final long serialVersionUID = 1L;
   }
@@ -56,7 +57,7 @@ final class MisuseProbe {
 
   /** Arguments: a scratch folder, where {@code last-call} tells the call that was under way. */
   public static void main(String[] args) throws Exception {
-    Memory.limitTo(64 << 20);
+    MemoryGuard.limitTo(64 << 20);
     Engine.threads(1);
     MisuseProbe probe = new MisuseProbe(Path.of(args[0]));
     int members = 0;
@@ -74,13 +75,13 @@ final class MisuseProbe {
 
   private static List<Class<?>> publicClasses() throws Exception {
     Path root = Path.of(Tensor.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-    String room = Tensor.class.getPackageName();
+    String module = Tensor.class.getPackageName();
     List<Class<?>> found = new ArrayList<>();
-    try (Stream<Path> files = Files.list(root.resolve(room.replace('.', '/')))) {
+    try (Stream<Path> files = Files.list(root.resolve(module.replace('.', '/')))) {
       for (Path f : files.sorted(Comparator.comparing(Path::toString)).toList()) {
         String name = f.getFileName().toString();
         if (name.endsWith(".class") && !name.equals("package-info.class")) {
-          Class<?> c = Class.forName(room + "." + name.substring(0, name.length() - 6));
+          Class<?> c = Class.forName(module + "." + name.substring(0, name.length() - 6));
           // What callers implement has nothing of ours to call.
           if (isPublic(c) && c != CustomGradient.Backward.class && c != GradientListener.class) {
             found.add(c);
@@ -225,7 +226,7 @@ final class MisuseProbe {
         : o.getClass().getSimpleName();
   }
 
-  /** Arguments of any type of the room's signatures, most of them wrong. */
+  /** Arguments of any type of the module's signatures, most of them wrong. */
   private final class Pool {
     private final Random random;
     private final Scope scope;
@@ -445,8 +446,8 @@ final class MisuseProbe {
       if (raw == TimestepEmbedding.class) {
         return new TimestepEmbedding(unused(), 4, 3, 2);
       }
-      if (raw == Floats.class) {
-        return Floats.allocate(2, 3);
+      if (raw == HostBuffer.class) {
+        return HostBuffer.allocate(2, 3);
       }
       if (raw == Range.class) {
         return pick(new Range(0, 0), new Range(1, 2), new Range(Integer.MAX_VALUE, 1));
@@ -456,8 +457,8 @@ final class MisuseProbe {
             new Gradients.Clip(Tensor.scalar(3), 1), new Gradients.Clip(Tensor.arange(1), 2));
       }
       if (raw == Matrices.class) {
-        Matrices m = Matrices.byHead(Floats.allocate(2, 3), 1, 2, 1, 3);
-        return pick(m, m.transposed(), Matrices.byRow(Floats.allocate(2, 3), 2, 1, 1, 3));
+        Matrices m = Matrices.byHead(HostBuffer.allocate(2, 3), 1, 2, 1, 3);
+        return pick(m, m.transposed(), Matrices.byRow(HostBuffer.allocate(2, 3), 2, 1, 1, 3));
       }
       if (raw.isInterface()) {
         return function(raw);

@@ -235,15 +235,15 @@ public final class Demo {
    */
   record Results(
       Examples heldOut,
-      Contestant student,
-      Contestant teacher,
-      Contestant teacherSameCost,
-      Contestant teacherSameSteps,
-      List<Contestant> candidates,
+      Candidate student,
+      Candidate teacher,
+      Candidate teacherSameCost,
+      Candidate teacherSameSteps,
+      List<Candidate> candidates,
       Tensor realImages,
       Scores real,
       Evaluation.NoiseFloor floor) {
-    List<Contestant> contestants() {
+    List<Candidate> measured() {
       return List.of(student, teacher, teacherSameCost, teacherSameSteps);
     }
   }
@@ -280,30 +280,29 @@ public final class Demo {
     List<Prompt> asked = heldOut.prompts();
     GenerationSettings full = teacher.defaults();
     int n = options.recipe().steps();
-    Contestant best;
-    List<Contestant> candidates = new ArrayList<>();
+    Candidate best;
+    List<Candidate> candidates = new ArrayList<>();
     try (Progress shown = drawing("drawing with the student")) {
       best =
-          Contestant.measure(
-              "student", student, student.defaults(), asked, evaluation, seed, shown);
+          Candidate.measure("student", student, student.defaults(), asked, evaluation, seed, shown);
     }
     try (Progress shown = drawing("drawing with the teacher at the student's cost")) {
-      for (GenerationSettings settings : Contestant.sameCost(full, n)) {
+      for (GenerationSettings settings : Candidate.sameCost(full, n)) {
         candidates.add(
-            Contestant.measure(
+            Candidate.measure(
                 "teacherSameCost", teacher, settings, asked, evaluation, seed, shown));
       }
       candidates.sort(Comparator.comparingDouble(c -> c.scores().frechet()));
     }
-    Contestant sameSteps;
+    Candidate sameSteps;
     try (Progress shown = drawing("drawing with the teacher in as many steps")) {
       sameSteps =
-          Contestant.measure(
+          Candidate.measure(
               "teacherSameSteps", teacher, full.withSteps(n), asked, evaluation, seed, shown);
     }
-    Contestant slow;
+    Candidate slow;
     try (Progress shown = drawing("drawing with the teacher, all its steps")) {
-      slow = Contestant.measure("teacher", teacher, full, asked, evaluation, seed, shown);
+      slow = Candidate.measure("teacher", teacher, full, asked, evaluation, seed, shown);
     }
     Tensor real = heldOut.real();
     Tensor all = corpus.examples(Integer.MAX_VALUE).real();
@@ -342,7 +341,7 @@ public final class Demo {
   private static double updating(RunFolder folder) {
     return MetricsLog.read(folder.metrics()).stream()
         .mapToDouble(
-            line -> line.figures().get("seconds") instanceof Number n ? n.doubleValue() : 0)
+            line -> line.metrics().get("seconds") instanceof Number n ? n.doubleValue() : 0)
         .sum();
   }
 
@@ -363,7 +362,7 @@ public final class Demo {
     times.put("distil", seconds.distil());
     times.put("evaluate", seconds.evaluate());
     times.put("total", seconds.total());
-    for (Contestant c : results.contestants()) {
+    for (Candidate c : results.measured()) {
       root.set(c.name(), c.toJson());
     }
     ObjectNode real = results.real().toJson();

@@ -296,7 +296,7 @@ public final class DemoReport {
     List<Point> points = new ArrayList<>();
     if (Files.exists(metrics)) {
       for (MetricsLog.Line line : MetricsLog.read(metrics)) {
-        if (line.figures().get(figure) instanceof Number n) {
+        if (line.metrics().get(figure) instanceof Number n) {
           points.add(new Point(line.update(), n.doubleValue()));
         }
       }

@@ -79,7 +79,7 @@ public final class Distillation implements AutoCloseable {
           List.of(
               TeacherTraining.shown(progress),
               events,
-              new Looks(recipe.run().looksEvery(), folder, shown, events, () -> look(shown))),
+              new SampleGrids(recipe.run().looksEvery(), folder, shown, events, () -> look(shown))),
           interrupted,
           group);
     }

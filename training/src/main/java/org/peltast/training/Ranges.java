@@ -8,7 +8,7 @@ import org.peltast.tensor.Precision;
 import org.peltast.tensor.TensorException;
 
 /**
- * Lets the rooms that will use a recipe's values judge them while it is read, before a folder is
+ * Lets the modules that will use a recipe's values judge them while it is read, before a folder is
  * made or a weight loaded: their complaint then names file and key.
  */
 final class Ranges {
@@ -17,7 +17,7 @@ final class Ranges {
   /**
    * Builds what the values are for.
    *
-   * @throws IllegalArgumentException with that room's sentence, if it refuses them
+   * @throws IllegalArgumentException with that module's message, if it refuses them
    */
   static void check(Runnable use) {
     try {

@@ -99,8 +99,8 @@ public final class TeacherTraining {
         try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow());
             Events events = new Events(folder.events())) {
           Examples examples = corpus.examples(LOOKS);
-          Looks looks =
-              new Looks(
+          SampleGrids grids =
+              new SampleGrids(
                   recipe.run().looksEvery(),
                   folder,
                   examples.captions(),
@@ -142,7 +142,7 @@ public final class TeacherTraining {
                       false),
                   folder,
                   group.isFirst()
-                      ? List.of(validation, shown(progress), events, looks)
+                      ? List.of(validation, shown(progress), events, grids)
                       : List.of(),
                   listen.get(),
                   group);

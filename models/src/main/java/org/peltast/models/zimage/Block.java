@@ -23,7 +23,7 @@ final class Block {
   /** Where the gates begin in a network trained from nothing: open enough to learn through. */
   private static final double GATE_BIAS = 0.3;
 
-  private final Attention attention;
+  private final RotaryAttention attention;
   private final SwiGlu feedForward;
   private final RmsNorm attentionNorm1;
   private final RmsNorm attentionNorm2;
@@ -33,7 +33,7 @@ final class Block {
 
   Block(Parameters p, ZImageConfig config, boolean modulated) {
     int dim = config.dim();
-    attention = new Attention(p.at("attention"), config);
+    attention = new RotaryAttention(p.at("attention"), config);
     feedForward = new SwiGlu(p.at("feed_forward"), dim, config.feedForwardDim());
     attentionNorm1 = new RmsNorm(p.at("attention_norm1"), dim, config.normEps());
     ffnNorm1 = new RmsNorm(p.at("ffn_norm1"), dim, config.normEps());
@@ -55,8 +55,8 @@ final class Block {
    *
    * @param x [B, S, dim] float32
    * @param time [B, modulationDim] float32, for modulated blocks
-   * @param rope see {@link Attention#forward}
-   * @param mask see {@link Attention#forward}
+   * @param rope see {@link RotaryAttention#forward}
+   * @param mask see {@link RotaryAttention#forward}
    * @param asked A, the tokens, from the first, whose rows are asked for
    * @return [B, A, dim] float32
    */

@@ -48,8 +48,8 @@ final class Blocks {
    *
    * @param x [B, S, dim] float32
    * @param time [B, modulationDim] float32, for modulated blocks
-   * @param rope see {@link Attention#forward}
-   * @param mask see {@link Attention#forward}
+   * @param rope see {@link RotaryAttention#forward}
+   * @param mask see {@link RotaryAttention#forward}
    * @return [B, S, dim] float32
    */
   Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask) {

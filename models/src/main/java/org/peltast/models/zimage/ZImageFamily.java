@@ -17,7 +17,7 @@ import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Tensor;
-import org.peltast.tensor.fused.Fused;
+import org.peltast.tensor.kernels.Fused;
 
 /** Z-Image (Tongyi-MAI, 2025): a single-stream transformer trained by rectified flow. */
 public final class ZImageFamily implements ModelFamily {

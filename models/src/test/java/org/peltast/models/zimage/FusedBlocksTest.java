@@ -30,7 +30,7 @@ import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
-import org.peltast.tensor.fused.Fused;
+import org.peltast.tensor.kernels.Fused;
 
 /** The fused blocks compute what the plain ones do, and its gradient, in float32 and in bf16. */
 class FusedBlocksTest {
@@ -510,6 +510,6 @@ class FusedBlocksTest {
 
   @Test
   void theNumberOfThreadsIsLibtorchs() {
-    assertThat(org.peltast.tensor.Crew.size()).isEqualTo(Engine.threads());
+    assertThat(org.peltast.tensor.WorkerPool.size()).isEqualTo(Engine.threads());
   }
 }

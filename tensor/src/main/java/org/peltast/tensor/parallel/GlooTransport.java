@@ -14,7 +14,7 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.Work;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /**
  * Messages of float32 host memory between any two ranks through Gloo (c10d's {@code
@@ -67,12 +67,12 @@ final class GlooTransport {
     return first.replaceFirst("^\\[/\\S+:\\d+\\] ", ""); // where in the source it was thrown
   }
 
-  Transfer send(Floats from, int to, int tag) {
+  Transfer send(HostBuffer from, int to, int tag) {
     sent.addAndGet(from.bytes().capacity());
     return new Message(from, to, tag, true);
   }
 
-  Transfer receive(Floats into, int from, int tag) {
+  Transfer receive(HostBuffer into, int from, int tag) {
     return new Message(into, from, tag, false);
   }
 
@@ -97,7 +97,7 @@ final class GlooTransport {
   /** A message under way. */
   private final class Message implements Transfer {
     @SuppressWarnings("UnusedVariable") // held, not read
-    private final Floats memory; // while libtorch reads or writes it
+    private final HostBuffer memory; // while libtorch reads or writes it
 
     private final int peer;
     private final BytePointer pointer;
@@ -106,7 +106,7 @@ final class GlooTransport {
     private final Work work;
     private boolean freed;
 
-    Message(Floats memory, int peer, int tag, boolean sends) {
+    Message(HostBuffer memory, int peer, int tag, boolean sends) {
       health.check();
       this.memory = memory;
       this.peer = peer;

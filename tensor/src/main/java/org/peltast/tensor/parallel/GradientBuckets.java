@@ -14,9 +14,9 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
-import org.peltast.tensor.Floats;
 import org.peltast.tensor.GradientListener;
 import org.peltast.tensor.Gradients;
+import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.ParameterBuffer;
 import org.peltast.tensor.Parameters;
@@ -227,7 +227,7 @@ public final class GradientBuckets implements AutoCloseable {
       int other = 0;
       for (int r = 0; bucket.isOwned() && r < group.size(); r++) {
         if (r != group.rank()) {
-          Floats into = bucket.received.get(other++).memory();
+          HostBuffer into = bucket.received.get(other++).memory();
           bucket.receiving.add(group.receive(into, r, tag + bucket.index));
         }
       }
@@ -355,7 +355,7 @@ public final class GradientBuckets implements AutoCloseable {
     for (Bucket bucket : buckets) {
       own[bucket.index] = !bucket.isOwned() && bucket.late ? 1 : 0;
     }
-    Floats told = Floats.allocate(n);
+    HostBuffer told = HostBuffer.allocate(n);
     told.put(0, own, 0, n);
     List<Transfer> sends = new ArrayList<>();
     List<float[]> others = new ArrayList<>();
@@ -366,7 +366,7 @@ public final class GradientBuckets implements AutoCloseable {
     }
     for (int r = 0; r < group.size(); r++) {
       if (r != group.rank()) {
-        Floats heard = Floats.allocate(n);
+        HostBuffer heard = HostBuffer.allocate(n);
         group.receive(heard, r, tag + 2 * n).await();
         float[] other = new float[n];
         heard.get(0, other, 0, n);

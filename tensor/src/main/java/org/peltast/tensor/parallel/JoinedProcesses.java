@@ -21,7 +21,7 @@ import org.bytedeco.javacpp.chrono.Milliseconds;
 import org.bytedeco.pytorch.TCPStore;
 import org.bytedeco.pytorch.TCPStoreOptions;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
@@ -229,12 +229,12 @@ final class JoinedProcesses extends ProcessGroup {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
       int tag = reserveTags(2);
-      Floats own = copied(tensor);
+      HostBuffer own = copied(tensor);
       if (own == null) {
         return;
       }
       if (rank() == 0) {
-        Floats other = Floats.allocate(tensor.shape());
+        HostBuffer other = HostBuffer.allocate(tensor.shape());
         for (int r = 1; r < size(); r++) {
           receive(other, r, tag).await();
           own.tensor().copyFrom(own.tensor().add(other.tensor()));
@@ -252,7 +252,7 @@ final class JoinedProcesses extends ProcessGroup {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
       int tag = reserveTags(1);
-      Floats own = copied(tensor);
+      HostBuffer own = copied(tensor);
       if (own != null) {
         spread(own, from, tag);
         tensor.copyFrom(own.tensor());
@@ -260,16 +260,16 @@ final class JoinedProcesses extends ProcessGroup {
     }
   }
 
-  private static @org.jspecify.annotations.Nullable Floats copied(Tensor tensor) {
+  private static @org.jspecify.annotations.Nullable HostBuffer copied(Tensor tensor) {
     if (tensor.count() == 0) {
       return null;
     }
-    Floats own = Floats.allocate(tensor.shape());
+    HostBuffer own = HostBuffer.allocate(tensor.shape());
     own.tensor().copyFrom(tensor);
     return own;
   }
 
-  private void spread(Floats memory, int from, int tag) {
+  private void spread(HostBuffer memory, int from, int tag) {
     if (rank() != from) {
       receive(memory, from, tag).await();
       return;
@@ -291,12 +291,12 @@ final class JoinedProcesses extends ProcessGroup {
   }
 
   @Override
-  Transfer send(Floats from, int to, int tag) {
+  Transfer send(HostBuffer from, int to, int tag) {
     return transport.send(from, to, tag);
   }
 
   @Override
-  Transfer receive(Floats into, int from, int tag) {
+  Transfer receive(HostBuffer into, int from, int tag) {
     return transport.receive(into, from, tag);
   }
 

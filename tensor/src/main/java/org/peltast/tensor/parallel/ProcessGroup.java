@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
 
@@ -168,8 +168,8 @@ public abstract class ProcessGroup implements AutoCloseable {
   abstract int reserveTags(int count);
 
   /** Begins to send all of a memory, which is not to be changed until it was awaited. */
-  abstract Transfer send(Floats from, int to, int tag);
+  abstract Transfer send(HostBuffer from, int to, int tag);
 
   /** Begins to receive into a memory what was sent with the same tag. */
-  abstract Transfer receive(Floats into, int from, int tag);
+  abstract Transfer receive(HostBuffer into, int from, int tag);
 }

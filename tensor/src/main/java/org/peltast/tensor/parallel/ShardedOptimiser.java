@@ -10,7 +10,6 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Crew;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Ema;
@@ -20,6 +19,7 @@ import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
+import org.peltast.tensor.WorkerPool;
 
 /**
  * AdamW and an exponential moving average whose state is sharded over the ranks of a group (ZeRO
@@ -120,7 +120,7 @@ public final class ShardedOptimiser implements AutoCloseable {
       }
     }
     receives.forEach(Transfer::await);
-    Crew.each(received, bucket -> bucket.own.writeValues());
+    WorkerPool.each(received, bucket -> bucket.own.writeValues());
     sends.forEach(Transfer::await);
   }
 

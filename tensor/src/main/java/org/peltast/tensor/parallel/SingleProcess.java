@@ -3,7 +3,7 @@ package org.peltast.tensor.parallel;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Tensor;
 
 /** A process group of one. */
@@ -81,12 +81,12 @@ final class SingleProcess extends ProcessGroup {
   }
 
   @Override
-  Transfer send(Floats from, int to, int tag) {
+  Transfer send(HostBuffer from, int to, int tag) {
     throw new IllegalStateException("one process alone sends nothing");
   }
 
   @Override
-  Transfer receive(Floats into, int from, int tag) {
+  Transfer receive(HostBuffer into, int from, int tag) {
     throw new IllegalStateException("one process alone receives nothing");
   }
 }

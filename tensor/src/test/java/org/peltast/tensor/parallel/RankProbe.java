@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Crew;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
@@ -23,6 +22,7 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.WorkerPool;
 
 /** What a rank does in the tests, in a process of its own: {@link Ranks} starts it. */
 final class RankProbe {
@@ -209,7 +209,7 @@ final class RankProbe {
     for (int w = 0; w < workers; w++) {
       shares.add(mine.subList(mine.size() * w / workers, mine.size() * (w + 1) / workers));
     }
-    Crew.each(
+    WorkerPool.each(
         shares,
         share -> {
           for (int item : share) {

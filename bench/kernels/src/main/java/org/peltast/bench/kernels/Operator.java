@@ -5,7 +5,7 @@ import java.util.function.Function;
 import org.peltast.tensor.Attention;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
@@ -14,13 +14,13 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
-import org.peltast.tensor.fused.Factor;
-import org.peltast.tensor.fused.Fused;
-import org.peltast.tensor.fused.Gate;
-import org.peltast.tensor.fused.Norms;
-import org.peltast.tensor.fused.Rotary;
-import org.peltast.tensor.fused.Softmax;
-import org.peltast.tensor.fused.Turns;
+import org.peltast.tensor.kernels.Factor;
+import org.peltast.tensor.kernels.Fused;
+import org.peltast.tensor.kernels.Gate;
+import org.peltast.tensor.kernels.Norms;
+import org.peltast.tensor.kernels.Rotary;
+import org.peltast.tensor.kernels.RotaryTable;
+import org.peltast.tensor.kernels.Softmax;
 
 /**
  * What is measured. A constant says which weights it declares and how it answers; its input is
@@ -48,9 +48,9 @@ public enum Operator {
         Norms.Layout l = new Norms.Layout(s.batch(), s.tokens(), s.tokens(), s.dim(), 1e-5f);
         float[] x = new float[s.batch() * s.tokens() * s.dim()];
         float[] dx = new float[x.length];
-        Floats kept = s.stream();
-        Floats n = s.operand();
-        Floats dn = s.operand();
+        HostBuffer kept = s.stream();
+        HostBuffer n = s.operand();
+        HostBuffer dn = s.operand();
         float[] r = new float[s.batch() * s.tokens()];
         Factor f = Factor.each(new float[s.batch() * s.dim()], s.dim());
         Factor df = Factor.each(new float[s.batch() * s.dim()], s.dim());
@@ -76,12 +76,13 @@ public enum Operator {
       s -> {
         Rotary.Layout l =
             new Rotary.Layout(s.batch(), s.tokens(), s.tokens(), s.headCount(), s.headDim(), 1e-5f);
-        Floats x = s.operand();
-        Floats y = s.operand();
-        Floats dy = s.operand();
+        HostBuffer x = s.operand();
+        HostBuffer y = s.operand();
+        HostBuffer dy = s.operand();
         float[] f = new float[s.headDim()];
         float[] df = new float[s.headDim()];
-        Turns turns = Turns.of(new float[s.tokens() * s.headDim()], s.tokens(), s.headDim());
+        RotaryTable turns =
+            RotaryTable.of(new float[s.tokens() * s.headDim()], s.tokens(), s.headDim());
         return List.of(
             () -> Rotary.forward(l, x, f, turns, y),
             () -> Rotary.backward(l, x, f, turns, dy, dy, df));
@@ -93,8 +94,8 @@ public enum Operator {
   /** {@link #SOFTMAX} by the kernel, in place. */
   FUSED_SOFTMAX(
       s -> {
-        Floats x = s.operand();
-        Floats dy = s.operand();
+        HostBuffer x = s.operand();
+        HostBuffer dy = s.operand();
         return List.of(
             () -> Softmax.forward(x, s.batch(), s.tokens(), null),
             () -> Softmax.backward(x, s.tokens(), dy));
@@ -111,9 +112,9 @@ public enum Operator {
   /** {@link #GATE} by the kernel. */
   FUSED_GATE(
       s -> {
-        Floats u = s.operand();
-        Floats v = s.operand();
-        Floats y = s.operand();
+        HostBuffer u = s.operand();
+        HostBuffer v = s.operand();
+        HostBuffer y = s.operand();
         Gate.Layout l = new Gate.Layout(s.batch() * s.tokens(), s.dim(), s.dim());
         return List.of(() -> Gate.forward(l, u, v, y), () -> Gate.backward(l, u, v, y));
       }),
@@ -158,13 +159,13 @@ public enum Operator {
     }
 
     /** Memory of a stream, float32 [B, S, dim]. */
-    Floats stream() {
-      return Floats.allocate(batch, tokens, dim);
+    HostBuffer stream() {
+      return HostBuffer.allocate(batch, tokens, dim);
     }
 
     /** Memory of what products read or write, [B, S, dim] in their dtype. */
-    Floats operand() {
-      return Floats.allocate(products, batch, tokens, dim);
+    HostBuffer operand() {
+      return HostBuffer.allocate(products, batch, tokens, dim);
     }
 
     /** [B, S, dim] to [B, S, H, headDim]. */

@@ -19,7 +19,7 @@ import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 
-/** Every {@link Operator}, forward alone and with its way back, on one thread. */
+/** Every {@link Operator}, forward alone and with its backward pass, on one thread. */
 @State(org.openjdk.jmh.annotations.Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)

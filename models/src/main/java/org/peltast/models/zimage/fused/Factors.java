@@ -1,6 +1,6 @@
 package org.peltast.models.zimage.fused;
 
-import org.peltast.tensor.fused.Factor;
+import org.peltast.tensor.kernels.Factor;
 
 /**
  * What follows a block's norms, or the gradients by it: the norms' weights, times the modulation

@@ -1,9 +1,9 @@
 package org.peltast.models.zimage.fused;
 
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Matrices;
-import org.peltast.tensor.fused.Rotary;
-import org.peltast.tensor.fused.Softmax;
+import org.peltast.tensor.kernels.Rotary;
+import org.peltast.tensor.kernels.Softmax;
 
 /**
  * Attention from normed rows to its answer, and its gradient by hand:
@@ -30,7 +30,7 @@ final class FusedAttention {
     private final Rows turnedQ; // where no backward half follows, in q's own place
     private final Rows turnedK;
     private final Rows v;
-    private final Floats p; // attention's weights, [n, H, A, S]
+    private final HostBuffer p; // attention's weights, [n, H, A, S]
     private final Rows a; // attended values
     final Rows o;
     private final Matrices queries; // of each head
@@ -39,7 +39,7 @@ final class FusedAttention {
     private final Matrices weights;
     private final Matrices attended;
 
-    Kept(Shape s, Memory.Space space) {
+    Kept(Shape s, Workspace.Space space) {
       q = Rows.ofStream(space, s, s.rows());
       k = Rows.ofStream(space, s, s.rows());
       turnedQ = s.learning() ? Rows.ofStream(space, s, s.rows()) : q;
@@ -59,7 +59,7 @@ final class FusedAttention {
   /** What the backward half needs while it runs. */
   static final class Scratch {
     private final Rows da;
-    private final Floats dp; // the gradient by attention's weights, then by its scores
+    private final HostBuffer dp; // the gradient by attention's weights, then by its scores
     private final Rows dq; // by what was turned, then by what was not
     private final Rows dk;
     private final Rows dv;
@@ -69,7 +69,7 @@ final class FusedAttention {
     private final Matrices keys;
     private final Matrices values;
 
-    Scratch(Shape s, Memory.Space space) {
+    Scratch(Shape s, Workspace.Space space) {
       da = Rows.ofStream(space, s, s.askedRows());
       dp = scores(space, s);
       dq = Rows.ofStream(space, s, s.rows());
@@ -83,11 +83,11 @@ final class FusedAttention {
     }
   }
 
-  private static Floats scores(Memory.Space space, Shape s) {
+  private static HostBuffer scores(Workspace.Space space, Shape s) {
     return space.floats(s.products(), s.items(), s.heads(), s.asked(), s.tokens());
   }
 
-  private static Matrices byHead(Shape s, Floats scores) {
+  private static Matrices byHead(Shape s, HostBuffer scores) {
     return Matrices.byHead(scores, s.items(), s.heads(), s.asked(), s.tokens());
   }
 

@@ -3,9 +3,9 @@ package org.peltast.models.zimage.fused;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Floats;
-import org.peltast.tensor.fused.Factor;
-import org.peltast.tensor.fused.Norms;
+import org.peltast.tensor.HostBuffer;
+import org.peltast.tensor.kernels.Factor;
+import org.peltast.tensor.kernels.Norms;
 
 /**
  * The function of the plain block and its gradient by hand, in kept memory: products by oneDNN, all
@@ -33,8 +33,8 @@ final class FusedBlock {
 
   /** What a block's forward half makes of some items, of which the backward half needs all. */
   static final class Activations {
-    private static final ThreadLocal<Memory<Activations>> MEMORY =
-        Memory.ofThreads(Activations::new);
+    private static final ThreadLocal<Workspace<Activations>> MEMORY =
+        Workspace.ofThreads(Activations::new);
 
     final Shape shape;
     private final float[] r1; // 1/rms of x, o, h, o′
@@ -43,10 +43,10 @@ final class FusedBlock {
     private final float[] r4;
     private final FusedAttention.Kept attention;
     private final FusedFeedForward.Kept feedForward;
-    private final @Nullable Floats x; // kept where a backward half follows
-    private final @Nullable Floats h;
+    private final @Nullable HostBuffer x; // kept where a backward half follows
+    private final @Nullable HostBuffer h;
 
-    private Activations(Shape s, Memory.Space space) {
+    private Activations(Shape s, Workspace.Space space) {
       shape = s;
       r1 = new float[s.rows()];
       r2 = new float[s.askedRows()];
@@ -58,28 +58,28 @@ final class FusedBlock {
       h = s.learning() ? space.floats(DType.FLOAT32, s.askedRows(), s.dim()) : null;
     }
 
-    static Memory.Room<Activations> take(Shape s) {
+    static Workspace.Slot<Activations> take(Shape s) {
       return MEMORY.get().take(s);
     }
   }
 
   /** What a half needs while it runs, and nobody after. */
   static final class Scratch {
-    private static final ThreadLocal<Memory<Scratch>> MEMORY = Memory.ofThreads(Scratch::new);
+    private static final ThreadLocal<Workspace<Scratch>> MEMORY = Workspace.ofThreads(Scratch::new);
 
     private final Rows n;
     private final Rows fed; // n′
     private final Rows gated;
     private final @Nullable Back back; // where a backward half follows
 
-    private Scratch(Shape s, Memory.Space space) {
+    private Scratch(Shape s, Workspace.Space space) {
       n = Rows.ofStream(space, s, s.rows());
       fed = Rows.ofStream(space, s, s.askedRows());
       gated = Rows.ofHidden(space, s);
       back = s.learning() ? new Back(s, space) : null;
     }
 
-    static Memory.Room<Scratch> take(Shape s) {
+    static Workspace.Slot<Scratch> take(Shape s) {
       return MEMORY.get().take(s);
     }
 
@@ -89,7 +89,7 @@ final class FusedBlock {
       final Rows dFed;
       final FusedAttention.Scratch attention;
 
-      Back(Shape s, Memory.Space space) {
+      Back(Shape s, Workspace.Space space) {
         dAnswer = Rows.ofStream(space, s, s.askedRows());
         dn = Rows.ofStream(space, s, s.rows());
         dFed = Rows.ofStream(space, s, s.askedRows());
@@ -116,7 +116,7 @@ final class FusedBlock {
   }
 
   private static Norms.Kernel norm(
-      Norms.Layout l, float[] x, @Nullable Floats kept, Factor f, Rows n, float[] r) {
+      Norms.Layout l, float[] x, @Nullable HostBuffer kept, Factor f, Rows n, float[] r) {
     Norms.Kernel norm = Norms.norm(l, x, f, n.memory, r);
     return kept == null ? norm : Norms.keep(l, x, kept).then(norm);
   }
@@ -138,10 +138,10 @@ final class FusedBlock {
       Scratch t) {
     Norms.Layout all = in.shape.stream();
     Norms.Layout asked = in.shape.askedStream();
-    Floats x = kept(in.x);
-    Floats h = kept(in.h);
+    HostBuffer x = kept(in.x);
+    HostBuffer h = kept(in.h);
     Scratch.Back b = kept(t.back);
-    Floats dAnswer = b.dAnswer.memory;
+    HostBuffer dAnswer = b.dAnswer.memory;
     asked.pass(
         Norms.joinBack(
             asked,

@@ -3,19 +3,19 @@ package org.peltast.models.zimage.fused;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Crew;
 import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Matrices;
 import org.peltast.tensor.Tensor;
-import org.peltast.tensor.fused.Fused;
+import org.peltast.tensor.WorkerPool;
+import org.peltast.tensor.kernels.Fused;
 
 /**
  * Blocks one after another, forward and backward, as one function in the graph. Without gradients a
- * batch is dealt to a {@link Crew}, whose threads meet only at the end. What is to be
- * differentiated stays on the caller's thread: whoever trains deals a batch to a crew before it
- * comes here, and the weights' gradients are those of the crew's seats.
+ * batch is dealt to a {@link WorkerPool}, whose threads meet only at the end. What is to be
+ * differentiated stays on the caller's thread: whoever trains deals a batch to a worker pool before
+ * it comes here, and the weights' gradients are those of the pool's workers.
  */
 public final class FusedBlocks {
   private final List<BlockWeights> weights; // of each block
@@ -102,12 +102,13 @@ public final class FusedBlocks {
     if (time != null) {
       inputs.add(time);
     }
-    // One stands for all: with a trainable weight there is a way back even where no input asks.
+    // One stands for all: with a trainable weight there is a backward pass even where no input
+    // asks.
     learning.stream().flatMap(w -> w.any().stream()).limit(1).forEach(w -> inputs.add(w.value()));
     Shape batch =
         shape.of((int) x.size(0), (int) x.size(1), CustomGradient.wanted(inputs)).asking(asked);
-    Pass pass =
-        new Pass(
+    BlockStackFunction function =
+        new BlockStackFunction(
             blocks.subList(from, to),
             modulations.subList(from, to),
             learning,
@@ -117,9 +118,10 @@ public final class FusedBlocks {
             turns,
             mask);
     try {
-      return CustomGradient.record(pass.forward(x), inputs, pass); // closed now, or after its use
+      return CustomGradient.record(
+          function.forward(x), inputs, function); // closed now, or after its use
     } catch (RuntimeException | Error e) {
-      pass.close();
+      function.close();
       throw e;
     }
   }

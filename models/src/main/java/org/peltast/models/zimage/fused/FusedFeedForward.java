@@ -1,7 +1,7 @@
 package org.peltast.models.zimage.fused;
 
 import org.peltast.tensor.Matrices;
-import org.peltast.tensor.fused.Gate;
+import org.peltast.tensor.kernels.Gate;
 
 /**
  * SwiGLU from normed rows to its answer, and its gradient by hand:
@@ -24,7 +24,7 @@ final class FusedFeedForward {
     private final Rows v;
     final Rows o;
 
-    Kept(Shape s, Memory.Space space) {
+    Kept(Shape s, Workspace.Space space) {
       layout = new Gate.Layout(s.askedRows(), s.hidden(), Matrices.padded(s.hidden()));
       u = Rows.ofHidden(space, s);
       v = Rows.ofHidden(space, s);

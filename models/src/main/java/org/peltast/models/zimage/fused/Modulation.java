@@ -7,8 +7,8 @@ import org.peltast.tensor.Linear;
 import org.peltast.tensor.Matrices;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Tensor;
-import org.peltast.tensor.fused.Factor;
-import org.peltast.tensor.fused.Modulations;
+import org.peltast.tensor.kernels.Factor;
+import org.peltast.tensor.kernels.Modulations;
 
 /**
  * A block's factors, out of its norms' weights and the time, and their gradient by hand. Where time
@@ -97,7 +97,7 @@ final class Modulation {
     return new Kept(time);
   }
 
-  /** Room for the gradients by the factors, zero. */
+  /** Space for the gradients by the factors, zero. */
   Gradients gradients(int items) {
     return new Gradients(linear == null ? 1 : items);
   }

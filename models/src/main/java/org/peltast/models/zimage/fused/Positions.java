@@ -2,8 +2,8 @@ package org.peltast.models.zimage.fused;
 
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Tensor;
-import org.peltast.tensor.fused.Factor;
-import org.peltast.tensor.fused.Turns;
+import org.peltast.tensor.kernels.Factor;
+import org.peltast.tensor.kernels.RotaryTable;
 
 /**
  * Where tokens stand, and which of them are there, for all blocks alike.
@@ -11,7 +11,7 @@ import org.peltast.tensor.fused.Turns;
  * @param turns of each token
  * @param absent what is added to the scores of each item's keys, or null
  */
-record Positions(Turns turns, @Nullable Factor absent) {
+record Positions(RotaryTable turns, @Nullable Factor absent) {
   /**
    * As kernels read them.
    *
@@ -20,7 +20,7 @@ record Positions(Turns turns, @Nullable Factor absent) {
    */
   static Positions of(Tensor turns, @Nullable Tensor mask, int tokens, int headDim) {
     return new Positions(
-        Turns.of(turns.asReal().toFloats(), tokens, headDim),
+        RotaryTable.of(turns.asReal().toFloats(), tokens, headDim),
         mask == null ? null : Factor.each(mask.toFloats(), tokens));
   }
 

@@ -1,8 +1,8 @@
 package org.peltast.models.zimage.fused;
 
 import org.peltast.tensor.DType;
-import org.peltast.tensor.fused.Norms;
-import org.peltast.tensor.fused.Rotary;
+import org.peltast.tensor.kernels.Norms;
+import org.peltast.tensor.kernels.Rotary;
 
 /**
  * The sizes of a block's work on some items of a batch.

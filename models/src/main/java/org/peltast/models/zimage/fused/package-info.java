@@ -5,8 +5,8 @@
  *
  * <p>{@link org.peltast.models.zimage.fused.FusedBlocks} is the entrance. The mathematics of both
  * halves is in {@code FusedBlock}, its sub-layers {@code FusedAttention} and {@code
- * FusedFeedForward}, and {@code Modulation}; a {@code Pass} leads a batch through the blocks and
- * back, in {@code Part}s of a few items.
+ * FusedFeedForward}, and {@code Modulation}; a {@code BlockStackFunction} leads a batch through the
+ * blocks and back, in {@code Tile}s of a few items.
  *
  * <p>They are the same for products in float32 and in bfloat16: what products read and write lies
  * in memory of their dtype ({@code Rows}), the stream, its gradient, factors and norms' statistics

@@ -1,7 +1,7 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import jdk.incubator.vector.FloatVector;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /**
  * What stands between the sub-layers of a transformer block: a sub-layer's answer o, normed and
@@ -82,9 +82,9 @@ public final class Norms {
       return (item * rowsOfItem + row) * dim;
     }
 
-    private Window pieces(Floats matrix) {
+    private RowBuffer pieces(HostBuffer matrix) {
       Fused.require(matrix, (long) items * rows * dim);
-      return Window.on(matrix, step() * dim);
+      return RowBuffer.on(matrix, step() * dim);
     }
 
     private void requireStream(float[] stream) {
@@ -109,10 +109,10 @@ public final class Norms {
    * @param x the stream
    * @param r written: 1/rms of each row of o, [items · rows]
    */
-  public static Kernel join(Layout l, float[] x, Floats o, Factor g, float[] r) {
+  public static Kernel join(Layout l, float[] x, HostBuffer o, Factor g, float[] r) {
     l.requireStream(x);
     l.require(g, r);
-    Window os = l.pieces(o);
+    RowBuffer os = l.pieces(o);
     float[] sums = Lanes.room(l.step());
     return (item, row, count) -> {
       os.read(l.place(item, row), count * l.dim());
@@ -124,7 +124,7 @@ public final class Norms {
   }
 
   /** Writes the stream's rows to kept memory. */
-  public static Kernel keep(Layout l, float[] x, Floats to) {
+  public static Kernel keep(Layout l, float[] x, HostBuffer to) {
     l.requireStream(x);
     Fused.requireFloat32(to, (long) l.items() * l.rows() * l.dim());
     return (item, row, count) ->
@@ -138,10 +138,10 @@ public final class Norms {
    * @param n written
    * @param r written: 1/rms of each row of x, [items · rows]
    */
-  public static Kernel norm(Layout l, float[] x, Factor f, Floats n, float[] r) {
+  public static Kernel norm(Layout l, float[] x, Factor f, HostBuffer n, float[] r) {
     l.requireStream(x);
     l.require(f, r);
-    Window ns = l.pieces(n);
+    RowBuffer ns = l.pieces(n);
     float[] sums = Lanes.room(l.step());
     return (item, row, count) -> {
       int at = l.inStream(item, row);
@@ -159,10 +159,10 @@ public final class Norms {
    * @param r as {@link #norm} left it
    * @param n written
    */
-  public static Kernel again(Layout l, Floats x, float[] r, Factor f, Floats n) {
+  public static Kernel again(Layout l, HostBuffer x, float[] r, Factor f, HostBuffer n) {
     l.require(f, r);
-    Window xs = l.pieces(x);
-    Window ns = l.pieces(n);
+    RowBuffer xs = l.pieces(x);
+    RowBuffer ns = l.pieces(n);
     return (item, row, count) -> {
       int number = l.number(item, row);
       xs.read(l.place(item, row), count * l.dim());
@@ -183,12 +183,12 @@ public final class Norms {
    * @param r as {@link #norm} left it
    */
   public static Kernel normBack(
-      Layout l, float[] dx, Floats x, float[] r, Factor f, Floats dn, Factor df) {
+      Layout l, float[] dx, HostBuffer x, float[] r, Factor f, HostBuffer dn, Factor df) {
     l.requireStream(dx);
     l.require(f, r);
     df.require(l.items(), l.dim());
-    Window xs = l.pieces(x);
-    Window dns = l.pieces(dn);
+    RowBuffer xs = l.pieces(x);
+    RowBuffer dns = l.pieces(dn);
     float[] dots = Lanes.room(l.step());
     return (item, row, count) -> {
       int dim = l.dim();
@@ -237,12 +237,12 @@ public final class Norms {
    * @param answers written: do
    */
   public static Kernel joinBack(
-      Layout l, float[] dx, Floats o, float[] r, Factor g, Floats answers, Factor dg) {
+      Layout l, float[] dx, HostBuffer o, float[] r, Factor g, HostBuffer answers, Factor dg) {
     l.requireStream(dx);
     l.require(g, r);
     dg.require(l.items(), l.dim());
-    Window os = l.pieces(o);
-    Window dos = l.pieces(answers);
+    RowBuffer os = l.pieces(o);
+    RowBuffer dos = l.pieces(answers);
     float[] dots = Lanes.room(l.step());
     return (item, row, count) -> {
       int dim = l.dim();

@@ -8,54 +8,54 @@ import java.util.Objects;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /**
- * A thread's memory that was used before and will be again: fresh memory costs more than what is
- * computed in it. It is shared by all networks that the thread computes, as one rests while another
- * is at work.
+ * A workspace of each thread, memory that is used again and again: fresh memory costs more than
+ * what is computed in it. It is shared by all networks that the thread computes, as one rests while
+ * another is at work.
  *
- * <p>It is given out in rooms, always the first that is free: as a thread asks for the same again
- * and again, each room is asked for the same things, whatever shapes they have. A room grows to the
+ * <p>It is given out in slots, always the first that is free: as a thread asks for the same again
+ * and again, each slot is asked for the same things, whatever shapes they have. A slot grows to the
  * most that was asked of it.
  *
- * @param <T> what is laid out in a room
+ * @param <T> what is laid out in a slot
  */
-final class Memory<T> {
-  /** Layouts that a room remembers, so that they need not be made again. */
+final class Workspace<T> {
+  /** Layouts that a slot remembers, so that they need not be made again. */
   private static final int LAYOUTS = 8;
 
   private final BiFunction<Shape, Space, T> layout;
-  private final List<Room<T>> rooms = new ArrayList<>();
+  private final List<Slot<T>> slots = new ArrayList<>();
 
-  private Memory(BiFunction<Shape, Space, T> layout) {
+  private Workspace(BiFunction<Shape, Space, T> layout) {
     this.layout = layout;
   }
 
   /**
-   * Memory for each thread.
+   * A workspace for each thread.
    *
-   * @param layout what to make of a room for some shape
+   * @param layout what to make of a slot for some shape
    */
-  static <T> ThreadLocal<Memory<T>> ofThreads(BiFunction<Shape, Space, T> layout) {
-    return ThreadLocal.withInitial(() -> new Memory<>(layout));
+  static <T> ThreadLocal<Workspace<T>> ofThreads(BiFunction<Shape, Space, T> layout) {
+    return ThreadLocal.withInitial(() -> new Workspace<>(layout));
   }
 
-  /** A room laid out for a shape, to be closed. */
-  Room<T> take(Shape s) {
-    for (Room<T> room : rooms) {
-      if (!room.taken && room.products == s.products()) {
-        return room.take(s, layout);
+  /** A slot laid out for a shape, to be closed. */
+  Slot<T> take(Shape s) {
+    for (Slot<T> slot : slots) {
+      if (!slot.taken && slot.products == s.products()) {
+        return slot.take(s, layout);
       }
     }
-    Room<T> room = new Room<>(s.products());
-    rooms.add(room);
-    return room.take(s, layout);
+    Slot<T> slot = new Slot<>(s.products());
+    slots.add(slot);
+    return slot.take(s, layout);
   }
 
   /** Pieces of memory, in the order in which they are asked for. */
   static final class Space {
-    private final List<Floats> pieces = new ArrayList<>();
+    private final List<HostBuffer> pieces = new ArrayList<>();
     private float[] array = {};
     private int next;
     private boolean grew;
@@ -66,11 +66,11 @@ final class Memory<T> {
     }
 
     /** The next piece; what is in it is whatever was. */
-    Floats floats(DType dtype, long... shape) {
+    HostBuffer floats(DType dtype, long... shape) {
       if (next == pieces.size()) {
-        pieces.add(Floats.allocate(dtype, shape));
+        pieces.add(HostBuffer.allocate(dtype, shape));
       } else if (!pieces.get(next).holds(dtype, shape)) {
-        pieces.set(next, Floats.allocate(dtype, shape));
+        pieces.set(next, HostBuffer.allocate(dtype, shape));
         grew = true;
       }
       return pieces.get(next++).as(dtype, shape);
@@ -86,7 +86,7 @@ final class Memory<T> {
   }
 
   /** What is taken, to be left again by the same thread. */
-  static final class Room<T> implements AutoCloseable {
+  static final class Slot<T> implements AutoCloseable {
     // Products may read a little beyond a row, and multiply by zeros: there must be numbers.
     private final DType products;
     private final Space space = new Space();
@@ -94,18 +94,18 @@ final class Memory<T> {
     private boolean taken;
     private @Nullable T content;
 
-    Room(DType products) {
+    Slot(DType products) {
       this.products = products;
     }
 
-    private Room<T> take(Shape s, BiFunction<Shape, Space, T> layout) {
+    private Slot<T> take(Shape s, BiFunction<Shape, Space, T> layout) {
       taken = true;
       T known = layouts.get(s);
       if (known == null) {
         space.begin();
         known = layout.apply(s, space);
         if (space.grew || layouts.size() == LAYOUTS) {
-          layouts.clear(); // they lie in memory that is no longer the room's
+          layouts.clear(); // they lie in memory that is no longer the slot's
         }
         layouts.put(s, known);
       }
@@ -114,7 +114,7 @@ final class Memory<T> {
     }
 
     T content() {
-      return Objects.requireNonNull(content, "a room that nobody has taken");
+      return Objects.requireNonNull(content, "a slot that nobody has taken");
     }
 
     /** Leaves it. */

@@ -8,7 +8,7 @@ import java.nio.file.Path;
  * @param update the number of updates done
  * @param folder where its files are
  */
-public record Checkpoint(long update, Path folder) {
+public record TrainingCheckpoint(long update, Path folder) {
   /** One of its files. */
   public Path file(String name) {
     return folder.resolve(name);

@@ -1,7 +1,7 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /**
  * Kept memory as the loops over rows see it: a piece at a time, copied into an array of Java's in
@@ -12,19 +12,19 @@ import org.peltast.tensor.Floats;
  * <p>Arrays, because the compilers know all about them: loops over memory outside of Java's own
  * check each access and order it after all others, which takes longer than to copy it.
  *
- * <p>A kernel has at most {@link #SPARE} windows open, each from its call to its return.
+ * <p>A kernel has at most {@link #SPARE} buffers open, each from its call to its return.
  */
-final class Window {
+final class RowBuffer {
   private static final int SPARE = 8;
   private static final ThreadLocal<Spare> ARRAYS = ThreadLocal.withInitial(Spare::new);
 
   /** What the loops read and write. */
   final float[] floats;
 
-  private final Floats memory;
+  private final HostBuffer memory;
   private final short[] rounded; // bfloat16 on its way; empty where there is none
 
-  private Window(Floats memory, float[] floats, short[] rounded) {
+  private RowBuffer(HostBuffer memory, float[] floats, short[] rounded) {
     this.memory = memory;
     this.floats = floats;
     this.rounded = rounded;
@@ -35,7 +35,7 @@ final class Window {
    *
    * @param longest how many numbers at most are seen at a time
    */
-  static Window on(Floats memory, int longest) {
+  static RowBuffer on(HostBuffer memory, int longest) {
     return ARRAYS.get().next(memory, longest);
   }
 
@@ -93,7 +93,7 @@ final class Window {
     private final short[][] rounded = new short[SPARE][0];
     private int turn;
 
-    Window next(Floats memory, int longest) {
+    RowBuffer next(HostBuffer memory, int longest) {
       turn = (turn + 1) % SPARE;
       if (floats[turn].length < longest) {
         floats[turn] = new float[longest];
@@ -101,7 +101,7 @@ final class Window {
       if (memory.dtype() != DType.FLOAT32 && rounded[turn].length < longest) {
         rounded[turn] = new short[longest];
       }
-      return new Window(memory, floats[turn], rounded[turn]);
+      return new RowBuffer(memory, floats[turn], rounded[turn]);
     }
   }
 }

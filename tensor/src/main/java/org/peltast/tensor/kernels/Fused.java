@@ -1,8 +1,8 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /** Whether this Java can run the kernels, and on what they can run. */
 public final class Fused {
@@ -31,15 +31,15 @@ public final class Fused {
   }
 
   /** Checks what is read or written in float32 alone. */
-  static void requireFloat32(Floats memory, long count) {
+  static void requireFloat32(HostBuffer memory, long count) {
     require(memory, count);
     if (memory.dtype() != DType.FLOAT32) {
       throw new IllegalArgumentException("a kernel was given " + memory + " for float32 numbers");
     }
   }
 
-  /** Checks what is seen through a {@link Window}. */
-  static void require(Floats memory, long count) {
+  /** Checks what is seen through a {@link RowBuffer}. */
+  static void require(HostBuffer memory, long count) {
     if (memory.count() != count) {
       throw new IllegalArgumentException(
           "a kernel was given " + memory + " where " + count + " numbers are needed");

@@ -1,8 +1,8 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /** SwiGLU's middle, {@code y = silu(u) ⊙ v} with {@code silu(u) = u σ(u)}. */
 public final class Gate {
@@ -23,25 +23,25 @@ public final class Gate {
       return Math.max(1, PIECE / step);
     }
 
-    private Window pieces(Floats matrix) {
+    private RowBuffer pieces(HostBuffer matrix) {
       Fused.require(matrix, (long) rows * step);
-      return Window.on(matrix, together() * step);
+      return RowBuffer.on(matrix, together() * step);
     }
 
     /** Rows that are filled up by zeros. */
-    private void write(Window window, int row, int count) {
+    private void write(RowBuffer buffer, int row, int count) {
       for (int i = 0; width < step && i < count; i++) {
-        Arrays.fill(window.floats, i * step + width, (i + 1) * step, 0);
+        Arrays.fill(buffer.floats, i * step + width, (i + 1) * step, 0);
       }
-      window.write(row * step, count * step);
+      buffer.write(row * step, count * step);
     }
   }
 
   /** {@code y = silu(u) ⊙ v}, in either dtype; y may be u. */
-  public static void forward(Layout l, Floats u, Floats v, Floats y) {
-    Window us = l.pieces(u);
-    Window vs = l.pieces(v);
-    Window ys = l.pieces(y);
+  public static void forward(Layout l, HostBuffer u, HostBuffer v, HostBuffer y) {
+    RowBuffer us = l.pieces(u);
+    RowBuffer vs = l.pieces(v);
+    RowBuffer ys = l.pieces(y);
     for (int row = 0; row < l.rows(); row += l.together()) {
       int count = Math.min(l.together(), l.rows() - row);
       us.read(row * l.step(), count * l.step());
@@ -65,10 +65,10 @@ public final class Gate {
    * @param v overwritten with dv
    * @param dy overwritten with y, which the gradient of the next layer's weight needs
    */
-  public static void backward(Layout l, Floats u, Floats v, Floats dy) {
-    Window us = l.pieces(u);
-    Window vs = l.pieces(v);
-    Window dys = l.pieces(dy);
+  public static void backward(Layout l, HostBuffer u, HostBuffer v, HostBuffer dy) {
+    RowBuffer us = l.pieces(u);
+    RowBuffer vs = l.pieces(v);
+    RowBuffer dys = l.pieces(dy);
     for (int row = 0; row < l.rows(); row += l.together()) {
       int count = Math.min(l.together(), l.rows() - row);
       us.read(row * l.step(), count * l.step());

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The memory lives as long as anything in Java refers to it or to one of its {@link #view
  * views}; no graph may hold one, so views are used without gradients alone.
  */
-public final class Floats {
+public final class HostBuffer {
   private static final int ALIGNMENT = 64; // of a cache line and of the widest vectors
 
   private final DType dtype;
@@ -34,7 +34,7 @@ public final class Floats {
   private final Scope scope = Scope.detached();
   private @Nullable Tensor tensor; // once asked for
 
-  private Floats(DType dtype, ByteBuffer bytes, long[] shape) {
+  private HostBuffer(DType dtype, ByteBuffer bytes, long[] shape) {
     this.dtype = dtype;
     this.bytes = bytes;
     this.floats = bytes.asFloatBuffer();
@@ -45,7 +45,7 @@ public final class Floats {
   }
 
   /** New float32 memory, as {@link #allocate(DType, long...)}. */
-  public static Floats allocate(long... shape) {
+  public static HostBuffer allocate(long... shape) {
     return allocate(DType.FLOAT32, shape);
   }
 
@@ -56,13 +56,13 @@ public final class Floats {
    * @throws TensorException if the dtype is another one, the shape is not one, or takes more than 2
    *     GiB
    */
-  public static Floats allocate(DType dtype, long... shape) {
+  public static HostBuffer allocate(DType dtype, long... shape) {
     int size = size("allocate", dtype, shape);
     long count = size / dtype.bytes();
-    Memory.require("allocate", count, dtype);
+    MemoryGuard.require("allocate", count, dtype);
     try {
       ByteBuffer all = ByteBuffer.allocateDirect(size + 2 * ALIGNMENT).alignedSlice(ALIGNMENT);
-      return new Floats(dtype, all.limit(size).slice().order(ByteOrder.nativeOrder()), shape);
+      return new HostBuffer(dtype, all.limit(size).slice().order(ByteOrder.nativeOrder()), shape);
     } catch (OutOfMemoryError e) {
       throw new TensorException(
           "the JVM may not have "
@@ -94,12 +94,12 @@ public final class Floats {
    *
    * @throws TensorException if it does not hold them
    */
-  public Floats as(DType other, long... numbers) {
+  public HostBuffer as(DType other, long... numbers) {
     if (!holds(other, numbers)) {
       throw new TensorException(this + " does not hold " + described(other, numbers));
     }
     ByteBuffer part = bytes.slice(0, size("as", other, numbers));
-    return new Floats(other, part.order(ByteOrder.nativeOrder()), numbers);
+    return new HostBuffer(other, part.order(ByteOrder.nativeOrder()), numbers);
   }
 
   /** The number of elements. */

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * Refuses what the machine cannot hold before native code is asked for it: the system would promise
  * the memory and kill the process when it is touched.
  */
-final class Memory {
+final class MemoryGuard {
   /** Below this nobody asks the system how much there is. */
   private static final long SMALL = 256L << 20;
 
@@ -20,7 +20,7 @@ final class Memory {
 
   private static volatile long limit = -1;
 
-  private Memory() {}
+  private MemoryGuard() {}
 
   /** For tests: refuses more than so many bytes, or (negative) what the machine cannot hold. */
   static void limitTo(long bytes) {

@@ -14,7 +14,7 @@ import org.peltast.runs.RunFolder;
  * Saves a sheet of pictures every so many updates and after the last one, under {@code samples/}
  * and among the TensorBoard events; the prompts stand in {@code samples/prompts.txt}.
  */
-final class Looks implements Observer {
+final class SampleGrids implements Observer {
   private final int every;
   private final RunFolder folder;
   private final List<String> prompts;
@@ -23,13 +23,14 @@ final class Looks implements Observer {
   private @Nullable Runnable writing;
 
   /**
-   * Looks at a run.
+   * Sample grids of a run.
    *
    * @param every updates between sheets; 0 for none
    * @param prompts what the pictures of every sheet are of
    * @param look draws a sheet with the weights as they are, always of the same prompts and noise
    */
-  Looks(int every, RunFolder folder, List<String> prompts, Events events, Supplier<Sheet> look) {
+  SampleGrids(
+      int every, RunFolder folder, List<String> prompts, Events events, Supplier<Sheet> look) {
     this.every = every;
     this.folder = folder;
     this.prompts = List.copyOf(prompts);

@@ -17,32 +17,32 @@ import org.jspecify.annotations.Nullable;
  * inside. Where operations are short this beats operations on many threads: nothing waits for
  * another until the end, so a busy machine slows it in proportion only.
  *
- * <p>Each share has a seat, counted from 0: a {@link Parameter} gathers a gradient for each seat,
- * so shares of a batch can be differentiated side by side.
+ * <p>Each share has a worker, counted from 0: a {@link Parameter} keeps a gradient for each of
+ * them, so shares of a batch can be differentiated side by side.
  */
-public final class Crew {
+public final class WorkerPool {
   private static final AtomicInteger COUNT = new AtomicInteger();
-  private static final ThreadLocal<Integer> SEAT = new ThreadLocal<>(); // null outside a crew
+  private static final ThreadLocal<Integer> WORKER = new ThreadLocal<>(); // null outside a pool
   private static @Nullable ExecutorService threads;
   private static int size;
 
-  private Crew() {}
+  private WorkerPool() {}
 
   /** How many shares run side by side: libtorch's number of threads, or 1 inside a share. */
   public static int size() {
-    return SEAT.get() == null ? Engine.threads() : 1;
+    return WORKER.get() == null ? Engine.threads() : 1;
   }
 
-  /** The seat of the share that this thread works on; 0 outside a crew. */
-  static int seat() {
-    Integer seat = SEAT.get();
-    return seat == null ? 0 : seat;
+  /** The number of the worker that this thread is, from 0; 0 outside a pool. */
+  static int worker() {
+    Integer worker = WORKER.get();
+    return worker == null ? 0 : worker;
   }
 
   /**
    * Hands shares to threads and waits for all; the first failure is thrown once all are done.
    * Whether gradients are recorded is as with the caller. A single share is worked by the caller,
-   * and so are all shares of one who sits in a crew already, at the seat that he has.
+   * and so are all shares of one who runs in a pool already, as the worker that he has.
    */
   public static <T> void each(List<T> shares, Consumer<T> work) {
     map(
@@ -55,19 +55,20 @@ public final class Crew {
 
   /** Like {@link #each}, with what comes of every share, in their order. */
   public static <T, R> List<R> map(List<T> shares, Function<T, R> work) {
-    if (shares.size() <= 1 || SEAT.get() != null) {
+    if (shares.size() <= 1 || WORKER.get() != null) {
       return shares.stream().map(work).toList();
     }
     int threads = size();
-    ExecutorService crew = crew(threads);
+    ExecutorService pool = pool(threads);
     List<Future<R>> running = new ArrayList<>();
     boolean recording = Autograd.isOn();
     // OpenBLAS has one number of threads for the process, and lets one product at a time use them.
     Blas.threads(1);
     try {
       for (int i = 0; i < shares.size(); i++) {
-        int seat = i;
-        running.add(crew.submit(() -> sit(seat, recording, () -> work.apply(shares.get(seat)))));
+        int worker = i;
+        running.add(
+            pool.submit(() -> runAs(worker, recording, () -> work.apply(shares.get(worker)))));
       }
       return await(running);
     } finally {
@@ -103,12 +104,12 @@ public final class Crew {
     }
   }
 
-  private static <R> R sit(int seat, boolean recording, Supplier<R> work) {
-    SEAT.set(seat);
+  private static <R> R runAs(int worker, boolean recording, Supplier<R> work) {
+    WORKER.set(worker);
     try (Autograd mode = recording ? Autograd.on() : Autograd.off()) {
       return work.get();
     } finally {
-      SEAT.remove();
+      WORKER.remove();
     }
   }
 
@@ -136,13 +137,13 @@ public final class Crew {
     return results;
   }
 
-  private static synchronized ExecutorService crew(int wanted) {
+  private static synchronized ExecutorService pool(int wanted) {
     ExecutorService known = threads;
     if (known == null || size != wanted) {
       if (known != null) {
         known.shutdown();
       }
-      known = Executors.newFixedThreadPool(wanted, Crew::thread);
+      known = Executors.newFixedThreadPool(wanted, WorkerPool::thread);
       threads = known;
       size = wanted;
     }
@@ -156,7 +157,7 @@ public final class Crew {
               Engine.threads(1);
               work.run();
             },
-            "peltast-crew-" + COUNT.incrementAndGet());
+            "peltast-worker-" + COUNT.incrementAndGet());
     thread.setDaemon(true);
     return thread;
   }

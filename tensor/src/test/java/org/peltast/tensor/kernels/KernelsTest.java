@@ -1,4 +1,4 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -29,8 +29,8 @@ class KernelsTest {
     Assumptions.assumeTrue(Fused.obstacle() == null, () -> "" + Fused.obstacle());
   }
 
-  private static Floats kept(Tensor t) {
-    Floats f = Floats.allocate(t.shape());
+  private static HostBuffer kept(Tensor t) {
+    HostBuffer f = HostBuffer.allocate(t.shape());
     f.tensor().copyFrom(t.detach());
     return f;
   }
@@ -68,13 +68,13 @@ class KernelsTest {
           wanted.backward(dn);
 
           float[] stream = x.toFloats();
-          Floats keptX = Floats.allocate(ITEMS, TOKENS, dim);
-          Floats n = Floats.allocate(ITEMS, TOKENS, dim);
+          HostBuffer keptX = HostBuffer.allocate(ITEMS, TOKENS, dim);
+          HostBuffer n = HostBuffer.allocate(ITEMS, TOKENS, dim);
           float[] r = new float[ITEMS * TOKENS];
           Factor factor = factor(f, shared, dim);
           l.pass(Norms.keep(l, stream, keptX).then(Norms.norm(l, stream, factor, n, r)));
           close(n.tensor(), wanted);
-          Floats again = Floats.allocate(ITEMS, TOKENS, dim);
+          HostBuffer again = HostBuffer.allocate(ITEMS, TOKENS, dim);
           l.pass(Norms.again(l, keptX, r, factor, again));
           assertThat(again.tensor().toFloats()).isEqualTo(n.tensor().toFloats());
           assertThat(keptX.tensor().toFloats()).isEqualTo(x.toFloats()).isEqualTo(stream);
@@ -117,7 +117,7 @@ class KernelsTest {
       close(stream, wanted);
 
       float[] d = dy.toFloats();
-      Floats answer = Floats.allocate(ITEMS, TOKENS, dim);
+      HostBuffer answer = HostBuffer.allocate(ITEMS, TOKENS, dim);
       float[] dg = new float[ITEMS * dim];
       l.pass(Norms.joinBack(l, d, kept(o), r, gate, answer, Factor.each(dg, dim)));
       close(answer.tensor(), o.grad());
@@ -137,7 +137,7 @@ class KernelsTest {
       Tensor o = rng.fork("o").normal(ITEMS, asked, dim);
       Tensor g = rng.fork("g").normal(ITEMS, 1, dim);
       float[] stream = x.toFloats();
-      Floats n = Floats.allocate(ITEMS, asked, dim);
+      HostBuffer n = HostBuffer.allocate(ITEMS, asked, dim);
       float[] r = new float[ITEMS * asked];
       l.pass(
           Norms.join(l, stream, kept(o), Factor.each(g.toFloats(), dim), r),
@@ -169,15 +169,15 @@ class KernelsTest {
             norm(x, 1e-5).mul(f).asComplex().mul(turns.asComplex().unsqueeze(2)).asReal();
         wanted.backward(dy);
 
-        Turns places = Turns.of(turns.toFloats(), TOKENS, headDim);
-        Floats y = Floats.allocate(ITEMS, TOKENS, heads, headDim);
+        RotaryTable places = RotaryTable.of(turns.toFloats(), TOKENS, headDim);
+        HostBuffer y = HostBuffer.allocate(ITEMS, TOKENS, heads, headDim);
         Rotary.forward(l, kept(x), f.toFloats(), places, y);
         close(y.tensor(), wanted);
-        Floats inPlace = kept(x);
+        HostBuffer inPlace = kept(x);
         Rotary.forward(l, inPlace, f.toFloats(), places, inPlace);
         assertThat(inPlace.tensor().toFloats()).isEqualTo(y.tensor().toFloats());
 
-        Floats d = kept(dy);
+        HostBuffer d = kept(dy);
         float[] df = new float[headDim];
         Rotary.backward(l, kept(x), f.toFloats(), places, d, d, df);
         close(d.tensor(), x.grad());
@@ -194,13 +194,13 @@ class KernelsTest {
       Rotary.Layout some = new Rotary.Layout(ITEMS, asked, TOKENS, 2, headDim, 1e-5f);
       Rotary.Layout all = new Rotary.Layout(ITEMS, TOKENS, TOKENS, 2, headDim, 1e-5f);
       Tensor x = rng.normal(ITEMS, TOKENS, 2 * headDim);
-      Turns places =
-          Turns.of(rng.fork("turns").normal(TOKENS, headDim).toFloats(), TOKENS, headDim);
+      RotaryTable places =
+          RotaryTable.of(rng.fork("turns").normal(TOKENS, headDim).toFloats(), TOKENS, headDim);
       float[] f = rng.fork("f").normal(headDim).toFloats();
-      Floats dy = kept(rng.fork("dy").normal(ITEMS, TOKENS, 2 * headDim));
-      Floats whole = Floats.allocate(ITEMS, TOKENS, 2 * headDim);
+      HostBuffer dy = kept(rng.fork("dy").normal(ITEMS, TOKENS, 2 * headDim));
+      HostBuffer whole = HostBuffer.allocate(ITEMS, TOKENS, 2 * headDim);
       Rotary.backward(all, kept(x), f, places, dy, whole, new float[headDim]);
-      Floats dx = kept(Tensor.ones(ITEMS, TOKENS, 2 * headDim));
+      HostBuffer dx = kept(Tensor.ones(ITEMS, TOKENS, 2 * headDim));
       Rotary.backward(some, kept(x), f, places, dy, dx, new float[headDim]);
       assertThat(dx.tensor().narrow(1, 0, asked).toFloats())
           .isEqualTo(whole.tensor().narrow(1, 0, asked).toFloats());
@@ -221,11 +221,11 @@ class KernelsTest {
       Tensor wanted = scores.add(mask).softmax(-1);
       wanted.backward(dp);
 
-      Floats p = kept(scores);
+      HostBuffer p = kept(scores);
       Softmax.forward(p, ITEMS, keys, Factor.each(absent, keys));
       close(p.tensor(), wanted);
       assertThat(p.tensor().toFloats()[3]).isZero();
-      Floats ds = kept(dp);
+      HostBuffer ds = kept(dp);
       Softmax.backward(p, keys, ds);
       close(ds.tensor(), scores.grad());
     }
@@ -241,7 +241,7 @@ class KernelsTest {
           for (int i = 0; i < keys; i++) {
             scores[i] += (float) (i == place ? shift + 200 : shift);
           }
-          Floats p = kept(Tensor.of(scores, 1, 1, 1, keys));
+          HostBuffer p = kept(Tensor.of(scores, 1, 1, 1, keys));
           Softmax.forward(p, 1, keys, null);
           assertThat(p.tensor().toFloats()[place]).isEqualTo(1);
         }
@@ -253,7 +253,7 @@ class KernelsTest {
   void scoresThatAreNoNumbersStayNone() {
     try (Scope scope = Scope.open()) {
       int keys = Fused.width();
-      Floats p = kept(Tensor.full(Double.NaN, DType.FLOAT32, Device.CPU, 1, 1, 1, keys));
+      HostBuffer p = kept(Tensor.full(Double.NaN, DType.FLOAT32, Device.CPU, 1, 1, 1, keys));
       Softmax.forward(p, 1, keys, null);
       assertThat(p.tensor().toFloats()[0]).isNaN();
     }
@@ -270,15 +270,15 @@ class KernelsTest {
       wanted.backward(dy);
 
       Gate.Layout l = new Gate.Layout(1, n, n);
-      Floats y = Floats.allocate(n);
+      HostBuffer y = HostBuffer.allocate(n);
       Gate.forward(l, kept(u), kept(v), y);
       close(y.tensor(), wanted);
-      Floats inPlace = kept(u);
+      HostBuffer inPlace = kept(u);
       Gate.forward(l, inPlace, kept(v), inPlace);
       assertThat(inPlace.tensor().toFloats()).isEqualTo(y.tensor().toFloats());
-      Floats du = kept(u);
-      Floats dv = kept(v);
-      Floats out = kept(dy);
+      HostBuffer du = kept(u);
+      HostBuffer dv = kept(v);
+      HostBuffer out = kept(dy);
       Gate.backward(l, du, dv, out);
       close(du.tensor(), u.grad());
       close(dv.tensor(), v.grad());
@@ -327,17 +327,17 @@ class KernelsTest {
         int width = step - 3;
         int rows = 100; // more than a piece
         Gate.Layout l = new Gate.Layout(rows, width, step);
-        Floats u = numbers(dtype, "u", rows, step);
-        Floats v = numbers(dtype, "v", rows, step);
-        Floats dy = numbers(dtype, "dy", rows, step);
-        for (Floats f : List.of(u, v, dy)) {
+        HostBuffer u = numbers(dtype, "u", rows, step);
+        HostBuffer v = numbers(dtype, "v", rows, step);
+        HostBuffer dy = numbers(dtype, "dy", rows, step);
+        for (HostBuffer f : List.of(u, v, dy)) {
           Tensor none = Tensor.full(Double.NaN, DType.FLOAT32, Device.CPU, rows, step - width);
           f.tensor().narrow(1, width, step - width).copyFrom(none);
         }
-        Floats y = Floats.allocate(dtype, rows, step);
+        HostBuffer y = HostBuffer.allocate(dtype, rows, step);
         Gate.forward(l, u, v, y);
         Gate.backward(l, u, v, dy);
-        for (Floats f : List.of(y, u, v, dy)) {
+        for (HostBuffer f : List.of(y, u, v, dy)) {
           Tensor all = f.tensor().to(DType.FLOAT32);
           assertThat(all.narrow(1, width, step - width).toFloats()).containsOnly(0);
           assertThat(all.narrow(1, 0, width).toFloats()).doesNotContain(0).isNotEmpty();
@@ -358,7 +358,7 @@ class KernelsTest {
         u[i] = -85 + 170f * i / n;
         ones[i] = 1;
       }
-      Floats y = Floats.allocate(n);
+      HostBuffer y = HostBuffer.allocate(n);
       Gate.forward(new Gate.Layout(1, n, n), kept(Tensor.of(u, n)), kept(Tensor.of(ones, n)), y);
       float[] actual = y.tensor().toFloats();
       for (int i = 0; i < n; i++) {
@@ -369,14 +369,14 @@ class KernelsTest {
   }
 
   /** The same numbers in another dtype, by a kernel that multiplies them by 1. */
-  private static Floats converted(Floats from, DType dtype) {
+  private static HostBuffer converted(HostBuffer from, DType dtype) {
     int n = from.count();
-    Floats to = Floats.allocate(dtype, n);
+    HostBuffer to = HostBuffer.allocate(dtype, n);
     // Rows of one vector each, turned by no angle; r is 1 as the norm of no row is taken.
     float[] all = from.tensor().to(DType.FLOAT32).toFloats();
     int width = Fused.width();
     for (int at = 0; at < n; at += width) {
-      Window window = Window.on(to, width);
+      RowBuffer window = RowBuffer.on(to, width);
       System.arraycopy(all, at, window.floats, 0, width);
       window.write(at, width);
     }
@@ -384,11 +384,11 @@ class KernelsTest {
   }
 
   /** What a window shows of memory. */
-  private static float[] shown(Floats from) {
+  private static float[] shown(HostBuffer from) {
     float[] all = new float[from.count()];
     int width = Fused.width();
     for (int at = 0; at < all.length; at += width) {
-      Window window = Window.on(from, width);
+      RowBuffer window = RowBuffer.on(from, width);
       window.read(at, width);
       System.arraycopy(window.floats, 0, all, at, width);
     }
@@ -425,7 +425,7 @@ class KernelsTest {
       }
       Tensor exact = Tensor.of(values, n);
       Tensor wanted = exact.to(DType.BFLOAT16);
-      Floats rounded = converted(kept(exact), DType.BFLOAT16);
+      HostBuffer rounded = converted(kept(exact), DType.BFLOAT16);
       assertThat(rounded.bytes().slice()).isEqualTo(wanted.bytes());
       assertThat(shown(rounded)).isEqualTo(wanted.to(DType.FLOAT32).toFloats());
     }
@@ -439,7 +439,7 @@ class KernelsTest {
       for (int i = 0; i < values.length; i++) {
         values[i] = Float.intBitsToFloat(bits[i % bits.length]);
       }
-      Floats rounded = converted(kept(Tensor.of(values, values.length)), DType.BFLOAT16);
+      HostBuffer rounded = converted(kept(Tensor.of(values, values.length)), DType.BFLOAT16);
       for (float v : shown(rounded)) {
         assertThat(v).isNaN();
       }
@@ -447,8 +447,8 @@ class KernelsTest {
   }
 
   /** Random numbers that bfloat16 holds exactly, in either dtype. */
-  private Floats numbers(DType dtype, String name, long... shape) {
-    Floats f = Floats.allocate(dtype, shape);
+  private HostBuffer numbers(DType dtype, String name, long... shape) {
+    HostBuffer f = HostBuffer.allocate(dtype, shape);
     f.tensor().copyFrom(rng.fork(name).normal(shape).to(DType.BFLOAT16));
     return f;
   }
@@ -457,7 +457,7 @@ class KernelsTest {
     return numbers(DType.FLOAT32, name, shape).tensor().toFloats();
   }
 
-  private static Floats floats(float[] values) {
+  private static HostBuffer floats(float[] values) {
     return kept(Tensor.of(values, values.length));
   }
 
@@ -466,22 +466,22 @@ class KernelsTest {
    *
    * @return what it wrote, by name
    */
-  private Map<String, Floats> results(DType dtype) {
-    Map<String, Floats> all = new LinkedHashMap<>();
+  private Map<String, HostBuffer> results(DType dtype) {
+    Map<String, HostBuffer> all = new LinkedHashMap<>();
     int heads = 2;
     int headDim = 2 * Fused.width();
     int dim = heads * headDim;
     int rows = ITEMS * TOKENS;
     Norms.Layout l = layout(dim, 1e-5);
     float[] x = array("x", rows, dim);
-    Floats keptX = floats(x);
+    HostBuffer keptX = floats(x);
     Factor f = Factor.each(array("f", ITEMS, dim), dim);
     float[] r = new float[rows];
-    Floats n = Floats.allocate(dtype, rows, dim);
+    HostBuffer n = HostBuffer.allocate(dtype, rows, dim);
     l.pass(Norms.norm(l, x, f, n, r));
     all.put("norm", n);
     all.put("1/rms", floats(r));
-    Floats again = Floats.allocate(dtype, rows, dim);
+    HostBuffer again = HostBuffer.allocate(dtype, rows, dim);
     l.pass(Norms.again(l, keptX, r, f, again));
     all.put("norm again", again);
     float[] d = array("d", rows, dim);
@@ -491,11 +491,11 @@ class KernelsTest {
     all.put("gradient by the stream", floats(d));
     all.put("gradient by the factor", floats(df));
 
-    Floats o = numbers(dtype, "o", rows, dim);
+    HostBuffer o = numbers(dtype, "o", rows, dim);
     l.pass(Norms.join(l, x, o, f, r));
     all.put("joined", floats(x));
     all.put("1/rms of the answer", floats(r));
-    Floats dOut = Floats.allocate(dtype, rows, dim);
+    HostBuffer dOut = HostBuffer.allocate(dtype, rows, dim);
     float[] dGate = new float[ITEMS * dim];
     l.pass(Norms.joinBack(l, array("dy", rows, dim), o, r, f, dOut, Factor.each(dGate, dim)));
     all.put("gradient by the answer", dOut);
@@ -503,32 +503,32 @@ class KernelsTest {
 
     Rotary.Layout turning = new Rotary.Layout(ITEMS, TOKENS, TOKENS, heads, headDim, 1e-5f);
     float[] factor = array("factor", headDim);
-    Turns turns = Turns.of(array("turns", TOKENS, headDim), TOKENS, headDim);
-    Floats turned = Floats.allocate(dtype, rows, dim);
+    RotaryTable turns = RotaryTable.of(array("turns", TOKENS, headDim), TOKENS, headDim);
+    HostBuffer turned = HostBuffer.allocate(dtype, rows, dim);
     Rotary.forward(turning, o, factor, turns, turned);
     all.put("turned", turned);
-    Floats dq = numbers(dtype, "dTurned", rows, dim);
+    HostBuffer dq = numbers(dtype, "dTurned", rows, dim);
     float[] dFactor = new float[headDim];
     Rotary.backward(turning, o, factor, turns, dq, dq, dFactor);
     all.put("gradient by queries", dq);
     all.put("gradient by their factor", floats(dFactor));
 
-    Floats p = numbers(dtype, "scores", ITEMS, heads, TOKENS, headDim);
+    HostBuffer p = numbers(dtype, "scores", ITEMS, heads, TOKENS, headDim);
     Softmax.forward(p, ITEMS, headDim, Factor.each(array("mask", ITEMS, headDim), headDim));
     all.put("softmax", p);
-    Floats dp = numbers(dtype, "dp", ITEMS, heads, TOKENS, headDim);
+    HostBuffer dp = numbers(dtype, "dp", ITEMS, heads, TOKENS, headDim);
     Softmax.backward(numbers(dtype, "p", ITEMS, heads, TOKENS, headDim), headDim, dp);
     all.put("gradient by scores", dp);
 
     // Longer than a piece, and not by a whole one.
     int count = 1024 + 8 * Fused.width();
     Gate.Layout flat = new Gate.Layout(count / Fused.width(), Fused.width(), Fused.width());
-    Floats u = numbers(dtype, "u", count);
-    Floats v = numbers(dtype, "v", count);
-    Floats gated = Floats.allocate(dtype, count);
+    HostBuffer u = numbers(dtype, "u", count);
+    HostBuffer v = numbers(dtype, "v", count);
+    HostBuffer gated = HostBuffer.allocate(dtype, count);
     Gate.forward(flat, u, v, gated);
     all.put("gated", gated);
-    Floats dGated = numbers(dtype, "dGated", count);
+    HostBuffer dGated = numbers(dtype, "dGated", count);
     Gate.backward(flat, u, v, dGated);
     all.put("gated once more", dGated);
     all.put("gradient by u", u);
@@ -540,7 +540,7 @@ class KernelsTest {
   @Test
   void bfloat16KernelsAreFloat32OnesThatRoundWhatTheyWrite() {
     try (Scope scope = Scope.open()) {
-      Map<String, Floats> exact = results(DType.FLOAT32);
+      Map<String, HostBuffer> exact = results(DType.FLOAT32);
       results(DType.BFLOAT16)
           .forEach(
               (name, actual) ->
@@ -560,7 +560,7 @@ class KernelsTest {
   void whatMustBeFloat32IsRefusedInBfloat16() {
     int w = Fused.width();
     Norms.Layout l = new Norms.Layout(2, 2, 2, w, 1e-5f);
-    Floats narrow = Floats.allocate(DType.BFLOAT16, 4, w);
+    HostBuffer narrow = HostBuffer.allocate(DType.BFLOAT16, 4, w);
     assertThatThrownBy(() -> Norms.keep(l, new float[4 * w], narrow))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("float32");
@@ -570,8 +570,8 @@ class KernelsTest {
   void memoryOfAnotherSizeIsRefusedBeforeAnythingIsRead() {
     int w = Fused.width();
     Norms.Layout l = new Norms.Layout(2, 2, 2, w, 1e-5f);
-    Floats right = Floats.allocate(4, w);
-    Floats wrong = Floats.allocate(3, w);
+    HostBuffer right = HostBuffer.allocate(4, w);
+    HostBuffer wrong = HostBuffer.allocate(3, w);
     float[] x = new float[4 * w];
     float[] r = new float[4];
     Factor f = Factor.shared(new float[w]);
@@ -594,13 +594,15 @@ class KernelsTest {
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> Factor.each(new float[2 * w], w).from(2))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> Turns.of(new float[w + 1], 1, w))
+    assertThatThrownBy(() -> RotaryTable.of(new float[w + 1], 1, w))
         .isInstanceOf(IllegalArgumentException.class);
     Rotary.Layout turning = new Rotary.Layout(2, 2, 2, 1, w, 1e-5f);
     assertThatThrownBy(
-            () -> Rotary.forward(turning, right, new float[w], Turns.of(new float[w], 1, w), right))
+            () ->
+                Rotary.forward(
+                    turning, right, new float[w], RotaryTable.of(new float[w], 1, w), right))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("turns");
+        .hasMessageContaining("rotary table");
     assertThatThrownBy(() -> Softmax.forward(right, 1, 2 * w + 1, null))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> Gate.forward(new Gate.Layout(4, w, w), right, wrong, right))

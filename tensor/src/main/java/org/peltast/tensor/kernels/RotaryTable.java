@@ -1,4 +1,4 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import java.util.Locale;
 import jdk.incubator.vector.FloatVector;
@@ -7,7 +7,7 @@ import jdk.incubator.vector.FloatVector;
  * By which angles the channels of a row are turned, neighbouring ones as a pair: a row of cosines
  * and sines for each token, alike for all items or each item's own.
  */
-public final class Turns {
+public final class RotaryTable {
   final float[] cos; // (c, c) of each pair
   final float[] sin; // (−s, s) of each pair
   private final int tokens;
@@ -15,7 +15,7 @@ public final class Turns {
   private final int first; // of the first item
   private final int step; // from one item to the next: 0 where all share them
 
-  private Turns(float[] cos, float[] sin, int tokens, int headDim, int first, int step) {
+  private RotaryTable(float[] cos, float[] sin, int tokens, int headDim, int first, int step) {
     this.cos = cos;
     this.sin = sin;
     this.tokens = tokens;
@@ -30,24 +30,24 @@ public final class Turns {
    * @param turns cosine and sine of each pair's angle, [tokens, headDim] for all items or [items,
    *     tokens, headDim]; headDim a multiple of the vector's length
    */
-  public static Turns of(float[] turns, int tokens, int headDim) {
+  public static RotaryTable of(float[] turns, int tokens, int headDim) {
     int size = Math.multiplyExact(tokens, headDim);
     if (tokens < 1
         || headDim % Fused.width() != 0
         || turns.length == 0
         || turns.length % size != 0) {
       throw new IllegalArgumentException(
-          turns.length + " numbers are no turns of " + tokens + " rows of " + headDim);
+          turns.length + " numbers are no rotary table of " + tokens + " rows of " + headDim);
     }
     float[] cos = new float[turns.length];
     float[] sin = new float[turns.length];
     spreadRows(turns, cos, sin, turns.length);
-    return new Turns(cos, sin, tokens, headDim, 0, turns.length == size ? 0 : size);
+    return new RotaryTable(cos, sin, tokens, headDim, 0, turns.length == size ? 0 : size);
   }
 
   /** Those of the items from one on. */
-  public Turns from(int item) {
-    return new Turns(cos, sin, tokens, headDim, first + item * step, step);
+  public RotaryTable from(int item) {
+    return new RotaryTable(cos, sin, tokens, headDim, first + item * step, step);
   }
 
   /** Where a row's angles begin. */
@@ -62,7 +62,7 @@ public final class Turns {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "a kernel was given turns of %d rows of %d for %d items with %d of %d",
+              "a kernel was given a rotary table of %d rows of %d for %d items with %d of %d",
               tokens,
               headDim,
               items,

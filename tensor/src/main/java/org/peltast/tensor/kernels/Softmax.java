@@ -1,8 +1,8 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /** Softmax over the rows of attention's scores, in place. */
 public final class Softmax {
@@ -20,13 +20,13 @@ public final class Softmax {
    * @param mask what is added to each item's rows, of length keys: 0, or −∞ where a key does not
    *     count; null for nothing
    */
-  public static void forward(Floats p, int items, int keys, @Nullable Factor mask) {
+  public static void forward(HostBuffer p, int items, int keys, @Nullable Factor mask) {
     int rows = rows(p, keys) / items; // of an item
     if (mask != null) {
       mask.require(items, keys);
     }
     int step = step(keys);
-    Window ps = Window.on(p, step * keys);
+    RowBuffer ps = RowBuffer.on(p, step * keys);
     float[] sums = Lanes.room(step);
     float[] most = new float[step];
     for (int item = 0; item < items; item++) {
@@ -53,12 +53,12 @@ public final class Softmax {
    * @param keys a row's length
    * @param dp the gradient by it; overwritten with ds
    */
-  public static void backward(Floats p, int keys, Floats dp) {
+  public static void backward(HostBuffer p, int keys, HostBuffer dp) {
     int rows = rows(p, keys);
     Fused.require(dp, p.count());
     int step = step(keys);
-    Window ps = Window.on(p, step * keys);
-    Window dps = Window.on(dp, step * keys);
+    RowBuffer ps = RowBuffer.on(p, step * keys);
+    RowBuffer dps = RowBuffer.on(dp, step * keys);
     float[] dots = Lanes.room(step);
     for (int row = 0; row < rows; row += step) {
       int count = Math.min(step, rows - row);
@@ -71,7 +71,7 @@ public final class Softmax {
     }
   }
 
-  private static int rows(Floats p, int keys) {
+  private static int rows(HostBuffer p, int keys) {
     if (keys < 1 || p.count() % keys != 0) {
       throw new IllegalArgumentException(p + " has no rows of " + keys);
     }

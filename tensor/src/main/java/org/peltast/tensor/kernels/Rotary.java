@@ -1,8 +1,8 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import org.peltast.tensor.Floats;
+import org.peltast.tensor.HostBuffer;
 
 /**
  * Queries and keys on their way from a linear layer to attention: each head's root-mean-square
@@ -44,13 +44,13 @@ public final class Rotary {
       return (item * rowsOfItem + row) * dim();
     }
 
-    private Window pieces(Floats matrix) {
+    private RowBuffer pieces(HostBuffer matrix) {
       Fused.require(matrix, (long) items * rowsOfItem * dim());
-      return Window.on(matrix, step() * dim());
+      return RowBuffer.on(matrix, step() * dim());
     }
 
-    private void require(float[] f, Turns turns) {
-      turns.require(items, rows, headDim);
+    private void require(float[] f, RotaryTable table) {
+      table.require(items, rows, headDim);
       if (f.length != headDim || rows > rowsOfItem) {
         throw new IllegalArgumentException(
             "a kernel was given a factor of " + f.length + " for " + this);
@@ -65,11 +65,11 @@ public final class Rotary {
    * @param f [headDim]
    * @param y in either dtype; may be x. What is not turned is left alone
    */
-  public static void forward(Layout l, Floats x, float[] f, Turns turns, Floats y) {
-    l.require(f, turns);
+  public static void forward(Layout l, HostBuffer x, float[] f, RotaryTable table, HostBuffer y) {
+    l.require(f, table);
     int dim = l.headDim();
-    Window xs = l.pieces(x);
-    Window ys = l.pieces(y);
+    RowBuffer xs = l.pieces(x);
+    RowBuffer ys = l.pieces(y);
     float[] r = new float[l.step() * l.heads()];
     float[] sums = Lanes.room(r.length);
     for (int item = 0; item < l.items(); item++) {
@@ -84,9 +84,9 @@ public final class Rotary {
             dim,
             r,
             f,
-            turns.cos,
-            turns.sin,
-            turns.at(item, row),
+            table.cos,
+            table.sin,
+            table.at(item, row),
             ys.floats);
         ys.write(l.place(item, row), count * l.dim());
       }
@@ -125,13 +125,19 @@ public final class Rotary {
    * @param df [headDim], added to
    */
   public static void backward(
-      Layout l, Floats x, float[] f, Turns turns, Floats dy, Floats dx, float[] df) {
-    l.require(f, turns);
-    l.require(df, turns);
+      Layout l,
+      HostBuffer x,
+      float[] f,
+      RotaryTable table,
+      HostBuffer dy,
+      HostBuffer dx,
+      float[] df) {
+    l.require(f, table);
+    l.require(df, table);
     int dim = l.headDim();
-    Window xs = l.pieces(x);
-    Window dys = l.pieces(dy);
-    Window dxs = l.pieces(dx);
+    RowBuffer xs = l.pieces(x);
+    RowBuffer dys = l.pieces(dy);
+    RowBuffer dxs = l.pieces(dx);
     float[] r = new float[l.step() * l.heads()];
     float[] dots = Lanes.room(r.length);
     for (int item = 0; item < l.items(); item++) {
@@ -140,7 +146,7 @@ public final class Rotary {
         int heads = count * l.heads();
         xs.read(l.place(item, row), count * l.dim());
         dys.read(l.place(item, row), count * l.dim());
-        turnBackRows(dys.floats, count, l.heads(), dim, turns.cos, turns.sin, turns.at(item, row));
+        turnBackRows(dys.floats, count, l.heads(), dim, table.cos, table.sin, table.at(item, row));
         Norms.inverseRms(xs.floats, 0, heads, dim, l.eps(), r, 0, dots);
         Norms.dotRows(xs.floats, dys.floats, 0, heads, dim, r, 0, f, 0, df, 0, dots);
         Lanes.sumRows(dots, heads);
@@ -151,7 +157,7 @@ public final class Rotary {
     }
   }
 
-  private static void clear(Layout l, int item, Window dxs) {
+  private static void clear(Layout l, int item, RowBuffer dxs) {
     for (int row = l.rows(); row < l.rowsOfItem(); row += l.step()) {
       int count = Math.min(l.step(), l.rowsOfItem() - row) * l.dim();
       Arrays.fill(dxs.floats, 0, count, 0);

@@ -21,13 +21,13 @@ import tools.jackson.databind.node.ObjectNode;
  * @param name as in {@code metrics.json}
  * @param images [n, 3, H, W] in [0, 1]
  */
-public record Contestant(
+public record Candidate(
     String name, GenerationSettings settings, Tensor images, Scores scores, Throughput throughput) {
   private static final int BATCH = 64;
   private static final int TIMED = 32;
 
   /** Draws and measures; the images belong to the caller's scope. */
-  public static Contestant measure(
+  public static Candidate measure(
       String name,
       TextToImage model,
       GenerationSettings settings,
@@ -43,7 +43,7 @@ public record Contestant(
             settings,
             BATCH,
             done -> progress.step(done, captions.size(), java.util.Map.of()));
-    return new Contestant(
+    return new Candidate(
         name,
         settings,
         images,

@@ -3,6 +3,7 @@ package org.peltast.models.zimage;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Attention;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameter;
@@ -11,7 +12,7 @@ import org.peltast.tensor.RmsNorm;
 import org.peltast.tensor.Tensor;
 
 /** Multi-head self-attention with normalised, rotated queries and keys. */
-final class Attention {
+final class RotaryAttention {
   private final int heads;
   private final int headDim;
   private final Linear toQ; // [dim, dim]
@@ -21,7 +22,7 @@ final class Attention {
   private final @Nullable RmsNorm normQ; // [headDim]
   private final @Nullable RmsNorm normK; // [headDim]
 
-  Attention(Parameters p, ZImageConfig config) {
+  RotaryAttention(Parameters p, ZImageConfig config) {
     int dim = config.dim();
     heads = config.heads();
     headDim = config.headDim();
@@ -64,7 +65,7 @@ final class Attention {
     q = rotated(q, normQ, scale, places).to(products).transpose(1, 2);
     Tensor k = rotated(kv.select(2, 0), normK, 1, rope).to(products).transpose(1, 2);
     Tensor v = kv.select(2, 1).transpose(1, 2); // [B, H, S, headDim], as k
-    Tensor attended = org.peltast.tensor.Attention.scaled(q, k, v, mask); // [B, H, A, headDim]
+    Tensor attended = Attention.scaled(q, k, v, mask); // [B, H, A, headDim]
     Tensor out = attended.transpose(1, 2).reshape(b, asked, heads * (long) headDim);
     return toOut.forward(out);
   }

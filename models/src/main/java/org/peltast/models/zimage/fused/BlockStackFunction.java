@@ -4,20 +4,21 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Crew;
 import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.Range;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.WorkerPool;
 
 /**
- * A batch's way through the blocks, and, where it is to be differentiated, back.
+ * The stack of blocks as one function of a batch, forward and, where it is to be differentiated,
+ * backward.
  *
- * <p>A thread's items go through one block after another, a few at a time: then the block's
- * weights, and what is made on the way, stay in the core's own cache, and the stream alone comes
- * and goes.
+ * <p>A thread's items go through one block after another, a tile of a few at a time: then the
+ * block's weights, and what is made on the way, stay in the core's own cache, and the stream alone
+ * comes and goes.
  */
-final class Pass implements CustomGradient.Backward {
+final class BlockStackFunction implements CustomGradient.Backward {
   /** Items that go through a block together: so many that their numbers stay in a core's cache. */
   private static final int ITEMS = 4;
 
@@ -27,16 +28,16 @@ final class Pass implements CustomGradient.Backward {
   private final List<FusedBlock> blocks;
   private final List<Modulation> modulations; // of each block
   private final List<WeightGradients> weights; // of each block; none where nothing is learnt
-  private final int first; // block that the way back reaches: before it nothing is asked for
+  private final int first; // block that the backward pass reaches: before it nothing is asked for
   private final boolean asksForX;
   private final boolean asksForTime;
   private final Shape shape; // of the whole batch
   private final Scope scope = Scope.detached();
   private final List<Modulation.Kept> factors = new ArrayList<>(); // of each block
-  private final List<List<Part>> shares = new ArrayList<>(); // of each thread
+  private final List<List<Tile>> shares = new ArrayList<>(); // of each thread
 
   /**
-   * A pass that has not begun.
+   * A function that has not been evaluated.
    *
    * @param weights of each block, which gradients are asked for
    * @param asksForX whether the gradient by the stream at the beginning is asked for
@@ -44,7 +45,7 @@ final class Pass implements CustomGradient.Backward {
    * @param turns complex64 [S, 1, headDim / 2] or [B, S, 1, headDim / 2]
    * @param mask float32 [B, 1, 1, S] to add to the scores, or null
    */
-  Pass(
+  BlockStackFunction(
       List<FusedBlock> blocks,
       List<Modulation> modulations,
       List<WeightGradients> weights,
@@ -65,8 +66,8 @@ final class Pass implements CustomGradient.Backward {
       Tensor kept = time == null ? null : scope.keep(time.detach().contiguous());
       modulations.forEach(m -> factors.add(m.forward(kept)));
       Positions places = Positions.of(turns, mask, shape.tokens(), shape.headDim());
-      for (Range items : Range.deal(shape.items(), shape.learning() ? 1 : Crew.size())) {
-        shares.add(parts(items, places));
+      for (Range items : Range.deal(shape.items(), shape.learning() ? 1 : WorkerPool.size())) {
+        shares.add(tiles(items, places));
       }
     }
   }
@@ -79,16 +80,16 @@ final class Pass implements CustomGradient.Backward {
     return first;
   }
 
-  private List<Part> parts(Range items, Positions places) {
+  private List<Tile> tiles(Range items, Positions places) {
     int each = shape.learning() ? LEARNING_ITEMS : ITEMS;
-    List<Part> parts = new ArrayList<>();
+    List<Tile> tiles = new ArrayList<>();
     for (Range r : Range.deal(items.count(), (items.count() + each - 1) / each)) {
       int from = items.from() + r.from();
       Shape s = shape.of(r.count(), shape.tokens(), shape.learning()).asking(shape.asked());
       List<Factors> own = factors.stream().map(f -> f.factors.from(from)).toList();
-      parts.add(new Part(blocks, from, s, own, places.from(from)));
+      tiles.add(new Tile(blocks, from, s, own, places.from(from)));
     }
-    return parts;
+    return tiles;
   }
 
   /**
@@ -102,25 +103,25 @@ final class Pass implements CustomGradient.Backward {
         Autograd off = Autograd.off()) {
       Tensor in = x.contiguous();
       Tensor y = Tensor.zeros(shape.items(), shape.asked(), shape.dim());
-      Crew.each(shares, parts -> forward(parts, in, y));
+      WorkerPool.each(shares, tiles -> forward(tiles, in, y));
       return s.release(y);
     }
   }
 
-  private void forward(List<Part> parts, Tensor x, Tensor y) {
+  private void forward(List<Tile> tiles, Tensor x, Tensor y) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off();
-        Streams streams = new Streams(parts)) {
-      for (int k = 0; k < parts.size(); k++) {
-        parts.get(k).begin(x, streams.get(k));
+        Streams streams = new Streams(tiles)) {
+      for (int k = 0; k < tiles.size(); k++) {
+        tiles.get(k).begin(x, streams.get(k));
       }
       for (int i = 0; i < blocks.size(); i++) {
-        for (int k = 0; k < parts.size(); k++) {
-          parts.get(k).forward(i, streams.get(k));
+        for (int k = 0; k < tiles.size(); k++) {
+          tiles.get(k).forward(i, streams.get(k));
         }
       }
-      for (int k = 0; k < parts.size(); k++) {
-        parts.get(k).end(streams.get(k), y);
+      for (int k = 0; k < tiles.size(); k++) {
+        tiles.get(k).end(streams.get(k), y);
       }
     }
   }
@@ -134,24 +135,24 @@ final class Pass implements CustomGradient.Backward {
    */
   @Override
   public List<@Nullable Tensor> gradients(Tensor dy) {
-    List<Part> parts = shares.get(0);
+    List<Tile> tiles = shares.get(0);
     Tensor cotangent = dy.contiguous();
     Tensor dx = asksForX ? Tensor.zeros(shape.items(), shape.tokens(), shape.dim()) : null;
     Tensor time = factors.get(0).time();
     Tensor dTime = time != null && asksForTime ? Tensor.zeros(time.shape()) : null;
-    try (Streams streams = new Streams(parts)) {
-      for (int k = 0; k < parts.size(); k++) {
-        parts.get(k).beginBack(cotangent, streams.get(k));
+    try (Streams streams = new Streams(tiles)) {
+      for (int k = 0; k < tiles.size(); k++) {
+        tiles.get(k).beginBack(cotangent, streams.get(k));
       }
       for (int i = blocks.size() - 1; i >= first; i--) {
         Modulation.Gradients df = modulations.get(i).gradients(shape.items());
-        for (int k = 0; k < parts.size(); k++) {
-          parts.get(k).backward(i, streams.get(k), df.factors, weights.get(i));
+        for (int k = 0; k < tiles.size(); k++) {
+          tiles.get(k).backward(i, streams.get(k), df.factors, weights.get(i));
         }
         modulations.get(i).backward(factors.get(i), df, weights.get(i), dTime);
       }
-      for (int k = 0; k < parts.size() && dx != null; k++) {
-        parts.get(k).endBack(streams.get(k), dx);
+      for (int k = 0; k < tiles.size() && dx != null; k++) {
+        tiles.get(k).endBack(streams.get(k), dx);
       }
     }
     List<@Nullable Tensor> all = new ArrayList<>();
@@ -167,28 +168,28 @@ final class Pass implements CustomGradient.Backward {
 
   @Override
   public void close() {
-    shares.forEach(parts -> parts.forEach(Part::close));
+    shares.forEach(tiles -> tiles.forEach(Tile::close));
     scope.close();
   }
 
-  /** The stream of each part, or its gradient, while it is on its way. */
+  /** The stream of each tile, or its gradient, while it is computed. */
   private static final class Streams implements AutoCloseable {
-    private static final ThreadLocal<Memory<float[]>> MEMORY =
-        Memory.ofThreads((s, space) -> space.array(s.rows() * s.dim()));
+    private static final ThreadLocal<Workspace<float[]>> MEMORY =
+        Workspace.ofThreads((s, space) -> space.array(s.rows() * s.dim()));
 
-    private final List<Memory.Room<float[]>> rooms = new ArrayList<>();
+    private final List<Workspace.Slot<float[]>> slots = new ArrayList<>();
 
-    Streams(List<Part> parts) {
-      parts.forEach(part -> rooms.add(MEMORY.get().take(part.shape())));
+    Streams(List<Tile> tiles) {
+      tiles.forEach(tile -> slots.add(MEMORY.get().take(tile.shape())));
     }
 
-    float[] get(int part) {
-      return rooms.get(part).content();
+    float[] get(int tile) {
+      return slots.get(tile).content();
     }
 
     @Override
     public void close() {
-      rooms.forEach(Memory.Room::close);
+      slots.forEach(Workspace.Slot::close);
     }
   }
 }

@@ -1,4 +1,4 @@
-package org.peltast.tensor.fused;
+package org.peltast.tensor.kernels;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;

@@ -3,8 +3,8 @@ package org.peltast.data;
 import java.util.Locale;
 
 /** Pictures in the layouts that others want. */
-public final class Pictures {
-  private Pictures() {}
+public final class PixelBatches {
+  private PixelBatches() {}
 
   /**
    * Reads a batch as the float32 array that a network's input is made of.

@@ -9,7 +9,7 @@ import java.util.Comparator;
 import java.util.Locale;
 
 /** Text as the format and its messages need it: strict Unicode, and names that fit a sentence. */
-final class Text {
+final class StrictText {
   private static final int LONGEST_NAME = 120;
 
   /**
@@ -30,7 +30,7 @@ final class Text {
         return Integer.compare(a.length(), b.length());
       };
 
-  private Text() {}
+  private StrictText() {}
 
   /** Decodes UTF-8 or throws; nothing is replaced. */
   static String decode(byte[] bytes, int length) throws CharacterCodingException {

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Locale;
 
 /** Figures and tables as a reader likes them. */
-final class Text {
-  private Text() {}
+final class Formats {
+  private Formats() {}
 
   /** Bytes in the largest unit that leaves at least one: "45.2 MiB". */
   static String bytes(long count) {

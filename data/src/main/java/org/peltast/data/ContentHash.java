@@ -7,8 +7,8 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** SHA-256, of which every Java platform has one. */
-final class Checksums {
-  private Checksums() {}
+final class ContentHash {
+  private ContentHash() {}
 
   static MessageDigest sha256() {
     try {

@@ -5,17 +5,17 @@ import java.util.Arrays;
 import java.util.List;
 import org.peltast.tensor.Tensor;
 
-/** A few items on their way through the blocks; of one thread. */
-final class Part implements AutoCloseable {
+/** A tile of a batch: a few items that go through the blocks together, on one thread. */
+final class Tile implements AutoCloseable {
   private final List<FusedBlock> blocks;
   private final int from; // the number of the first item in the batch
   private final Shape whole; // answering for all tokens
   private final Shape last; // of the last block
   private final List<Factors> factors; // of each block
   private final Positions places;
-  private final List<Memory.Room<FusedBlock.Activations>> kept = new ArrayList<>();
+  private final List<Workspace.Slot<FusedBlock.Activations>> kept = new ArrayList<>();
 
-  Part(List<FusedBlock> blocks, int from, Shape shape, List<Factors> factors, Positions places) {
+  Tile(List<FusedBlock> blocks, int from, Shape shape, List<Factors> factors, Positions places) {
     this.blocks = blocks;
     this.from = from;
     this.whole = shape.asking(shape.tokens());
@@ -39,9 +39,9 @@ final class Part implements AutoCloseable {
   }
 
   void forward(int block, float[] x) {
-    Memory.Room<FusedBlock.Activations> in = FusedBlock.Activations.take(shape(block));
+    Workspace.Slot<FusedBlock.Activations> in = FusedBlock.Activations.take(shape(block));
     kept.add(in);
-    try (Memory.Room<FusedBlock.Scratch> scratch = FusedBlock.Scratch.take(shape(block))) {
+    try (Workspace.Slot<FusedBlock.Scratch> scratch = FusedBlock.Scratch.take(shape(block))) {
       blocks.get(block).forward(in.content(), x, factors.get(block), places, scratch.content());
     }
     if (!whole.learning()) {
@@ -70,7 +70,7 @@ final class Part implements AutoCloseable {
    * @param g adds to the gradients of the block's weights
    */
   void backward(int block, float[] d, Factors df, WeightGradients g) {
-    try (Memory.Room<FusedBlock.Scratch> scratch = FusedBlock.Scratch.take(shape(block))) {
+    try (Workspace.Slot<FusedBlock.Scratch> scratch = FusedBlock.Scratch.take(shape(block))) {
       FusedBlock.Activations in = kept.get(block).content();
       blocks
           .get(block)
@@ -90,7 +90,7 @@ final class Part implements AutoCloseable {
   /** Leaves what was kept. */
   @Override
   public void close() {
-    kept.forEach(Memory.Room::close);
+    kept.forEach(Workspace.Slot::close);
     kept.clear();
   }
 }
