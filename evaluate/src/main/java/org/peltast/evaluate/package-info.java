@@ -1,19 +1,23 @@
 /**
- * Measures: what is said of a generator in numbers.
+ * Measures of generated pictures: a judge network, distances and scores in its features, intervals,
+ * and speed.
  *
  * <p><b>The judge.</b> The networks that the literature measures with (Inception for FID, CLIP) do
  * not come with this project, and were not made for 64-pixel drawings. {@link
- * org.peltast.evaluate.Judge} is our own contrastive image–text network, trained on the training
- * split by a {@link org.peltast.distill.Trainer} ({@link org.peltast.evaluate.JudgeRun}, {@link
- * org.peltast.evaluate.JudgeTraining}) and kept in a {@link org.peltast.evaluate.JudgeFolder}. Its
- * figures carry its name ("Fréchet, emoji-clip") and are never called FID or CLIP score.
+ * org.peltast.evaluate.Judge} is our own contrastive image–text network of a {@link
+ * org.peltast.evaluate.JudgeConfig}, trained on the training split ({@link
+ * org.peltast.evaluate.JudgeTraining}, a {@link org.peltast.distill.Method} of one phase that sees
+ * the whole batch; {@link org.peltast.evaluate.JudgeRun} runs it) and kept in a {@link
+ * org.peltast.evaluate.JudgeFolder}. Its figures carry its name ("Fréchet, emoji-clip") and are
+ * never called FID or CLIP score.
  *
  * <p><b>Measuring.</b> An {@link org.peltast.evaluate.Evaluation} holds one judge, one reference
  * ({@link org.peltast.evaluate.GaussianStatistics} over real pictures) and one seed, and turns
  * pictures with their {@link org.peltast.evaluate.Prompt}s into {@link
  * org.peltast.evaluate.Scores}: {@linkplain org.peltast.evaluate.FrechetDistance Fréchet distance},
- * alignment, retrieval@10, family accuracy, diversity, and the colours' statistics, each with a
- * bootstrap {@link org.peltast.evaluate.Interval}. Beside them belongs the {@linkplain
+ * alignment, retrieval@10, family accuracy, diversity, and {@link
+ * org.peltast.evaluate.ColourStatistics}, each with a bootstrap {@link
+ * org.peltast.evaluate.Interval}. Beside them belongs the {@linkplain
  * org.peltast.evaluate.Evaluation#noiseFloor noise floor}, real pictures against real ones. {@link
  * org.peltast.evaluate.Throughput} measures speed, denoising apart from decoding.
  *

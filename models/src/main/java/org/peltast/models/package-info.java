@@ -1,19 +1,21 @@
 /**
- * Networks, text encoders, latent codecs, and the diffusers directory layout.
+ * Model families with their networks, text encoders, latent codecs, and the folder layout of
+ * diffusers.
  *
- * <p><b>Models.</b> {@link org.peltast.models.ModelFolder} reads and writes a whole model; what it
- * gives is a {@link org.peltast.models.TextToImage}: network, codec, text encoder and the {@link
+ * <p><b>Models.</b> {@link org.peltast.models.ModelFolder} reads and writes a whole model, and
+ * opens it as a {@link org.peltast.models.TextToImage}: network, codec, text encoder and the {@link
  * org.peltast.models.GenerationSettings} that the model is meant for. The noise of picture i is a
  * function of (seed, i), so batches do not change pictures.
  *
  * <p><b>Families.</b> Networks are in packages of their own, as {@link org.peltast.models.zimage},
- * and known to everyone else as a {@link org.peltast.models.Backbone}. A {@link
- * org.peltast.models.ModelFamily} is the plug: it opens, writes, measures and configures them, and
- * its Javadoc says what a new one provides; {@link org.peltast.models.ModelFamilies} finds them.
- * {@link org.peltast.models.NetworkRecipe} is a network to be trained from nothing. {@link
- * org.peltast.models.Schedulers} reads noise path, prediction and shift from the scheduler's file.
- * For a family's own files there are {@link org.peltast.models.JsonConfig}, {@link
- * org.peltast.models.Weights} and {@link org.peltast.models.GoldenFile}.
+ * and known elsewhere as a {@link org.peltast.models.Backbone}, which tells its {@link
+ * org.peltast.models.ItemCost}. A {@link org.peltast.models.ModelFamily} is the plug: it opens,
+ * writes, measures and configures them, and its Javadoc says what a new one provides; {@link
+ * org.peltast.models.ModelFamilies} finds them. {@link org.peltast.models.NetworkRecipe} is a
+ * network to be trained from nothing. {@link org.peltast.models.Schedulers} reads noise path,
+ * prediction and shift from the scheduler's file. For a family's own files there are {@link
+ * org.peltast.models.JsonConfig}, {@link org.peltast.models.Weights} and {@link
+ * org.peltast.models.GoldenFile}.
  *
  * <p><b>Codecs.</b> A {@link org.peltast.models.Codec} turns pictures in [0, 1] into latents and
  * back: {@link org.peltast.models.PixelCodec}, {@link org.peltast.models.Taef2Codec} (its weights

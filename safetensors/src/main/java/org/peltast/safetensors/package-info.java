@@ -2,7 +2,7 @@
  * Reading and writing the safetensors format, single files and sharded checkpoints.
  *
  * <p>A safetensors file is eight bytes of length, a JSON header, and the values of all tensors one
- * after the other. This room knows the format and nothing of what the tensors mean; it needs the
+ * after the other. This module knows the format and nothing of what the tensors mean; it needs the
  * JDK and a JSON parser, and is useful on its own.
  *
  * <p>To read, open a {@link org.peltast.safetensors.Checkpoint}: a file, an index of shards, or a

@@ -1,5 +1,5 @@
 /**
- * Tensors with gradients, and what networks are made of: the one room that sees libtorch.
+ * Tensors with gradients, and what networks are made of. This module alone sees libtorch.
  *
  * <h2>Memory</h2>
  *
@@ -57,6 +57,10 @@
  *       org.peltast.tensor.Matrices} are matrices in it, whose products oneDNN computes without
  *       libtorch between, {@link org.peltast.tensor.WorkerPool} deals work out to threads; {@link
  *       org.peltast.tensor.kernels} has kernels.
+ *   <li>For several processes: {@link org.peltast.tensor.GradientListener} is told of gradients
+ *       while a backward pass runs, {@link org.peltast.tensor.ParameterBuffer} is a message of
+ *       several weights; {@link org.peltast.tensor.parallel} has process groups. {@link
+ *       org.peltast.tensor.Range} is some consecutive items of a batch.
  *   <li>{@link org.peltast.tensor.TensorFiles}: to and from safetensors files, by the piece.
  *   <li>{@link org.peltast.tensor.Engine}: threads, GPU, whether bfloat16 pays off here.
  * </ul>
@@ -65,8 +69,9 @@
  *
  * <p>Shapes, dtypes, devices, indices and sizes are checked on this side of the boundary. A mistake
  * is a {@link org.peltast.tensor.TensorException} of one sentence, also where libtorch itself
- * refuses; a tensor that the machine's memory cannot hold is one too. A test calls the whole public
- * surface with wrong arguments in a process of its own, which must survive.
+ * refuses; a tensor that the machine's memory cannot hold is a {@link
+ * org.peltast.tensor.MemoryException}, which is one too. A test calls the whole public surface with
+ * wrong arguments in a process of its own, which must survive.
  *
  * <p>Scopes, tensors and optimisers are for one thread at a time; several threads may each have
  * their own.

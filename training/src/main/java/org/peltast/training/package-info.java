@@ -3,12 +3,23 @@
  * nothing of command lines.
  *
  * <ul>
- *   <li>Recipes, one record each: {@link org.peltast.training.TeacherRecipe}, {@link
- *       org.peltast.training.DistillRecipe}, {@link org.peltast.training.DataRecipe}.
+ *   <li>Recipes, one record each: {@link org.peltast.training.TeacherRecipe} and {@link
+ *       org.peltast.training.DistillRecipe}, made of {@link org.peltast.training.DataRecipe},
+ *       {@link org.peltast.training.RoleRecipe}, {@link org.peltast.training.RunRecipe}, {@link
+ *       org.peltast.training.GuardRecipe} and, for how a teacher is distilled, {@link
+ *       org.peltast.training.MethodRecipe}.
+ *   <li>{@code Assembly}: the one place where a recipe's words become networks, roles and a {@link
+ *       org.peltast.distill.Method}. A new method is a kind of {@code MethodRecipe} and a case
+ *       there.
  *   <li>Runs: {@link org.peltast.training.TeacherTraining}, {@link
- *       org.peltast.training.Distillation}, {@link org.peltast.training.Demo}.
- *   <li>{@link org.peltast.training.Corpus}: the pictures and prompts that a recipe names. {@link
- *       org.peltast.training.Devices}: the device that it names. {@link
+ *       org.peltast.training.Distillation}, {@link org.peltast.training.Demo} with its {@link
+ *       org.peltast.training.DemoReport} and the {@link org.peltast.training.Contestant}s that it
+ *       measures.
+ *   <li>Data: {@link org.peltast.training.Corpus}, the pictures and prompts that a recipe names,
+ *       with {@link org.peltast.training.Examples} of them to look at; {@link
+ *       org.peltast.training.LatentCorpus}, pictures as latents, in a cache; {@link
+ *       org.peltast.training.Pictures}, tensors as pictures.
+ *   <li>{@link org.peltast.training.Devices}: the device that a recipe names. {@link
  *       org.peltast.training.Origin}: where a run's results come from.
  * </ul>
  */

@@ -1,7 +1,11 @@
 /**
- * Adversarial training in latent space: a {@link org.peltast.distill.adversarial.Discriminator} of
- * {@link org.peltast.distill.adversarial.DiscriminatorHead light heads} on a denoiser's features,
- * and its {@link org.peltast.distill.adversarial.AdversarialLoss losses}.
+ * Adversarial training in latent space: discriminators on a diffusion network's features, and their
+ * losses.
+ *
+ * <p>A {@link org.peltast.distill.adversarial.Discriminator} judges re-noised images by the {@link
+ * org.peltast.diffusion.FeatureTaps} of a trunk, the fake model's (DMD2) or the frozen teacher's
+ * (the paper). Only its light {@link org.peltast.distill.adversarial.DiscriminatorHead} has weights
+ * of its own. {@link org.peltast.distill.adversarial.AdversarialLoss} is softplus or hinge.
  */
 @org.jspecify.annotations.NullMarked
 package org.peltast.distill.adversarial;

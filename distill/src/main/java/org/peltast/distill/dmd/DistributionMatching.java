@@ -6,7 +6,7 @@ import org.peltast.tensor.Autograd;
 
 /**
  * Distribution matching, the regulariser and the paper's shield (equation 2): {@code x₀_real(x_τ|c)
- * − x₀_fake(x_τ|c)}, with a fake model that follows the generator ({@link FakeDenoising}). Both
+ * − x₀_fake(x_τ|c)}, with a fake model that follows the generator ({@link FakeModel}). Both
  * predictions are conditional, without guidance.
  *
  * @param fake the fake model
