@@ -100,8 +100,7 @@ final class DistillCommand implements Callable<Integer> {
     }
   }
 
-  private int distil(
-      DistillRecipe settled, Path weights, RunFolder folder, ProcessGroup group) {
+  private int distil(DistillRecipe settled, Path weights, RunFolder folder, ProcessGroup group) {
     Device device = Devices.of(settled.device());
     Corpus corpus;
     try (Progress preparing = Display.progress("reading the data")) {

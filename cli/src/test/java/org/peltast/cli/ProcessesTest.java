@@ -30,12 +30,12 @@ class ProcessesTest {
     TinyModel.write(folder.resolve("teacher"));
   }
 
-  private String[] distill(int processes, Path out, int updates, String... more) throws IOException {
+  private String[] distill(int processes, Path out, int updates, String... more)
+      throws IOException {
     List<String> settings = new ArrayList<>(List.of("run.updates=" + updates));
     settings.addAll(List.of(more));
     String[] alone =
-        child.tinyDistillation(
-            folder.resolve("teacher"), out, settings.toArray(String[]::new));
+        child.tinyDistillation(folder.resolve("teacher"), out, settings.toArray(String[]::new));
     if (processes == 1) {
       return alone;
     }

@@ -36,11 +36,7 @@ public final class Metrics {
    * @param whole whether every process has the same number, of the whole batch
    */
   private record Waiting(
-      @Nullable String name,
-      double weight,
-      Tensor scalar,
-      @Nullable String term,
-      boolean whole) {
+      @Nullable String name, double weight, Tensor scalar, @Nullable String term, boolean whole) {
     Waiting unnamed() {
       return new Waiting(null, weight, scalar, term, whole);
     }
@@ -98,11 +94,7 @@ public final class Metrics {
   }
 
   private Metrics wait(
-      @Nullable String name,
-      double weight,
-      Tensor scalar,
-      @Nullable String term,
-      boolean whole) {
+      @Nullable String name, double weight, Tensor scalar, @Nullable String term, boolean whole) {
     if (name != null) {
       values.putIfAbsent(name, 0.0); // its place in the order
     }

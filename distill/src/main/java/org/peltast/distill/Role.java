@@ -444,15 +444,13 @@ public final class Role implements AutoCloseable {
       }
       g.restore(under("optimiser.", null, state), here ? count(counts, "steps") : 0);
       if (settings.ema() > 0) {
-        g.restoreAverages(
-            under("ema.", g, state), here ? count(counts, "emaUpdates") : 0);
+        g.restoreAverages(under("ema.", g, state), here ? count(counts, "emaUpdates") : 0);
       }
     }
   }
 
   private long decided(String what, Map<String, String> counts) {
-    return Long.parseLong(
-        processes.decideText(what, () -> Long.toString(count(counts, what))));
+    return Long.parseLong(processes.decideText(what, () -> Long.toString(count(counts, what))));
   }
 
   private long count(Map<String, String> counts, String what) {

@@ -15,7 +15,6 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.peltast.runs.Checkpoints;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
@@ -147,8 +146,7 @@ public final class Trainer {
    */
   public End run(long done) {
     Engine.open(); // before threads of its own
-    try (BatchPrefetcher prefetcher =
-            new BatchPrefetcher(batches, executor.items(batches.size()));
+    try (BatchPrefetcher prefetcher = new BatchPrefetcher(batches, executor.items(batches.size()));
         Loop loop = new Loop(prefetcher, done)) {
       return loop.run();
     } catch (RuntimeException e) {
@@ -168,6 +166,9 @@ public final class Trainer {
     }
   }
 
+  /** A role's state as a checkpoint has it. */
+  private record Saved(Map<String, Tensor> state, Map<String, String> counts) {}
+
   /** One call of {@link #run}. */
   private final class Loop implements AutoCloseable {
     private final BatchPrefetcher prefetcher;
@@ -184,8 +185,7 @@ public final class Trainer {
       this.done = done;
       this.running = done;
       this.saved = new AtomicLong(done);
-      this.log =
-          group.isFirst() ? MetricsLog.open(folder.metrics(), done == 0 ? -1 : done) : null;
+      this.log = group.isFirst() ? MetricsLog.open(folder.metrics(), done == 0 ? -1 : done) : null;
     }
 
     End run() {
@@ -215,8 +215,7 @@ public final class Trainer {
     private Decision decide(Supplier<Decision> onRank0) {
       return group.size() == 1
           ? onRank0.get()
-          : Decision.read(
-              group.decide("the next update", () -> onRank0.get().written()));
+          : Decision.read(group.decide("the next update", () -> onRank0.get().written()));
     }
 
     private boolean follow(Decision decision) {
@@ -275,21 +274,18 @@ public final class Trainer {
       }
       stop |= interrupted.getAsBoolean();
       boolean due = System.nanoTime() - savedAt >= settings.checkpointEvery().toNanos();
-      return new Decision(
-          stop, due || stop || done == asked, asked, method.weights().adjusted());
+      return new Decision(stop, due || stop || done == asked, asked, method.weights().adjusted());
     }
 
     private void save() {
       long number = done;
       Scope kept = Scope.detached();
-      Map<Role, Map<String, Tensor>> states = new LinkedHashMap<>();
-      Map<Role, Map<String, String>> counts = new LinkedHashMap<>();
+      Map<Role, Saved> states = new LinkedHashMap<>();
       try (Scope scope = Scope.open()) {
         for (Role role : executor.roles()) {
           Map<String, Tensor> state = role.state();
           state.values().forEach(t -> scope.release(t, kept)); // as far as it was gathered
-          states.put(role, state);
-          counts.put(role, role.counts());
+          states.put(role, new Saved(state, role.counts()));
         }
       }
       MetricsLog lines = log;
@@ -302,10 +298,7 @@ public final class Trainer {
                 lines.sync();
                 folder
                     .checkpoints()
-                    .save(
-                        number,
-                        settings.keepLast(),
-                        into -> Trainer.this.save(into, states, counts));
+                    .save(number, settings.keepLast(), into -> Trainer.this.save(into, states));
                 saved.set(number);
               }
             });
@@ -362,12 +355,10 @@ public final class Trainer {
   }
 
   /** Writes everything that the next update depends on, on another thread than the updates'. */
-  private void save(
-      Path into, Map<Role, Map<String, Tensor>> states, Map<Role, Map<String, String>> counts)
-      throws IOException {
-    for (Map.Entry<Role, Map<String, Tensor>> state : states.entrySet()) {
+  private void save(Path into, Map<Role, Saved> states) throws IOException {
+    for (Map.Entry<Role, Saved> saved : states.entrySet()) {
       TensorFiles.write(
-          file(into, state.getKey()), state.getValue(), counts.get(state.getKey()));
+          file(into, saved.getKey()), saved.getValue().state(), saved.getValue().counts());
     }
     Map<String, Double> adjusted = method.weights().adjusted();
     if (!adjusted.isEmpty()) {

@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.peltast.tensor.Range;
@@ -137,12 +136,7 @@ public final class UpdateExecutor {
    *     untouched
    */
   Metrics update(
-      long update,
-      long updates,
-      int size,
-      List<Batch> batches,
-      Rng rng,
-      Runnable beforeChange) {
+      long update, long updates, int size, List<Batch> batches, Rng rng, Runnable beforeChange) {
     Metrics metrics = new Metrics();
     double stepping = 0;
     List<Batch> own = new ArrayList<>(batches.subList(1, batches.size()));

@@ -166,7 +166,8 @@ class BackgroundWriterTest {
   void tensorsThatAreNotTheBatchsOwnStayOpen() {
     try (Scope scope = Scope.open()) {
       Batch kept = batch(7);
-      try (BatchPrefetcher prefetcher = new BatchPrefetcher(BatchSource.of(2, update -> kept), List.of(new Range(0, 2)))) {
+      try (BatchPrefetcher prefetcher =
+          new BatchPrefetcher(BatchSource.of(2, update -> kept), List.of(new Range(0, 2)))) {
         prefetcher.take(0, 9).close();
       }
       assertThat(kept.condition().features().toFloats()).containsOnly(7);

@@ -1,7 +1,6 @@
 package org.peltast.training;
 
 import java.awt.image.BufferedImage;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -106,7 +105,8 @@ public final class Distillation implements AutoCloseable {
     // Not closed: what it wraps is the teacher's.
     CachedTextEncoder text = CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY);
     Captions captions = new Captions(text, teacher.device());
-    try (DistillBatches batches = inTurn(group, () -> DistillBatches.of(recipe, teacher, corpus, captions))) {
+    try (DistillBatches batches =
+        inTurn(group, () -> DistillBatches.of(recipe, teacher, corpus, captions))) {
       List<Observer> all =
           recipe
               .guard()

@@ -141,9 +141,7 @@ public final class TeacherTraining {
                       device,
                       false),
                   folder,
-                  group.isFirst()
-                      ? List.of(validation, shown(progress), events, grids)
-                      : List.of(),
+                  group.isFirst() ? List.of(validation, shown(progress), events, grids) : List.of(),
                   listen.get(),
                   group);
           Trainer.End end = memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));

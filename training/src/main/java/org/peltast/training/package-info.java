@@ -13,7 +13,7 @@
  *       there.
  *   <li>Runs: {@link org.peltast.training.TeacherTraining}, {@link
  *       org.peltast.training.Distillation}, {@link org.peltast.training.Demo} with its {@link
- *       org.peltast.training.DemoReport} and the {@link org.peltast.training.Contestant}s that it
+ *       org.peltast.training.DemoReport} and the {@link org.peltast.training.Candidate}s that it
  *       measures.
  *   <li>Data: {@link org.peltast.training.Corpus}, the pictures and prompts that a recipe names,
  *       with {@link org.peltast.training.Examples} of them to look at; {@link
