@@ -101,7 +101,7 @@ def main():
         inputs = dict(x0=x0) | draws | {f"{n}.{k}": v for n, p in nets.items() for k, v in p.items()}
         outputs = dict(loss=loss.detach().reshape(1)) | {f"grad.{k}": v.grad for k, v in double["student"].items()}
         golden.write(file, "loss", "lcm", "1e-4", inputs, {k: v.float() for k, v in outputs.items()}, ORIGIN,
-                     path="variance-preserving" if vp else "flow", shift=str(shift), solver_steps=str(STEPS), huber=str(HUBER))
+                     noise_path="variance-preserving" if vp else "flow", shift=str(shift), solver_steps=str(STEPS), huber=str(HUBER))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,6 +32,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.peltast.distill.Method;
+import org.peltast.distill.Phase;
+import org.peltast.distill.dmd.Learner;
+import org.peltast.distill.dmd.Term;
 import org.peltast.models.ModelFamilies;
 import org.peltast.models.ModelFamily;
 import org.w3c.dom.NodeList;
@@ -127,6 +132,56 @@ class HouseTest {
     String version = "project/version";
     assertThat(texts(CLONE.resolve("bom").resolve("pom.xml"), version))
         .isEqualTo(texts(CLONE.resolve("pom.xml"), version));
+  }
+
+  /** A method is mathematics: the executor has the clock, the trainer the files. */
+  @Test
+  void methodsReadNoClockNoFileAndNoNetworksClass() {
+    DescribedPredicate<JavaClass> described =
+        DescribedPredicate.describe(
+            "belong to a method, a phase or a term",
+            c ->
+                List.of(Method.class, Phase.class, Term.class, Learner.class).stream()
+                    .anyMatch(type -> c.isAssignableTo(type) || outermost(c).isAssignableTo(type)));
+    noClasses()
+        .that(described)
+        .should()
+        .dependOnClassesThat(
+            DescribedPredicate.describe(
+                "have to do with files, clocks, run folders or families of models",
+                c ->
+                    c.getPackageName().matches("java\\.(io|nio\\..*|time.*)")
+                        || in(c, "runs")
+                        || in(c, "models")))
+        .orShould()
+        .callMethod(System.class, "nanoTime")
+        .orShould()
+        .callMethod(System.class, "currentTimeMillis")
+        .check(distilling());
+  }
+
+  private static JavaClass outermost(JavaClass c) {
+    return c.getEnclosingClass().map(HouseTest::outermost).orElse(c);
+  }
+
+  /** A file of a method stays short, and stands on mathematics alone. */
+  @Test
+  void aMethodIsOneShortFile() throws Exception {
+    for (String method : List.of("dmd/DecoupledDmd", "dmd/Dmd2", "consistency/Lcm")) {
+      Path file =
+          CLONE.resolve("distill/src/main/java/org/peltast/distill").resolve(method + ".java");
+      List<String> lines = Files.readAllLines(file);
+      assertThat(lines.size()).as(method).isLessThanOrEqualTo(250);
+      assertThat(lines.stream().filter(l -> l.startsWith("import org.peltast.")))
+          .as(method)
+          .allMatch(l -> l.matches("import org\\.peltast\\.(diffusion|tensor|distill)\\..*"));
+    }
+  }
+
+  private static JavaClasses distilling() {
+    return new ClassFileImporter()
+        .withImportOption(new ImportOption.DoNotIncludeTests())
+        .importPackages("org.peltast.distill");
   }
 
   @Test

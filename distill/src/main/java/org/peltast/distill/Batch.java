@@ -81,8 +81,8 @@ public record Batch(
 
   /** The same batch, whose tensors belong to {@code kept} as far as they belonged to a scope. */
   Batch keptBy(Scope kept, Scope until) {
-    until.release(condition.features(), kept);
-    until.release(empty.features(), kept);
+    condition.release(until, kept);
+    empty.release(until, kept);
     if (clean != null) {
       until.release(clean, kept);
     }
