@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.AdamW;
@@ -12,12 +11,10 @@ import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Ema;
 import org.peltast.tensor.Gradients;
-import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.parallel.ProcessGroup;
-import org.peltast.tensor.parallel.ShardedOptimiser;
 
 /**
  * Weights that are trained together: any parameters, of a network, of a part of it or of a head,
@@ -61,166 +58,11 @@ public final class Role implements AutoCloseable {
 
   private final String name;
   private final Settings settings;
-  private final List<Trained> groups = new ArrayList<>();
+  private final List<GroupOptimiser> groups = new ArrayList<>();
   private ProcessGroup processes = ProcessGroup.alone();
   private @Nullable Ema target;
   private Map<String, Tensor> gathered = Map.of(); // averages, on rank 0 of several processes
   private Scope gatheredScope = Scope.detached();
-
-  /** A group's optimiser and average: in one process, or dealt out over several. */
-  private interface Trained extends AutoCloseable {
-    Group group();
-
-    long steps();
-
-    long emaUpdates();
-
-    /** Before a backward pass. */
-    void begin();
-
-    /** Adds the gradients up. */
-    Tensor norm();
-
-    void step(double rate, Gradients.Clip clip, Consumer<Parameter> then);
-
-    Map<String, Tensor> optimiserState();
-
-    /** The moving average, if there is one. */
-    Map<String, Tensor> averages();
-
-    void restore(Map<String, Tensor> moments, long steps);
-
-    void restoreAverages(Map<String, Tensor> averages, long updates);
-
-    @Override
-    void close();
-
-    default Parameters parameters() {
-      return group().parameters();
-    }
-  }
-
-  /** All of it in this process. */
-  private record Whole(Group group, AdamW optimiser, @Nullable Ema ema) implements Trained {
-    static Whole of(Group group, Settings settings) {
-      Parameters p = group.parameters().trainable(true);
-      return new Whole(
-          group,
-          new AdamW(p, settings.adam()),
-          settings.ema() > 0 ? new Ema(p, settings.ema()) : null);
-    }
-
-    @Override
-    public long steps() {
-      return optimiser.steps();
-    }
-
-    @Override
-    public long emaUpdates() {
-      return ema == null ? 0 : ema.updates();
-    }
-
-    @Override
-    public void begin() {}
-
-    @Override
-    public Tensor norm() {
-      return Gradients.norm(parameters());
-    }
-
-    @Override
-    public void step(double rate, Gradients.Clip clip, Consumer<Parameter> then) {
-      optimiser.step(rate, clip, ema == null ? then : ema.next().andThen(then));
-    }
-
-    @Override
-    public Map<String, Tensor> optimiserState() {
-      return optimiser.state();
-    }
-
-    @Override
-    public Map<String, Tensor> averages() {
-      return ema == null ? Map.of() : ema.values();
-    }
-
-    @Override
-    public void restore(Map<String, Tensor> moments, long steps) {
-      optimiser.restore(moments, steps);
-    }
-
-    @Override
-    public void restoreAverages(Map<String, Tensor> averages, long updates) {
-      if (ema != null) {
-        ema.restore(averages, updates);
-      }
-    }
-
-    @Override
-    public void close() {
-      optimiser.close();
-      if (ema != null) {
-        ema.close();
-      }
-    }
-  }
-
-  /** Each weight's moments and average with one of several processes (ZeRO stage 1). */
-  private record Sharded(Group group, ShardedOptimiser optimiser, boolean averaged)
-      implements Trained {
-    @Override
-    public long steps() {
-      return optimiser.steps();
-    }
-
-    @Override
-    public long emaUpdates() {
-      return optimiser.emaUpdates();
-    }
-
-    @Override
-    public void begin() {
-      optimiser.buckets().begin();
-    }
-
-    @Override
-    public Tensor norm() {
-      return optimiser.buckets().finish();
-    }
-
-    @Override
-    public void step(double rate, Gradients.Clip clip, Consumer<Parameter> then) {
-      optimiser.step(rate, clip);
-      parameters().all().forEach(then);
-    }
-
-    @Override
-    public Map<String, Tensor> optimiserState() {
-      return optimiser.state();
-    }
-
-    @Override
-    public Map<String, Tensor> averages() {
-      return averaged ? optimiser.ema() : Map.of();
-    }
-
-    @Override
-    public void restore(Map<String, Tensor> moments, long steps) {
-      optimiser.broadcastWeights();
-      optimiser.restore(moments, steps);
-    }
-
-    @Override
-    public void restoreAverages(Map<String, Tensor> averages, long updates) {
-      if (averaged) {
-        optimiser.restoreEma(averages, updates);
-      }
-    }
-
-    @Override
-    public void close() {
-      optimiser.close();
-    }
-  }
 
   /** Makes all weights of a network trainable; optimiser and average start at their values. */
   public Role(String name, Network network, Settings settings) {
@@ -239,7 +81,7 @@ public final class Role implements AutoCloseable {
     }
     this.name = name;
     this.settings = settings;
-    groups.forEach(group -> this.groups.add(Whole.of(group, settings)));
+    groups.forEach(group -> this.groups.add(GroupOptimiser.Whole.of(group, settings)));
   }
 
   /**
@@ -270,18 +112,8 @@ public final class Role implements AutoCloseable {
   void distribute(ProcessGroup with) {
     processes = with;
     for (int i = 0; i < groups.size(); i++) {
-      Trained whole = groups.get(i);
-      groups.set(
-          i,
-          new Sharded(
-              whole.group(),
-              new ShardedOptimiser(
-                  with,
-                  whole.parameters(),
-                  whole.parameters().all(),
-                  settings.adam(),
-                  settings.ema()),
-              settings.ema() > 0));
+      GroupOptimiser whole = groups.get(i);
+      groups.set(i, GroupOptimiser.Sharded.of(whole.group(), settings, with));
       whole.close();
     }
     if (target != null) {
@@ -305,7 +137,7 @@ public final class Role implements AutoCloseable {
       return gathered;
     }
     Map<String, Tensor> averages = new LinkedHashMap<>();
-    for (Trained g : groups) {
+    for (GroupOptimiser g : groups) {
       averages.putAll(settings.ema() > 0 ? g.averages() : g.parameters().values());
     }
     return averages;
@@ -319,7 +151,7 @@ public final class Role implements AutoCloseable {
     Scope kept = Scope.detached();
     Map<String, Tensor> now = new LinkedHashMap<>();
     try (Scope scope = Scope.open()) {
-      for (Trained g : groups) {
+      for (GroupOptimiser g : groups) {
         g.averages().forEach((name, t) -> now.put(name, kept.keep(t.copy())));
       }
     }
@@ -335,7 +167,7 @@ public final class Role implements AutoCloseable {
 
   /** A backward pass is about to begin. */
   void begin() {
-    groups.forEach(Trained::begin);
+    groups.forEach(GroupOptimiser::begin);
   }
 
   /** Asks for the gradients of its weights, or no longer. */
@@ -368,7 +200,7 @@ public final class Role implements AutoCloseable {
         metrics.settle(with);
       }
       beforeChange.run();
-      for (Trained g : groups) {
+      for (GroupOptimiser g : groups) {
         g.step(
             rate * g.group().rateFactor(),
             new Gradients.Clip(norm, settings.clip()),
@@ -383,7 +215,7 @@ public final class Role implements AutoCloseable {
 
   /** The joint norm of all groups' gradients, of one element. */
   private Tensor norm() {
-    List<Tensor> norms = groups.stream().map(Trained::norm).toList();
+    List<Tensor> norms = groups.stream().map(GroupOptimiser::norm).toList();
     return norms.size() == 1
         ? norms.get(0)
         : Tensor.cat(norms.stream().map(n -> n.reshape(1)).toList(), 0).norm(false, 0);
@@ -399,7 +231,7 @@ public final class Role implements AutoCloseable {
     if (followed != null) {
       followed.values().forEach((n, t) -> state.put("target." + n, t));
     }
-    for (Trained g : groups) {
+    for (GroupOptimiser g : groups) {
       g.parameters().values().forEach((n, t) -> state.put("weights." + n, t));
       g.averages().forEach((n, t) -> state.put("ema." + n, t));
       g.optimiserState().forEach((n, t) -> state.put("optimiser." + n, t));
@@ -438,7 +270,7 @@ public final class Role implements AutoCloseable {
         followRankZero(followed);
       }
     }
-    for (Trained g : groups) {
+    for (GroupOptimiser g : groups) {
       if (here) {
         g.parameters().load(under("weights.", g, state));
       }
@@ -463,7 +295,7 @@ public final class Role implements AutoCloseable {
 
   /** What is saved under a prefix; of one group's weights alone where other groups have theirs. */
   private Map<String, Tensor> under(
-      String prefix, @Nullable Trained group, Map<String, Tensor> all) {
+      String prefix, @Nullable GroupOptimiser group, Map<String, Tensor> all) {
     Map<String, Tensor> part = new LinkedHashMap<>();
     all.forEach(
         (n, t) -> {
@@ -483,6 +315,6 @@ public final class Role implements AutoCloseable {
       target.close();
     }
     gatheredScope.close();
-    groups.forEach(Trained::close);
+    groups.forEach(GroupOptimiser::close);
   }
 }
