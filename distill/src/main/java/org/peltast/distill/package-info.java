@@ -11,11 +11,13 @@
  * through them and none stay in them.
  *
  * <p><b>The executor runs.</b> {@link org.peltast.distill.UpdateExecutor} is the one place that
- * knows micro-batches, threads, backward passes, the order of sums, clipping, optimiser steps,
- * moving averages, finiteness and clocks. An update is a function of the roles, its batches and a
- * random stream. The stream of a repetition forks from (seed, update, phase, repetition), and what
- * belongs to an item forks further by the item's place in the batch. So a batch computed in parts,
- * or by another number of threads, is the same update up to the order of sums.
+ * knows micro-batches, threads, processes, backward passes, the order of sums, clipping, optimiser
+ * steps, moving averages, finiteness and clocks. In a {@link
+ * org.peltast.tensor.parallel.ProcessGroup} each process computes its share of a batch. An update
+ * is a function of the roles, its batches and a random stream. The stream of a repetition forks
+ * from (seed, update, phase, repetition), and what belongs to an item forks further by the item's
+ * place in the batch. So a batch computed in parts, or by another number of threads or processes,
+ * is the same update up to the order of sums.
  *
  * <p><b>The trainer loops.</b> {@link org.peltast.distill.Trainer} takes batches from a {@link
  * org.peltast.distill.BatchSource}, asks the observers, and writes log and checkpoints ({@link
