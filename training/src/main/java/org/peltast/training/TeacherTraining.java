@@ -158,8 +158,8 @@ public final class TeacherTraining {
   private static TextEncoder text(TeacherRecipe recipe, RunFolder folder, ProcessGroup group) {
     return recipe.data().wording() == EmojiCorpus.Wording.VARIED && group.isFirst()
         ? CachedTextEncoder.onDisk(
-            new MiniLmEncoder(), folder.path().resolve("text"), Distillation.TEXT_MEMORY / 2)
-        : CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
+            new MiniLmEncoder(), folder.path().resolve("text"), StudentTraining.TEXT_MEMORY / 2)
+        : CachedTextEncoder.inMemory(new MiniLmEncoder(), StudentTraining.TEXT_MEMORY);
   }
 
   /** What an item of the largest pictures keeps while it is learnt from. */

@@ -12,7 +12,7 @@
  *       org.peltast.distill.Method}. A new method is a kind of {@code MethodRecipe} and a case
  *       there.
  *   <li>Runs: {@link org.peltast.training.TeacherTraining}, {@link
- *       org.peltast.training.Distillation}, {@link org.peltast.training.Demo} with its {@link
+ *       org.peltast.training.StudentTraining}, {@link org.peltast.training.Demo} with its {@link
  *       org.peltast.training.DemoReport} and the {@link org.peltast.training.Candidate}s that it
  *       measures.
  *   <li>Data: {@link org.peltast.training.Corpus}, the pictures and prompts that a recipe names,
