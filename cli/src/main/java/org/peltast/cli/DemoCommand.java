@@ -13,8 +13,8 @@ import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
 import org.peltast.training.Demo;
 import org.peltast.training.DistillRecipe;
-import picocli.CommandLine.ArgGroup;
 import org.peltast.training.SettledRecipe;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 

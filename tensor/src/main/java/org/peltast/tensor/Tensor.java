@@ -124,7 +124,7 @@ public final class Tensor {
     } catch (RuntimeException e) {
       throw failure(name, e);
     } catch (OutOfMemoryError e) {
-      throw Memory.limited(name, e);
+      throw MemoryGuard.limited(name, e);
     }
   }
 
@@ -1558,7 +1558,7 @@ public final class Tensor {
     } catch (RuntimeException e) {
       throw failure(name, e);
     } catch (OutOfMemoryError e) {
-      throw Memory.limited(name, e);
+      throw MemoryGuard.limited(name, e);
     }
   }
 

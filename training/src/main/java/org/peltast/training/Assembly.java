@@ -235,8 +235,7 @@ final class Assembly implements AutoCloseable {
       }
       Backbone made = own(teacher.network().copy());
       trained++;
-      return new Trained(
-          frozen.with(made), Assembly.this.role(name, made.parameters(), settings));
+      return new Trained(frozen.with(made), Assembly.this.role(name, made.parameters(), settings));
     }
 
     @Override

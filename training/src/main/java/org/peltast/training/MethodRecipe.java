@@ -9,8 +9,8 @@ import org.peltast.distill.dmd.Renoising;
 import org.peltast.distill.dmd.Term;
 
 /**
- * The method of a distillation with its own keys: {@code kind: decoupled-dmd}, {@code dmd2},
- * {@code lcm}, or {@code custom} for a method that a Java program brings along.
+ * The method of a distillation with its own keys: {@code kind: decoupled-dmd}, {@code dmd2}, {@code
+ * lcm}, or {@code custom} for a method that a Java program brings along.
  */
 public sealed interface MethodRecipe {
   /** The guidance scale that the log's pictures of the teacher show. */

@@ -11,7 +11,9 @@ import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 
-/** The recipe that a run folder is run with: stored when the run begins, and never changed since. */
+/**
+ * The recipe that a run folder is run with: stored when the run begins, and never changed since.
+ */
 public final class SettledRecipe {
   private SettledRecipe() {}
 

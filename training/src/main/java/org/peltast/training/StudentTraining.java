@@ -64,9 +64,7 @@ public final class StudentTraining implements AutoCloseable {
    * @throws RunException if the recipe's method is such a one, and nobody makes it
    */
   public StudentTraining(
-      DistillRecipe recipe,
-      TextToImage teacher,
-      @Nullable Function<MethodContext, Method> method) {
+      DistillRecipe recipe, TextToImage teacher, @Nullable Function<MethodContext, Method> method) {
     this.recipe = recipe;
     this.teacher = teacher;
     this.average = teacher.network().copy();

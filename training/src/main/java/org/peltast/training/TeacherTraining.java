@@ -69,10 +69,10 @@ public final class TeacherTraining {
     try (TextEncoder text = text(recipe, folder, group);
         Codec raw = Codecs.builtIn(recipe.model().codec(), device);
         LatentGroups latents =
-            Distillation.inTurn(
+            StudentTraining.inTurn(
                 group, () -> LatentGroups.of(corpus.pictures(), raw, device, progress));
         LatentGroups kept =
-            Distillation.inTurn(
+            StudentTraining.inTurn(
                 group,
                 () ->
                     LatentGroups.of(

@@ -16,10 +16,10 @@ import org.peltast.distill.Method;
 import org.peltast.distill.Trainer;
 import org.peltast.models.Backbone;
 import org.peltast.models.TextToImage;
-import org.peltast.runs.MetricsLog;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
+import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.training.Corpus;
 import org.peltast.training.DistillRecipe;
 import org.peltast.training.MethodContext;
@@ -109,8 +109,8 @@ public final class Distillation {
                 "ask for the same recipe to go on with it, or choose another folder");
         return train(settled, run);
       } finally {
-        if (!begun && MetricsLog.read(run.metrics()).isEmpty()) {
-          withdrawPrompts(); // a run without a single update leaves nothing behind
+        if (!begun) {
+          withdrawPromptsUnlessBegun(run);
         }
       }
     }
@@ -121,7 +121,7 @@ public final class Distillation {
     Corpus corpus = Corpus.open(settled.data(), Progress.NONE, notices);
     Origin.settle(run, settled.seed(), StudentTraining.inputs(teacher.folder(), corpus));
     try (StudentTraining training = new StudentTraining(settled, model, method)) {
-      Trainer.End end = training.run(corpus, run, this::tell, () -> stopping);
+      Trainer.End end = training.run(corpus, run, this::tell, () -> stopping, ProcessGroup.alone());
       TextToImage trained = training.student(Origin.of(run));
       Backbone kept = teacher.own(trained.network().copy());
       return new Result(
@@ -142,8 +142,7 @@ public final class Distillation {
             .set("teacher", quoted(teacher.folder()))
             .set("device", teacher.device())
             .set("precision", teacher.precision());
-    String images =
-        source.prompts() == null ? source.images() : folder.resolve(PROMPTS).toString();
+    String images = source.prompts() == null ? source.images() : folder.resolve(PROMPTS).toString();
     if (images != null) {
       asked =
           asked
@@ -189,13 +188,15 @@ public final class Distillation {
     }
   }
 
-  private void withdrawPrompts() {
-    if (source.prompts() != null) {
-      try {
+  /** A run without a single update leaves nothing behind. */
+  private void withdrawPromptsUnlessBegun(RunFolder run) {
+    try {
+      boolean updated = Files.exists(run.metrics()) && Files.size(run.metrics()) > 0;
+      if (source.prompts() != null && !updated) {
         Files.deleteIfExists(folder.resolve(PROMPTS));
-      } catch (IOException e) {
-        throw new RunException("cannot tidy " + folder + " (" + e.getMessage() + ")", e);
       }
+    } catch (IOException e) {
+      throw new RunException("cannot tidy " + folder + " (" + e.getMessage() + ")", e);
     }
   }
 }

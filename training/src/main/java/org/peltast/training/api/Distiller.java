@@ -78,8 +78,8 @@ public final class Distiller {
   /**
    * The run in a folder, which is made when it starts.
    *
-   * @throws IllegalStateException if there is a method of one's own and the recipe names another, or
-   *     the other way round
+   * @throws IllegalStateException if there is a method of one's own and the recipe names another,
+   *     or the other way round
    */
   public Distillation into(Path folder) {
     boolean custom = recipe.settings().method() instanceof MethodRecipe.Custom;

@@ -64,8 +64,8 @@ public record Recipe(DistillRecipe settings) {
    *
    * @param key as in {@code method.dm.weight}
    * @param value as a recipe file writes it
-   * @throws org.peltast.runs.RunException if there is no such key (the message names the nearest), or
-   *     the value does not fit
+   * @throws org.peltast.runs.RunException if there is no such key (the message names the nearest),
+   *     or the value does not fit
    */
   public Recipe set(String key, Object value) {
     return sets(key + "=" + value);

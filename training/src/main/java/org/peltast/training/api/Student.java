@@ -35,8 +35,8 @@ public final class Student {
   }
 
   /**
-   * Writes it as a model folder in bfloat16, which {@link Peltast#open} and diffusers read; an older
-   * model of that name is replaced.
+   * Writes it as a model folder in bfloat16, which {@link Peltast#open} and diffusers read; an
+   * older model of that name is replaced.
    *
    * @throws org.peltast.models.ModelException if the folder holds other things than a model, or the
    *     disk refuses
