@@ -11,14 +11,15 @@
  *   <li>{@code Assembly}: the one place where a recipe's words become networks, roles and a {@link
  *       org.peltast.distill.Method}. A new method is a kind of {@code MethodRecipe} and a case
  *       there.
- *   <li>Runs: {@link org.peltast.training.TeacherTraining}, {@link  *       org.peltast.training.StudentTraining}, {@link org.peltast.training.Demo} with its {@link
+ *   <li>Runs: {@link org.peltast.training.TeacherTraining}, {@link
+ *       org.peltast.training.StudentTraining}, {@link org.peltast.training.Demo} with its {@link
  *       org.peltast.training.DemoReport} and the {@link org.peltast.training.Candidate}s that it
  *       measures.
  *   <li>Data: {@link org.peltast.training.Corpus}, the pictures and prompts that a recipe names,
  *       with {@link org.peltast.training.Examples} of them to look at; {@link
  *       org.peltast.training.LatentCorpus}, pictures as latents, in a cache; {@link
  *       org.peltast.training.Pictures}, tensors as pictures.
- *   <li>{@link org.peltast.training.Devices}: the device that a recipe names. {@link  *       examples: generate, distil, a network and a method of one's own)
+ *   <li>{@link org.peltast.training.Devices}: the device that a recipe names. {@link
  *       org.peltast.training.Origin}: where a run's results come from.
  *   <li>Programs of one's own begin at the façade, {@link org.peltast.training.api}; their methods
  *       are made from a {@link org.peltast.training.MethodContext}. {@link
