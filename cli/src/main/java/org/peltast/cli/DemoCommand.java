@@ -13,6 +13,7 @@ import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
 import org.peltast.training.Demo;
 import org.peltast.training.DistillRecipe;
+import org.peltast.training.SettledRecipe;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -133,7 +134,7 @@ final class DemoCommand implements Callable<Integer> {
         Files.isDirectory(out)
             ? RunFolder.read(out, Display::notice).readRecipe().orElse(null)
             : null;
-    DistillRecipe recipe = RecipeOptions.decided(recipes.parse("", "the command line", all), begun);
+    DistillRecipe recipe = SettledRecipe.decided(recipes.parse("", "the command line", all), begun);
     boolean timed = counted == null && recipe.run().updates() == updates; // no count was asked for
     refuseAnotherRun(
         // Read and written again: keys that are younger than the run stand at their defaults.
@@ -164,7 +165,7 @@ final class DemoCommand implements Callable<Integer> {
               Locale.ROOT,
               "%s holds a demonstration begun with other options (%s); give the same again to go on with it, or choose another --out.",
               out,
-              RecipeOptions.difference(begun, recipe)));
+              SettledRecipe.difference(begun, recipe)));
     }
   }
 }

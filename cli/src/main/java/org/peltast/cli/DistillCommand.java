@@ -3,15 +3,12 @@ package org.peltast.cli;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Trainer;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.TextToImage;
-import org.peltast.runs.Checksums;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.DType;
@@ -21,8 +18,8 @@ import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.training.Corpus;
 import org.peltast.training.Devices;
 import org.peltast.training.DistillRecipe;
-import org.peltast.training.Distillation;
 import org.peltast.training.Origin;
+import org.peltast.training.StudentTraining;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -107,10 +104,7 @@ final class DistillCommand implements Callable<Integer> {
       corpus = Corpus.open(settled.data(), preparing, Display::notice);
     }
     if (group.isFirst()) {
-      Map<String, String> inputs = new LinkedHashMap<>();
-      inputs.put("teacher", Checksums.sha256(weights));
-      inputs.putAll(corpus.inputs());
-      Origin.settle(folder, settled.seed(), inputs);
+      Origin.settle(folder, settled.seed(), StudentTraining.inputs(weights, corpus));
       Ranks.settled(group);
     }
     Precision precision =
@@ -120,7 +114,7 @@ final class DistillCommand implements Callable<Integer> {
             device);
     try (TextToImage opened = ModelFolder.open(weights, device, precision)) {
       Interrupts interrupts = Interrupts.listen("this update");
-      try (Distillation distillation = new Distillation(settled, opened);
+      try (StudentTraining distillation = new StudentTraining(settled, opened);
           Progress progress = Display.progress("distilling")) {
         Trainer.End end = distillation.run(corpus, folder, progress, interrupts, group);
         progress.close();

@@ -4,14 +4,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
-import org.peltast.tensor.Device;
-import org.peltast.tensor.Precision;
-import org.peltast.training.Devices;
+import org.peltast.training.SettledRecipe;
 import picocli.CommandLine.Option;
 
 /** The options of every command that runs a recipe in a folder. */
@@ -50,91 +46,23 @@ final class RecipeOptions {
   }
 
   /**
-   * The recipe to run in a folder. A fresh folder stores what is asked for; a run that has begun
-   * keeps its own, which what is asked for must not change.
+   * The recipe to run in a folder; see {@link SettledRecipe#settle}.
    *
-   * @throws CommandException if it would change it, or --resume finds no run
+   * @throws CommandException if --resume finds no run
    */
   <T extends Record> T settle(
       RecipeShelf.Kind kind, RunFolder folder, T defaults, List<String> moreSets) {
-    Recipes<T> recipes = Recipes.over(defaults);
-    String stored = folder.readRecipe().orElse(null);
-    if (stored == null) {
-      if (resume) {
-        throw new CommandException(
-            "there is no run in "
-                + folder.path()
-                + " to go on with; leave out --resume to begin one.");
-      }
-      T wanted = decided(read(kind, defaults, moreSets), null);
-      folder.writeRecipe(recipes.write(wanted));
-      return wanted;
-    }
-    T own = recipes.parse(stored, folder.recipe().toString(), List.of());
-    String asked = recipes.write(decided(read(kind, own, moreSets), stored));
-    if (!recipes.write(own).equals(asked)) {
+    if (resume && folder.readRecipe().isEmpty()) {
       throw new CommandException(
-          String.format(
-              Locale.ROOT,
-              "%s holds a run with another recipe (%s); leave out the options that differ to go on with it, or choose another --out.",
-              folder.path(),
-              difference(recipes.write(own), asked)));
+          "there is no run in "
+              + folder.path()
+              + " to go on with; leave out --resume to begin one.");
     }
-    return own;
-  }
-
-  /**
-   * The recipe with a device and a precision of {@code auto} decided: as the run did when it began,
-   * else by asking and measuring now. What is measured may come out otherwise on a busy machine,
-   * and a run must go on as it began.
-   *
-   * @param stored the run's own recipe, or null
-   */
-  static <T extends Record> T decided(T recipe, @Nullable String stored) {
-    T placed = decided(recipe, "device", stored, () -> Devices.of("auto").toString());
-    return decided(
-        placed,
-        "precision",
-        stored,
-        () -> {
-          Device device = Devices.of(value(text(placed), "device"));
-          return Precision.auto(device).toString();
-        });
-  }
-
-  private static <T extends Record> T decided(
-      T recipe, String key, @Nullable String stored, Supplier<String> choice) {
-    if (!text(recipe).lines().anyMatch((key + ": auto")::equals)) {
-      return recipe;
-    }
-    String value = stored == null ? choice.get() : value(stored, key);
-    return Recipes.with(recipe, List.of(key + "=" + value));
-  }
-
-  private static <T extends Record> String text(T recipe) {
-    return Recipes.over(recipe).write(recipe);
-  }
-
-  /** What a recipe says at its top level; {@code auto} if it does not, as it did not always. */
-  private static String value(String yaml, String key) {
-    String start = key + ": ";
-    return yaml.lines()
-        .filter(line -> line.startsWith(start))
-        .map(line -> line.substring(start.length()))
-        .findFirst()
-        .orElse("auto");
-  }
-
-  /** The first line in which two recipes differ. */
-  static String difference(String own, String wanted) {
-    List<String> a = own.lines().toList();
-    List<String> b = wanted.lines().toList();
-    for (int i = 0; i < Math.min(a.size(), b.size()); i++) {
-      if (!a.get(i).equals(b.get(i))) {
-        return "it says '" + a.get(i).strip() + "', not '" + b.get(i).strip() + "'";
-      }
-    }
-    return "one is longer";
+    return SettledRecipe.settle(
+        folder,
+        defaults,
+        over -> read(kind, over, moreSets),
+        "leave out the options that differ to go on with it, or choose another --out");
   }
 
   /** A folder with weights as a recipe names it: below the working folder, or else the clone. */

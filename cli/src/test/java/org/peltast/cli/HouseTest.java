@@ -125,6 +125,27 @@ class HouseTest {
         .isSubsetOf(MODULES.get(module));
   }
 
+  /**
+   * Examples stand on the application layer, as an embedder does: their pom, which is all that they
+   * compile against, brings neither commands nor benchmarks, and nobody stands on them.
+   */
+  @Test
+  void examplesStandOnTheApplicationLayer() throws Exception {
+    Path pom = CLONE.resolve("examples").resolve("pom.xml");
+    assertThat(ours(pom, "project/dependencies/dependency/artifactId"))
+        .isNotEmpty()
+        .isSubsetOf(above("training"));
+    assertThat(texts(pom, "project/properties/maven.deploy.skip")).containsExactly("true");
+  }
+
+  @Test
+  void everyModuleOfThePomIsKnown() throws Exception {
+    Set<String> known = new TreeSet<>(MODULES.keySet());
+    known.addAll(Set.of("examples", "bom"));
+    assertThat(new TreeSet<>(texts(CLONE.resolve("pom.xml"), "project/modules/module")))
+        .isEqualTo(known);
+  }
+
   @Test
   void theBomListsWhatIsPublished() throws Exception {
     String managed = "project/dependencyManagement/dependencies/dependency/artifactId";

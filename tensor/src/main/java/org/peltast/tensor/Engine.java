@@ -1,5 +1,8 @@
 package org.peltast.tensor;
 
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.DeviceType;
 
@@ -20,6 +23,52 @@ public final class Engine {
   public static void open() {
     torch.get_num_threads();
     OneDnn.obstacle(DType.FLOAT32);
+  }
+
+  /** The JDK's module of vectors, which the fused kernels are written with. */
+  public static final String VECTOR_MODULE = "jdk.incubator.vector";
+
+  /**
+   * One sentence for each JVM flag that this process was started without and should have: it names
+   * the flag and says what its absence costs. Nothing is wrong with the results without them. The
+   * {@code peltast} command sets them all; a program that starts its own JVM does so itself.
+   */
+  public static List<String> missingFlags() {
+    List<String> missing = new ArrayList<>();
+    if (ModuleLayer.boot().findModule(VECTOR_MODULE).isEmpty()) {
+      missing.add(
+          "Java was started without --add-modules "
+              + VECTOR_MODULE
+              + ": training uses the plain operators instead of the fused kernels, which are"
+              + " faster.");
+    }
+    List<String> limits = memoryLimits();
+    if (!limits.isEmpty()) {
+      missing.add(
+          "Java was started without "
+              + String.join(" ", limits)
+              + ": JavaCPP limits this process's memory by the size of the Java heap, and tensors"
+              + " beyond that are refused.");
+    }
+    if (!Boolean.getBoolean("org.bytedeco.javacpp.noPointerGC")) {
+      missing.add(
+          "Java was started without -Dorg.bytedeco.javacpp.noPointerGC=true: JavaCPP keeps a record"
+              + " of every tensor for the garbage collector, which scopes make needless and which"
+              + " costs time.");
+    }
+    return missing;
+  }
+
+  /** The flags that would lift limits which JavaCPP sets to memory. */
+  static List<String> memoryLimits() {
+    List<String> flags = new ArrayList<>();
+    if (Pointer.maxPhysicalBytes() > 0) {
+      flags.add("-Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
+    }
+    if (Pointer.maxBytes() > 0) {
+      flags.add("-Dorg.bytedeco.javacpp.maxBytes=0");
+    }
+    return flags;
   }
 
   /** libtorch's version. */

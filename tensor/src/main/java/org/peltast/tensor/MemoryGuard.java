@@ -2,6 +2,7 @@ package org.peltast.tensor;
 
 import java.lang.management.ManagementFactory;
 import java.math.BigInteger;
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -99,6 +100,29 @@ final class MemoryGuard {
     }
     return m.group(2) != null ? m.group(2) : "more memory";
   }
+
+  /**
+   * What to throw for an error of the Java heap or of JavaCPP's bookkeeping: where JavaCPP limits
+   * memory, a sentence that names the flag which lifts the limit; else the error itself.
+   */
+  static MemoryException limited(String operation, OutOfMemoryError e) {
+    List<String> flags = Engine.memoryLimits();
+    String message = String.valueOf(e.getMessage());
+    if (flags.isEmpty() || !LIMITED.matcher(message).find()) {
+      throw e;
+    }
+    return new MemoryException(
+        String.format(
+            Locale.ROOT,
+            "%s was refused memory by JavaCPP, which takes its limits from the Java heap; start Java with %s",
+            operation,
+            String.join(" ", flags)),
+        e);
+  }
+
+  /** What JavaCPP says when a limit of its own is reached. */
+  private static final Pattern LIMITED =
+      Pattern.compile("[mM]emory usage is too high|within limits|maxPhysicalBytes|maxBytes");
 
   /** A number of bytes for people: "3.2 GiB". */
   static String size(long bytes) {

@@ -123,6 +123,8 @@ public final class Tensor {
       throw e;
     } catch (RuntimeException e) {
       throw failure(name, e);
+    } catch (OutOfMemoryError e) {
+      throw MemoryGuard.limited(name, e);
     }
   }
 
@@ -1555,6 +1557,8 @@ public final class Tensor {
       throw e;
     } catch (RuntimeException e) {
       throw failure(name, e);
+    } catch (OutOfMemoryError e) {
+      throw MemoryGuard.limited(name, e);
     }
   }
 

@@ -3,8 +3,11 @@ package org.peltast.training;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.FeatureTaps;
@@ -30,6 +33,7 @@ import org.peltast.distill.dmd.TeacherCritic;
 import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.models.Backbone;
 import org.peltast.models.TextToImage;
+import org.peltast.runs.RunException;
 import org.peltast.tensor.Rng;
 
 /**
@@ -48,7 +52,17 @@ final class Assembly implements AutoCloseable {
   private int trained = 1;
   private int copies = 1;
 
-  Assembly(DistillRecipe recipe, TextToImage teacher, Appearance appearance) {
+  /**
+   * Assembles.
+   *
+   * @param own makes the method of a recipe whose method is {@link MethodRecipe.Custom}; else null
+   * @throws RunException if the recipe names such a method and nobody makes it
+   */
+  Assembly(
+      DistillRecipe recipe,
+      TextToImage teacher,
+      Appearance appearance,
+      @Nullable Function<MethodContext, Method> own) {
     this.recipe = recipe;
     this.teacher = teacher;
     this.frozen = teacher.denoiser();
@@ -61,6 +75,16 @@ final class Assembly implements AutoCloseable {
       this.method = dmd2(dmd2, appearance);
     } else if (how instanceof MethodRecipe.Lcm lcm) {
       this.method = lcm(lcm);
+    } else if (how instanceof MethodRecipe.Custom custom) {
+      if (own == null) {
+        close();
+        throw new RunException(
+            String.format(
+                Locale.ROOT,
+                "the method '%s' of this recipe is a Java class of another program: run it from there, by Distiller.method",
+                custom.name()));
+      }
+      this.method = own.apply(new Context(appearance));
     } else {
       throw new IllegalStateException("no method is made of " + how);
     }
@@ -148,14 +172,81 @@ final class Assembly implements AutoCloseable {
 
   private Method lcm(MethodRecipe.Lcm r) {
     Denoiser learning = frozen.with(student);
-    Denoiser target = learning;
-    if (r.target() > 0) {
-      Backbone averaged = own(teacher.network().copy());
-      copies++;
-      role.averageInto(averaged.parameters(), r.target());
-      target = frozen.with(averaged);
-    }
+    Denoiser target = r.target() > 0 ? average(r.target()) : learning;
     return new Lcm(r.solver(), frozen, learning, target, role);
+  }
+
+  /** The target network that follows the student's weights. */
+  private Denoiser average(double decay) {
+    Backbone averaged = own(teacher.network().copy());
+    copies++;
+    role.averageInto(averaged.parameters(), decay);
+    return frozen.with(averaged);
+  }
+
+  /** What a method from outside is made from. */
+  private final class Context implements MethodContext {
+    private final Appearance appearance;
+    private final Set<String> names = new HashSet<>(Set.of("student"));
+
+    Context(Appearance appearance) {
+      this.appearance = appearance;
+    }
+
+    @Override
+    public Denoiser teacher() {
+      return frozen;
+    }
+
+    @Override
+    public Denoiser student() {
+      return frozen.with(student);
+    }
+
+    @Override
+    public Role role() {
+      return role;
+    }
+
+    @Override
+    public StepGrid grid() {
+      return StepGrid.uniform(recipe.steps());
+    }
+
+    @Override
+    public Guidance guidance() {
+      return new Guidance(recipe.method().alpha());
+    }
+
+    @Override
+    public long seed() {
+      return recipe.seed();
+    }
+
+    @Override
+    public Appearance appearance() {
+      return appearance;
+    }
+
+    @Override
+    public Trained copy(String name, RoleRecipe settings) {
+      if (!names.add(name)) {
+        throw new IllegalArgumentException("two roles of one run cannot both be called " + name);
+      }
+      Backbone made = own(teacher.network().copy());
+      trained++;
+      return new Trained(frozen.with(made), Assembly.this.role(name, made.parameters(), settings));
+    }
+
+    @Override
+    public Denoiser average(double decay) {
+      return Assembly.this.average(decay);
+    }
+
+    @Override
+    public <T extends AutoCloseable> T own(T made) {
+      return Assembly.this.own(made);
+    }
   }
 
   /** The fake model, which starts as a copy of the teacher; made when it is first asked for. */

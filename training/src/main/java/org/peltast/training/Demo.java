@@ -108,7 +108,7 @@ public final class Demo {
       Trainer.End end;
       double distilled;
       double earlier; // of it, in other processes
-      try (Distillation distillation = new Distillation(recipe, teacher)) {
+      try (StudentTraining distillation = new StudentTraining(recipe, teacher)) {
         Map<String, String> origin = Origin.of(folder);
         Story watched = story("shield", corpus, () -> distillation.student(origin));
         watched.begin();
@@ -171,10 +171,8 @@ public final class Demo {
 
   private void record(RunFolder folder, Corpus corpus) {
     folder.writeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()));
-    Map<String, String> inputs = new LinkedHashMap<>();
-    inputs.put("teacher", Checksums.sha256(options.recipe().teacher()));
+    Map<String, String> inputs = StudentTraining.inputs(options.recipe().teacher(), corpus);
     inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
-    inputs.putAll(corpus.inputs());
     Origin.settle(folder, options.recipe().seed(), inputs);
   }
 
@@ -188,7 +186,7 @@ public final class Demo {
   }
 
   private Trainer.End distil(
-      Distillation distillation, Corpus corpus, RunFolder folder, Story story) {
+      StudentTraining distillation, Corpus corpus, RunFolder folder, Story story) {
     List<Observer> observers = new ArrayList<>();
     if (options.minutes() != null) {
       observers.add(new TimeLimit(options.minutes(), options.recipe().plateau()));
@@ -219,7 +217,7 @@ public final class Demo {
                     1,
                     0,
                     main.memory()));
-    try (Distillation alone = new Distillation(recipe, teacher);
+    try (StudentTraining alone = new StudentTraining(recipe, teacher);
         RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
         Progress shown = progress.apply("the spear alone")) {
       Story story = story("spear", corpus, () -> alone.student(Map.of()));

@@ -9,8 +9,8 @@ import org.peltast.distill.dmd.Renoising;
 import org.peltast.distill.dmd.Term;
 
 /**
- * The method of a distillation with its own keys: {@code kind: decoupled-dmd}, {@code dmd2} or
- * {@code lcm}.
+ * The method of a distillation with its own keys: {@code kind: decoupled-dmd}, {@code dmd2}, {@code
+ * lcm}, or {@code custom} for a method that a Java program brings along.
  */
 public sealed interface MethodRecipe {
   /** The guidance scale that the log's pictures of the teacher show. */
@@ -176,6 +176,35 @@ public sealed interface MethodRecipe {
     @Override
     public boolean learnsFromImages() {
       return true;
+    }
+
+    @Override
+    public List<RoleRecipe> others() {
+      return List.of();
+    }
+  }
+
+  /**
+   * A method that a Java program brings along: the recipe names it, so that a run goes on with the
+   * method that it began with, but only that program can run it.
+   *
+   * @param name of the method, in letters, digits, dots and hyphens
+   * @param alpha the teacher's guidance scale, 1 is none
+   * @param learnsFromImages whether it learns from images, and not from captions alone
+   */
+  record Custom(String name, double alpha, boolean learnsFromImages) implements MethodRecipe {
+    /** A method without a name of its own yet, from captions alone. */
+    public static Custom defaults() {
+      return new Custom("unnamed", 3, false);
+    }
+
+    /** Checks the ranges. */
+    public Custom {
+      Ranges.alpha(alpha);
+      if (!name.matches("[A-Za-z0-9.-]{1,60}")) {
+        throw new IllegalArgumentException(
+            "the name of a method has 1 to 60 letters, digits, dots and hyphens");
+      }
     }
 
     @Override

@@ -69,10 +69,10 @@ public final class TeacherTraining {
     try (TextEncoder text = text(recipe, folder, group);
         Codec raw = Codecs.builtIn(recipe.model().codec(), device);
         LatentGroups latents =
-            Distillation.inTurn(
+            StudentTraining.inTurn(
                 group, () -> LatentGroups.of(corpus.pictures(), raw, device, progress));
         LatentGroups kept =
-            Distillation.inTurn(
+            StudentTraining.inTurn(
                 group,
                 () ->
                     LatentGroups.of(
@@ -158,8 +158,8 @@ public final class TeacherTraining {
   private static TextEncoder text(TeacherRecipe recipe, RunFolder folder, ProcessGroup group) {
     return recipe.data().wording() == EmojiCorpus.Wording.VARIED && group.isFirst()
         ? CachedTextEncoder.onDisk(
-            new MiniLmEncoder(), folder.path().resolve("text"), Distillation.TEXT_MEMORY / 2)
-        : CachedTextEncoder.inMemory(new MiniLmEncoder(), Distillation.TEXT_MEMORY);
+            new MiniLmEncoder(), folder.path().resolve("text"), StudentTraining.TEXT_MEMORY / 2)
+        : CachedTextEncoder.inMemory(new MiniLmEncoder(), StudentTraining.TEXT_MEMORY);
   }
 
   /** What an item of the largest pictures keeps while it is learnt from. */

@@ -12,7 +12,7 @@
  *       org.peltast.distill.Method}. A new method is a kind of {@code MethodRecipe} and a case
  *       there.
  *   <li>Runs: {@link org.peltast.training.TeacherTraining}, {@link
- *       org.peltast.training.Distillation}, {@link org.peltast.training.Demo} with its {@link
+ *       org.peltast.training.StudentTraining}, {@link org.peltast.training.Demo} with its {@link
  *       org.peltast.training.DemoReport} and the {@link org.peltast.training.Candidate}s that it
  *       measures.
  *   <li>Data: {@link org.peltast.training.Corpus}, the pictures and prompts that a recipe names,
@@ -21,6 +21,9 @@
  *       org.peltast.training.Pictures}, tensors as pictures.
  *   <li>{@link org.peltast.training.Devices}: the device that a recipe names. {@link
  *       org.peltast.training.Origin}: where a run's results come from.
+ *   <li>Programs of one's own begin at the façade, {@link org.peltast.training.api}; their methods
+ *       are made from a {@link org.peltast.training.MethodContext}. {@link
+ *       org.peltast.training.SettledRecipe}: the recipe that a folder is run with.
  * </ul>
  */
 @org.jspecify.annotations.NullMarked

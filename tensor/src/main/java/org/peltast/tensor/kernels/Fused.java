@@ -2,11 +2,11 @@ package org.peltast.tensor.kernels;
 
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Engine;
 import org.peltast.tensor.HostBuffer;
 
 /** Whether this Java can run the kernels, and on what they can run. */
 public final class Fused {
-  private static final String MODULE = "jdk.incubator.vector";
   private static final @Nullable String OBSTACLE = findObstacle();
 
   private Fused() {}
@@ -17,8 +17,8 @@ public final class Fused {
   }
 
   private static @Nullable String findObstacle() {
-    if (ModuleLayer.boot().findModule(MODULE).isEmpty()) {
-      return "Java was started without --add-modules " + MODULE;
+    if (ModuleLayer.boot().findModule(Engine.VECTOR_MODULE).isEmpty()) {
+      return "Java was started without --add-modules " + Engine.VECTOR_MODULE;
     }
     return Lanes.WIDTH == 8 || Lanes.WIDTH == 16
         ? null

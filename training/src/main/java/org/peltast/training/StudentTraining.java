@@ -1,19 +1,23 @@
 package org.peltast.training;
 
 import java.awt.image.BufferedImage;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Renoise;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.distill.Method;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
 import org.peltast.models.Backbone;
@@ -21,7 +25,9 @@ import org.peltast.models.CachedTextEncoder;
 import org.peltast.models.Captions;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.TextToImage;
+import org.peltast.runs.Checksums;
 import org.peltast.runs.Progress;
+import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Rng;
@@ -29,8 +35,8 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.parallel.ProcessGroup;
 
-/** Distils a teacher into a generator of a few steps, by Decoupled DMD. */
-public final class Distillation implements AutoCloseable {
+/** Distils a teacher into a generator of a few steps, by the method of a recipe. */
+public final class StudentTraining implements AutoCloseable {
   /** Features are asked for again and again: as many are kept as this holds. */
   static final long TEXT_MEMORY = 600L << 20;
 
@@ -46,7 +52,19 @@ public final class Distillation implements AutoCloseable {
   private final UpdateMemory memory;
 
   /** A distillation of an open teacher, which stays the caller's. */
-  public Distillation(DistillRecipe recipe, TextToImage teacher) {
+  public StudentTraining(DistillRecipe recipe, TextToImage teacher) {
+    this(recipe, teacher, null);
+  }
+
+  /**
+   * The same with a method of the caller's own.
+   *
+   * @param method makes the method of a recipe whose method is {@link MethodRecipe.Custom}; null
+   *     for all others
+   * @throws RunException if the recipe's method is such a one, and nobody makes it
+   */
+  public StudentTraining(
+      DistillRecipe recipe, TextToImage teacher, @Nullable Function<MethodContext, Method> method) {
     this.recipe = recipe;
     this.teacher = teacher;
     this.average = teacher.network().copy();
@@ -54,13 +72,26 @@ public final class Distillation implements AutoCloseable {
         new Assembly(
             recipe,
             teacher,
-            new PictureAppearance(teacher.codec(), recipe.guard().variance() != 0));
+            new PictureAppearance(teacher.codec(), recipe.guard().variance() != 0),
+            method);
     this.memory =
         UpdateMemory.of(
             teacher.network(),
             1 + assembly.copies(), // the average
             assembly.trained(),
             itemBytes(teacher));
+  }
+
+  /**
+   * SHA-256 of what a distillation reads, by name, for provenance.
+   *
+   * @param weights the teacher's model folder
+   */
+  public static Map<String, String> inputs(Path weights, Corpus corpus) {
+    Map<String, String> inputs = new LinkedHashMap<>();
+    inputs.put("teacher", Checksums.sha256(weights));
+    inputs.putAll(corpus.inputs());
+    return inputs;
   }
 
   /** Runs or goes on as a command does: shown, logged, and looked at. */

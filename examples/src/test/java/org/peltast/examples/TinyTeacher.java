@@ -1,0 +1,69 @@
+package org.peltast.examples;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.peltast.diffusion.EulerOde;
+import org.peltast.diffusion.Guidance;
+import org.peltast.diffusion.NoiseSchedule;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.diffusion.TimeShift;
+import org.peltast.models.GenerationSettings;
+import org.peltast.models.MiniLmEncoder;
+import org.peltast.models.ModelFolder;
+import org.peltast.models.Normalisation;
+import org.peltast.models.NormalisedCodec;
+import org.peltast.models.PixelCodec;
+import org.peltast.models.TextEncoder;
+import org.peltast.models.TextToImage;
+import org.peltast.models.zimage.ZImageConfig;
+import org.peltast.models.zimage.ZImageTransformer;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Rng;
+
+/**
+ * A whole model folder that is small enough to be distilled in a blink: 16 × 16 pixels, 1 block.
+ */
+final class TinyTeacher {
+  static final int EDGE = 16;
+
+  private TinyTeacher() {}
+
+  /** Writes it; the same bytes each time. */
+  static void write(Path folder) {
+    ZImageConfig config =
+        new ZImageConfig(
+            List.of(4),
+            3,
+            16,
+            1,
+            1,
+            1,
+            1e-5,
+            true,
+            384,
+            256,
+            1000,
+            List.of(8, 4, 4),
+            List.of(160, 64, 64));
+    try (Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32);
+        TextEncoder text = new MiniLmEncoder()) {
+      ZImageTransformer network = new ZImageTransformer(config, parameters);
+      parameters.initialise(Rng.of(1).fork("weights"));
+      ModelFolder.write(
+          folder,
+          TextToImage.of(
+              network,
+              NoiseSchedule.flow(new TimeShift(1)),
+              new NormalisedCodec(new PixelCodec(), Normalisation.uniform(3, 0, 0.5)),
+              text,
+              new GenerationSettings(
+                  EDGE, EDGE, StepGrid.uniform(2), new Guidance(3), new EulerOde()),
+              Map.of()),
+          DType.FLOAT32);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The façade: open a teacher, distil it, save the student, from a Java program of one's own.
+ *
+ * <pre>{@code
+ * try (Teacher teacher = Peltast.open(Path.of("Z-Image"))) {
+ *   Distillation run =
+ *       Distiller.of(teacher)
+ *           .recipe(Recipes.decoupledDmd().steps(4).guidance(4))
+ *           .prompts(prompts)
+ *           .into(Path.of("runs/mine"));
+ *   run.onUpdate(u -> System.out.println(u.metric("variance")))
+ *       .start()
+ *       .student()
+ *       .save(Path.of("student"));
+ * }
+ * }</pre>
+ *
+ * <ul>
+ *   <li>{@link org.peltast.training.api.Peltast} opens a model folder; {@link
+ *       org.peltast.training.api.Teacher} and {@link org.peltast.training.api.Student} draw
+ *       pictures.
+ *   <li>{@link org.peltast.training.api.Recipes} begins a {@link org.peltast.training.api.Recipe};
+ *       {@link org.peltast.training.api.Distiller} puts teacher, recipe, data, folder and, if
+ *       wanted, a method of one's own together.
+ *   <li>{@link org.peltast.training.api.Distillation} runs, or goes on, in its folder, and reports
+ *       an {@link org.peltast.training.api.Update} after each update.
+ * </ul>
+ *
+ * <p>Mistakes are exceptions whose message is one sentence that names the thing and the mend:
+ * {@link org.peltast.runs.RunException} of recipes and runs, {@link
+ * org.peltast.models.ModelException} of model folders, {@link org.peltast.data.DataException} of
+ * prompts and pictures, {@link org.peltast.tensor.TensorException} of tensors, memory and devices.
+ */
+@org.jspecify.annotations.NullMarked
+package org.peltast.training.api;
