@@ -128,7 +128,7 @@ class HostileInputTest {
         all,
         "neither spear nor shield",
         "method: {ca: {weight: 0}, dm: {weight: 0}}\n",
-        "not all 0");
+        "must not all be 0");
     recipe(all, "an unknown method", "method: {kind: wgan}\n", "decoupled-dmd");
     recipe(
         all,

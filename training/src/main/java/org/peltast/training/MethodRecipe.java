@@ -64,7 +64,7 @@ public sealed interface MethodRecipe {
       Ranges.alpha(alpha);
       if (ca.weight() + dm.weight() + meanVariance.weight() + gan.weight() == 0) {
         throw new IllegalArgumentException(
-            "the weights of ca, dm, meanVariance and gan are not all 0: nothing would train the"
+            "the weights of ca, dm, meanVariance and gan must not all be 0: nothing would train the"
                 + " generator");
       }
     }
@@ -126,6 +126,11 @@ public sealed interface MethodRecipe {
     /** Checks the ranges. */
     public Dmd2 {
       Ranges.alpha(alpha);
+      if (gan.on() != Trunk.FAKE) {
+        throw new IllegalArgumentException(
+            "gan.on must be fake: DMD2's discriminator stands on the fake's features; on the"
+                + " teacher's it is one of kind: decoupled-dmd");
+      }
       if (fakeUpdates < 1 || fakeUpdates > 1000) {
         throw new IllegalArgumentException(
             "fakeUpdates must be from 1 to 1000, but is " + fakeUpdates);

@@ -439,7 +439,7 @@ class FusedBlocksTest {
     all.put("answer", f.prediction().detach());
     for (String name : names) {
       Tensor features = f.get(name);
-      assertThat(features.shape()).containsExactly(3, 32 + 64, network.config().dim());
+      assertThat(features.shape()).containsExactly(3, 25, network.config().dim());
       loss = loss.add(features.mul(rng.fork(name).normal(features.shape())).sum());
       all.put(name, features.detach());
     }
