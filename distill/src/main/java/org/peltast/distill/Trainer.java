@@ -207,6 +207,7 @@ public final class Trainer {
         }
         writer.await();
       } catch (DivergedException e) {
+        writer.close(); // a checkpoint may still be on its way, and counts
         throw diverged(e);
       }
       return done >= updates ? End.FINISHED : End.STOPPED;

@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -119,6 +122,67 @@ class ExamplesTest {
       assertThat(numbers.get(0)).isEqualTo(6);
       result.student().save(temp.resolve("b"));
       assertThat(weights(temp.resolve("b"))).isEqualTo(weights(temp.resolve("a")));
+    }
+  }
+
+  /** The same file as two processes, stopped and gone on with: the bits of the straight run. */
+  @Test
+  void anOwnMethodRunsOnTwoProcesses() throws Exception {
+    twoProcesses("straight", 12);
+    twoProcesses("parts", 5);
+    twoProcesses("parts", 12);
+    assertThat(weights(temp.resolve("parts-student")))
+        .isEqualTo(weights(temp.resolve("straight-student")))
+        .isNotEqualTo(weights(tiny));
+    assertThat(weights(temp.resolve("parts-student-of-another-rank")))
+        .isEqualTo(weights(temp.resolve("parts-student")));
+  }
+
+  private void twoProcesses(String name, int last) throws Exception {
+    int port;
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = free.getLocalPort();
+    }
+    List<Process> ranks = new ArrayList<>();
+    for (int rank = 0; rank < 2; rank++) {
+      ProcessBuilder builder =
+          new ProcessBuilder(
+              Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+              "-Xmx1g",
+              "-XX:TieredStopAtLevel=1",
+              "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+              "-Dorg.bytedeco.javacpp.maxBytes=0",
+              "-Dorg.bytedeco.javacpp.noPointerGC=true",
+              "--add-modules=jdk.incubator.vector",
+              "-cp",
+              System.getProperty("java.class.path"),
+              OwnMethodChild.class.getName(),
+              tiny.toString(),
+              temp.resolve(name).toString(),
+              temp.resolve(name + "-student").toString(),
+              Integer.toString(last));
+      builder
+          .environment()
+          .putAll(
+              Map.of(
+                  "RANK",
+                  Integer.toString(rank),
+                  "LOCAL_RANK",
+                  Integer.toString(rank),
+                  "WORLD_SIZE",
+                  "2",
+                  "MASTER_ADDR",
+                  "127.0.0.1",
+                  "MASTER_PORT",
+                  Integer.toString(port),
+                  "OMP_NUM_THREADS",
+                  "1"));
+      Path output = temp.resolve(name + "-" + rank + ".txt");
+      ranks.add(builder.redirectErrorStream(true).redirectOutput(output.toFile()).start());
+    }
+    for (int rank = 0; rank < 2; rank++) {
+      int code = ranks.get(rank).waitFor();
+      assertThat(code).as(Files.readString(temp.resolve(name + "-" + rank + ".txt"))).isZero();
     }
   }
 

@@ -43,6 +43,7 @@ public final class Distillation {
   public record Result(Student student, boolean finished) {}
 
   private static final String PROMPTS = "prompts.txt";
+  private static final String SETTLED = "the run's folder";
 
   private final Teacher teacher;
   private final Recipe recipe;
@@ -90,6 +91,9 @@ public final class Distillation {
    * Runs to the end, and returns then. A folder that holds an unfinished run of the same recipe is
    * gone on with, bit for bit as if nothing had happened; of a finished one the student is read.
    *
+   * <p>Where torchrun's environment variables name several processes, all of them call this, and
+   * train together: rank 0 writes the folder and tells listeners, and every rank has the student.
+   *
    * @throws RunException if the folder holds a run of another recipe or with other prompts, another
    *     process has it, the disk refuses, or the training diverges (then its cause is a {@link
    *     org.peltast.distill.DivergedException})
@@ -97,17 +101,23 @@ public final class Distillation {
    */
   public Result start() {
     stopping = false;
+    try (ProcessGroup group = ProcessGroup.fromEnvironment()) {
+      try {
+        return group.isFirst() ? lead(group) : follow(group);
+      } catch (RuntimeException e) {
+        group.abort(String.valueOf(e.getMessage()));
+        throw e;
+      }
+    }
+  }
+
+  /** As the only process, or as the one that writes. */
+  private Result lead(ProcessGroup group) {
     try (RunFolder run = RunFolder.open(folder, notices)) {
       boolean begun = run.readRecipe().isPresent();
       try {
         keepPrompts(begun);
-        DistillRecipe settled =
-            SettledRecipe.settle(
-                run,
-                DistillRecipe.defaults(),
-                over -> asked(),
-                "ask for the same recipe to go on with it, or choose another folder");
-        return train(settled, run);
+        return train(settled(run), run, group);
       } finally {
         if (!begun) {
           withdrawPromptsUnlessBegun(run);
@@ -116,16 +126,42 @@ public final class Distillation {
     }
   }
 
-  private Result train(DistillRecipe settled, RunFolder run) {
+  /** As another rank, which reads what the first has settled. */
+  private Result follow(ProcessGroup group) {
+    group.barrier(SETTLED);
+    try (RunFolder run = RunFolder.read(folder, sentence -> {})) {
+      return train(settled(run), run, group);
+    }
+  }
+
+  private DistillRecipe settled(RunFolder run) {
+    return SettledRecipe.settle(
+        run,
+        DistillRecipe.defaults(),
+        over -> asked(),
+        "ask for the same recipe to go on with it, or choose another folder");
+  }
+
+  private Result train(DistillRecipe settled, RunFolder run, ProcessGroup group) {
     TextToImage model = teacher.as(settled);
     Corpus corpus = Corpus.open(settled.data(), Progress.NONE, notices);
-    Origin.settle(run, settled.seed(), StudentTraining.inputs(teacher.folder(), corpus));
+    if (group.isFirst()) {
+      Origin.settle(run, settled.seed(), StudentTraining.inputs(teacher.folder(), corpus));
+      group.barrier(SETTLED);
+    }
     try (StudentTraining training = new StudentTraining(settled, model, method)) {
-      Trainer.End end = training.run(corpus, run, this::tell, () -> stopping, ProcessGroup.alone());
-      TextToImage trained = training.student(Origin.of(run));
-      Backbone kept = teacher.own(trained.network().copy());
+      Trainer.End end = training.run(corpus, run, this::tell, () -> stopping, group);
+      Backbone kept =
+          teacher.own(
+              group.isFirst()
+                  ? training.student(Origin.of(run)).network().copy()
+                  : model.network().copy());
+      if (group.size() > 1) { // rank 0 has the averages: every rank gets its student
+        kept.parameters().all().forEach(p -> group.broadcast(p.value(), 0));
+        kept.parameters().changed();
+      }
       return new Result(
-          new Student(model.with(kept, trained.defaults(), trained.provenance())),
+          new Student(model.with(kept, training.settings(), Origin.of(run))),
           end == Trainer.End.FINISHED);
     }
   }
