@@ -205,6 +205,7 @@ public final class Trainer {
             save();
           }
         }
+        executor.roles().forEach(Role::gatherAverages); // the student, finished or as far as it is
         writer.await();
       } catch (DivergedException e) {
         writer.close(); // a checkpoint may still be on its way, and counts
@@ -254,9 +255,7 @@ public final class Trainer {
       if (group.size() > 1
           && group.decideIf(
               "averages",
-              () ->
-                  done >= updates
-                      || observers.stream().anyMatch(o -> o.seesAverages(done, updates)))) {
+              () -> observers.stream().anyMatch(o -> o.seesAverages(done, updates)))) {
         executor.roles().forEach(Role::gatherAverages);
       }
     }
