@@ -254,8 +254,7 @@ public final class Trainer {
     private void gatherAverages() {
       if (group.size() > 1
           && group.decideIf(
-              "averages",
-              () -> observers.stream().anyMatch(o -> o.seesAverages(done, updates)))) {
+              "averages", () -> observers.stream().anyMatch(o -> o.seesAverages(done, updates)))) {
         executor.roles().forEach(Role::gatherAverages);
       }
     }
