@@ -73,6 +73,13 @@ final class EvaluateCommand implements Callable<Integer> {
   private String images = "emoji";
 
   @Option(
+      names = "--split",
+      paramLabel = "test|validation",
+      description =
+          "which held-out emoji: those that reports alone read, or those that choices are made on (default: ${DEFAULT-VALUE})")
+  private Split split = Split.TEST;
+
+  @Option(
       names = "--prompts",
       paramLabel = "N",
       description =
@@ -118,7 +125,7 @@ final class EvaluateCommand implements Callable<Integer> {
         Judge judge = judged.load(Device.CPU);
         Scope scope = Scope.open()) {
       GenerationSettings settings = settings(opened.defaults());
-      DataRecipe data = DataRecipe.defaults().of(images);
+      DataRecipe data = DataRecipe.defaults().of(images).withValidation(split == Split.VALIDATION);
       data.requirePictures();
       Corpus corpus;
       try (Progress progress = Display.progress("reading the data")) {
@@ -142,6 +149,7 @@ final class EvaluateCommand implements Callable<Integer> {
       if (out != null) {
         ObjectNode json = measured.toJson();
         json.put("prompts", heldOut.size());
+        json.put("split", split.name().toLowerCase(Locale.ROOT));
         json.put("seed", seed);
         json.set("real", real.toJson());
         json.put("frechetNoiseFloor", floor.frechet());
@@ -210,6 +218,12 @@ final class EvaluateCommand implements Callable<Integer> {
         measured.throughput().decodeMillis(),
         measured.throughput().imagesPerSecond());
     to.flush();
+  }
+
+  /** The held-out pairs of the emoji corpus. */
+  private enum Split {
+    TEST,
+    VALIDATION
   }
 
   /** A figure that was not measured on either leaves its row out. */

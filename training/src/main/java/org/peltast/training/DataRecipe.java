@@ -52,6 +52,11 @@ public record DataRecipe(
     return new DataRecipe(otherImages, size, fit, limit, validation, wording, mirrored);
   }
 
+  /** With or without a validation split of the emoji corpus. */
+  public DataRecipe withValidation(boolean keptFromTraining) {
+    return new DataRecipe(images, size, fit, limit, keptFromTraining, wording, mirrored);
+  }
+
   /** What of the emoji corpus is learnt from, and how it is worded. */
   EmojiCorpus.Training emoji() {
     return new EmojiCorpus.Training(validation, wording, mirrored);
