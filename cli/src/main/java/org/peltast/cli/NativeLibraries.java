@@ -8,7 +8,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import javax.imageio.ImageIO;
-import org.peltast.models.MiniLmEncoder;
+import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.tensor.Engine;
 
 /**

@@ -7,7 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
-import org.peltast.models.TextEncoder;
+import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
 

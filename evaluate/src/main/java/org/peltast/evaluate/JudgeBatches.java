@@ -11,7 +11,7 @@ import org.peltast.data.CaptionedImages;
 import org.peltast.diffusion.Condition;
 import org.peltast.distill.Batch;
 import org.peltast.distill.BatchSource;
-import org.peltast.models.TextEncoder;
+import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;

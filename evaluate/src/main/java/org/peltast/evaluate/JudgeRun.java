@@ -10,7 +10,7 @@ import org.peltast.data.PixelBatches;
 import org.peltast.distill.BatchSource;
 import org.peltast.distill.Method;
 import org.peltast.distill.Trainer;
-import org.peltast.models.TextEncoder;
+import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;

@@ -3,8 +3,8 @@ package org.peltast.evaluate;
 import java.util.ArrayList;
 import java.util.List;
 import org.peltast.data.CaptionedImages;
-import org.peltast.models.TextEncoder;
-import org.peltast.models.TokenFeatures;
+import org.peltast.models.text.TextEncoder;
+import org.peltast.models.text.TokenFeatures;
 import org.peltast.tensor.Rng;
 
 /**

@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.peltast.data.EmojiFamily;
-import org.peltast.models.MiniLmEncoder;
+import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;

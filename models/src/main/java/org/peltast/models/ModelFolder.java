@@ -17,6 +17,11 @@ import org.peltast.diffusion.DiffusionException;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.models.codec.Codec;
+import org.peltast.models.codec.Codecs;
+import org.peltast.models.codec.NormalisedCodec;
+import org.peltast.models.files.JsonConfig;
+import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
@@ -280,7 +285,7 @@ public final class ModelFolder {
     }
     Path target = folder.toAbsolutePath().normalize();
     requireReplaceable(target);
-    Weights.requireFinite(weights);
+    requireFinite(weights);
     Path fresh = sibling(target, "new");
     sweep(target);
     try {
@@ -292,6 +297,20 @@ public final class ModelFolder {
     } finally {
       delete(fresh);
     }
+  }
+
+  /** Refuses weights that a diverged training left behind. */
+  private static void requireFinite(Map<String, Tensor> weights) {
+    weights.forEach(
+        (name, value) -> {
+          if (!value.allFinite()) {
+            throw new ModelException(
+                "the weight "
+                    + name
+                    + " holds NaN or infinity, so the model is not written; go back to an earlier"
+                    + " checkpoint");
+          }
+        });
   }
 
   /**

@@ -3,6 +3,7 @@ package org.peltast.models;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.peltast.diffusion.NoiseSchedule;
+import org.peltast.models.codec.Codecs;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 

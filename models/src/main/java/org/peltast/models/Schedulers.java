@@ -9,6 +9,7 @@ import org.peltast.diffusion.Prediction;
 import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.diffusion.VariancePreserving;
+import org.peltast.models.files.JsonConfig;
 import tools.jackson.databind.node.ObjectNode;
 
 /**

@@ -9,6 +9,9 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.files.JsonConfig;
+import org.peltast.models.text.MiniLmEncoder;
+import org.peltast.models.text.TextEncoder;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Text encoders in model folders: what {@code text_encoder/} holds. */

@@ -1,6 +1,5 @@
 /**
- * Model families with their networks, text encoders, latent codecs, and the folder layout of
- * diffusers.
+ * Model families with their networks, and the folder layout of diffusers.
  *
  * <p><b>Models.</b> {@link org.peltast.models.ModelFolder} reads and writes a whole model, and
  * opens it as a {@link org.peltast.models.TextToImage}: network, codec, text encoder and the {@link
@@ -14,23 +13,13 @@
  * org.peltast.models.ModelFamilies} finds them. {@link org.peltast.models.NetworkRecipe} is a
  * network to be trained from nothing. {@link org.peltast.models.Schedulers} reads noise path,
  * prediction and shift from the scheduler's file. For a family's own files there are {@link
- * org.peltast.models.JsonConfig}, {@link org.peltast.models.Weights} and {@link
+ * org.peltast.models.files.JsonConfig}, {@link org.peltast.models.files.Weights} and {@link
  * org.peltast.models.GoldenFile}.
  *
- * <p><b>Codecs.</b> A {@link org.peltast.models.Codec} turns pictures in [0, 1] into latents and
- * back: {@link org.peltast.models.PixelCodec}, {@link org.peltast.models.Taef2Codec} (its weights
- * come with the project) and {@link org.peltast.models.AutoencoderKl}. Networks see latents
- * normalised by channel; a {@link org.peltast.models.NormalisedCodec} is codec and {@link
- * org.peltast.models.Normalisation} in one, so that training and generation cannot disagree.
- *
- * <p><b>Text.</b> A {@link org.peltast.models.TextEncoder} turns each prompt into {@link
- * org.peltast.models.TokenFeatures}, one vector a token, unpadded, and pooled vectors where it has
- * any; the empty prompt stands for "no condition". {@link org.peltast.models.MiniLmEncoder} is the
- * small one that comes with the project, and runs on the processor, offline. {@link
- * org.peltast.models.CachedTextEncoder} keeps what was encoded, in memory and on disk, under the
- * encoder's id, which names the checksum of its files: a feature is a function of (id, prompt) and
- * of nothing else. {@link org.peltast.models.Captions} makes of them what networks are conditioned
- * on.
+ * <p><b>Codecs and text.</b> A {@link org.peltast.models.codec.Codec} turns pictures into latents
+ * and back; {@link org.peltast.models.codec} has them all. A {@link
+ * org.peltast.models.text.TextEncoder} turns prompts into features; {@link org.peltast.models.text}
+ * has them, the cache of features, and the conditions that are made of them.
  *
  * <p><b>Parity.</b> {@link org.peltast.models.Verification} feeds golden files to a checkpoint's
  * components and compares every output with the reference's. Mistakes in folders and files are told

@@ -9,7 +9,7 @@ import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
 
 /** A golden file, read into the open scope. */
-record Golden(Map<String, String> metadata, Map<String, Tensor> tensors) {
+public record Golden(Map<String, String> metadata, Map<String, Tensor> tensors) {
   static Path path(String name) {
     try {
       return Path.of(Golden.class.getResource("/golden/" + name).toURI());
@@ -35,7 +35,7 @@ record Golden(Map<String, String> metadata, Map<String, Tensor> tensors) {
   }
 
   /** max|a − b| / max|b|. */
-  static double relativeError(Tensor actual, Tensor expected) {
+  public static double relativeError(Tensor actual, Tensor expected) {
     float[] a = actual.to(DType.FLOAT32).contiguous().toFloats();
     float[] b = expected.to(DType.FLOAT32).contiguous().toFloats();
     double error = 0;

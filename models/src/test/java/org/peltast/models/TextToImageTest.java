@@ -10,6 +10,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.models.text.Captions;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 

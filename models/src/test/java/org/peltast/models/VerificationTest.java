@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.peltast.models.Verification.Line;
 import org.peltast.models.Verification.Report;
 import org.peltast.models.Verification.Verdict;
+import org.peltast.models.codec.Taef2Codec;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;

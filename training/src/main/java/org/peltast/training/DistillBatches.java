@@ -4,10 +4,10 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.BatchSource;
-import org.peltast.models.Captions;
 import org.peltast.models.GenerationSettings;
-import org.peltast.models.Normalisation;
 import org.peltast.models.TextToImage;
+import org.peltast.models.codec.Normalisation;
+import org.peltast.models.text.Captions;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunException;
 

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.CaptionedImages;
-import org.peltast.models.Codec;
+import org.peltast.models.codec.Codec;
 import org.peltast.runs.Progress;
 import org.peltast.safetensors.SafetensorsException;
 import org.peltast.tensor.Autograd;

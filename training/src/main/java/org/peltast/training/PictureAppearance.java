@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.peltast.distill.Appearance;
 import org.peltast.evaluate.ColourStatistics;
-import org.peltast.models.Codec;
+import org.peltast.models.codec.Codec;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;

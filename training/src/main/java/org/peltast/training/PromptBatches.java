@@ -6,7 +6,7 @@ import org.peltast.data.Batches;
 import org.peltast.data.Prompts;
 import org.peltast.distill.Batch;
 import org.peltast.distill.BatchSource;
-import org.peltast.models.Captions;
+import org.peltast.models.text.Captions;
 import org.peltast.tensor.Range;
 
 /** Batches of captions alone, for methods that need no data. */

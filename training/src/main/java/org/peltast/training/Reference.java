@@ -51,7 +51,7 @@ final class Reference {
           try (Scope part = Scope.open()) {
             Tensor latents =
                 teacher.latents(
-                    new org.peltast.models.Captions(teacher.textEncoder(), teacher.device())
+                    new org.peltast.models.text.Captions(teacher.textEncoder(), teacher.device())
                         .of(captions.subList(from, Math.min(captions.size(), from + TOGETHER))),
                     null,
                     recipe.seed(),

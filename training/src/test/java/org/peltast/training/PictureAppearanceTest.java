@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.Map;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.peltast.models.PixelCodec;
+import org.peltast.models.codec.PixelCodec;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 

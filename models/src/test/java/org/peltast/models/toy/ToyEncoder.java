@@ -2,8 +2,8 @@ package org.peltast.models.toy;
 
 import java.util.List;
 import java.util.Map;
-import org.peltast.models.TextEncoder;
-import org.peltast.models.TokenFeatures;
+import org.peltast.models.text.TextEncoder;
+import org.peltast.models.text.TokenFeatures;
 
 /** One token of two features, and a pooled vector of two more. */
 record ToyEncoder() implements TextEncoder {

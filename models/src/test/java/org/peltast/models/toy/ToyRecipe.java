@@ -4,8 +4,8 @@ import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.Prediction;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.diffusion.VariancePreserving;
-import org.peltast.models.Codecs;
 import org.peltast.models.NetworkRecipe;
+import org.peltast.models.codec.Codecs;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 

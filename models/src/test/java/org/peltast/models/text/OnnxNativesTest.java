@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

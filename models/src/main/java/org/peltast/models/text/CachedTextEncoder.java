@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.text;
 
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.codec;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.ModelException;
+import org.peltast.models.files.Weights;
 import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.GroupNorm;
@@ -94,7 +96,7 @@ public final class Taef2Codec implements Codec {
   }
 
   /** Whether a folder holds a codec's two files of weights. */
-  static boolean isIn(Path folder) {
+  public static boolean isIn(Path folder) {
     return FILES.stream().allMatch(name -> Files.isRegularFile(folder.resolve(name)));
   }
 

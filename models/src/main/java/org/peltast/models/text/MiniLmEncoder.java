@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.text;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.IntStream;
+import org.peltast.models.ModelException;
 
 /**
  * all-MiniLM-L6-v2, quantised to 8 bits: a six-layer BERT of width 384, run by ONNX Runtime on the

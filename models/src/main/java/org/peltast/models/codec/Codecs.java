@@ -1,10 +1,12 @@
-package org.peltast.models;
+package org.peltast.models.codec;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.peltast.models.ModelException;
+import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.Device;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -102,7 +104,7 @@ public final class Codecs {
   }
 
   /** The name under which {@code model_index.json} knows a codec. */
-  static String className(Codec codec) {
+  public static String className(Codec codec) {
     Codec raw = codec instanceof NormalisedCodec n ? n.codec() : codec;
     if (raw instanceof Taef2Codec) {
       return TAEF2;
@@ -121,12 +123,12 @@ public final class Codecs {
   }
 
   /** The library that {@code model_index.json} says the codec's class is from. */
-  static String library(Codec codec) {
+  public static String library(Codec codec) {
     return className(codec).equals(AutoencoderKl.CLASS) ? "diffusers" : "peltast";
   }
 
   /** Writes {@code config.json}, and weights that are not those of the project, into a folder. */
-  static void write(Path folder, Codec codec) throws IOException {
+  public static void write(Path folder, Codec codec) throws IOException {
     Codec raw = codec instanceof NormalisedCodec n ? n.codec() : codec;
     if (raw instanceof AutoencoderKl kl) { // weights and scaling as they were read
       copyFiles(kl.folder(), folder);

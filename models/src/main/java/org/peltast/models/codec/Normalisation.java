@@ -1,7 +1,8 @@
-package org.peltast.models;
+package org.peltast.models.codec;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.peltast.models.ModelException;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;

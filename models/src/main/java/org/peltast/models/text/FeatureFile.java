@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.text;
 
 import java.io.EOFException;
 import java.io.IOException;

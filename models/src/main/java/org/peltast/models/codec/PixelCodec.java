@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.codec;
 
 import org.peltast.tensor.Tensor;
 

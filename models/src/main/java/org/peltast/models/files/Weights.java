@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.files;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.peltast.models.ModelException;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.Autograd;
@@ -53,20 +54,6 @@ public final class Weights {
       }
       p.value().copyFrom(value);
     }
-  }
-
-  /** Refuses weights that a diverged training left behind. */
-  static void requireFinite(Map<String, Tensor> weights) {
-    weights.forEach(
-        (name, value) -> {
-          if (!value.allFinite()) {
-            throw new ModelException(
-                "the weight "
-                    + name
-                    + " holds NaN or infinity, so the model is not written; go back to an earlier"
-                    + " checkpoint");
-          }
-        });
   }
 
   private static void requireFit(Path path, Checkpoint checkpoint, Parameters parameters) {

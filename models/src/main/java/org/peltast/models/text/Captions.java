@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.text;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.peltast.diffusion.Condition;
+import org.peltast.models.ModelException;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Tensor;

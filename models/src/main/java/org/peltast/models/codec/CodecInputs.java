@@ -1,5 +1,6 @@
-package org.peltast.models;
+package org.peltast.models.codec;
 
+import org.peltast.models.ModelException;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Tensor;
 

@@ -1,4 +1,4 @@
-package org.peltast.models;
+package org.peltast.models.text;
 
 import ai.onnxruntime.OrtEnvironment;
 import java.io.IOException;

@@ -1,10 +1,13 @@
-package org.peltast.models;
+package org.peltast.models.codec;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.ModelException;
+import org.peltast.models.files.JsonConfig;
+import org.peltast.models.files.Weights;
 import org.peltast.tensor.Attention;
 import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.Device;
@@ -177,13 +180,13 @@ public final class AutoencoderKl implements Codec {
    * @param images [B, 3, H, W] in [−1, 1]
    * @return mean and logarithm of the variance, the latter within [−30, 20], each [B, C, h, w]
    */
-  List<Tensor> posterior(Tensor images) {
+  public List<Tensor> posterior(Tensor images) {
     List<Tensor> halves = through(encoder, images).chunk(2, 1);
     return List.of(halves.get(0), halves.get(1).clamp(-30, 20));
   }
 
   /** Latents [B, C, h, w] to pictures [B, 3, H, W] in [−1, 1]. */
-  Tensor picture(Tensor latents) {
+  public Tensor picture(Tensor latents) {
     return through(decoder, latents);
   }
 

@@ -1,17 +1,19 @@
-package org.peltast.models;
+package org.peltast.models.codec;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.peltast.models.Golden;
+import org.peltast.models.ModelException;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
-/** Codecs and their normalisation; that TAEF2 equals its original is {@link VerificationTest}'s. */
+/** Codecs and their normalisation; that TAEF2 equals its original is {@code VerificationTest}'s. */
 class CodecTest {
   @Test
   void gradientsFlowThroughTaef2ToItsInput() {
