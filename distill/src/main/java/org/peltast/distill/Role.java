@@ -8,7 +8,6 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Device;
 import org.peltast.tensor.Ema;
 import org.peltast.tensor.Gradients;
 import org.peltast.tensor.Parameters;
@@ -176,30 +175,30 @@ public final class Role implements AutoCloseable {
   }
 
   /**
-   * Adds up and clips the gradients, takes one optimiser step, moves the average, and clears the
-   * gradients.
-   *
-   * <p>Where reading costs no waiting, on the CPU, all metrics so far are read first, and nothing
-   * changes if one is not finite that must be. Elsewhere it is the device that leaves the weights
-   * as they are, and the metrics tell when they settle.
+   * Adds up the gradients of its weights, over all processes.
    *
    * @param ofAll how many updates the role is to have in the whole run
-   * @param metrics where gradient norm and learning rate are noted
-   * @param beforeChange is run before a weight changes
-   * @param with which processes the step is taken
-   * @throws DivergedException if the gradient, or what was noted before, is not finite
+   * @param metrics where gradient norm and learning rate are noted; the norm must be finite
+   * @return the joint norm, of one element, in the current scope
    */
-  void step(long ofAll, Metrics metrics, Runnable beforeChange, ProcessGroup with) {
-    double rate = settings.learningRate().at(steps(), ofAll);
+  Tensor gradientNorm(long ofAll, Metrics metrics) {
+    Tensor norm = norm();
+    metrics
+        .finite(name + ".gradientNorm", norm, name + "'s gradient norm")
+        .put(name + ".learningRate", learningRate(ofAll));
+    return norm;
+  }
+
+  /**
+   * Clips the gradients that {@link #gradientNorm} added up, takes one optimiser step, moves the
+   * average, and clears the gradients. If the norm is not finite, the weights stay as they are.
+   *
+   * @param ofAll how many updates the role is to have in the whole run
+   * @param norm of its gradients
+   */
+  void step(long ofAll, Tensor norm) {
+    double rate = learningRate(ofAll);
     try (Scope scope = Scope.open()) {
-      Tensor norm = norm();
-      metrics
-          .finite(name + ".gradientNorm", norm, name + "'s gradient norm")
-          .put(name + ".learningRate", rate);
-      if (norm.device().kind() == Device.Kind.CPU) {
-        metrics.settle(with);
-      }
-      beforeChange.run();
       for (GroupOptimiser g : groups) {
         g.step(
             rate * g.group().rateFactor(),
@@ -211,6 +210,10 @@ public final class Role implements AutoCloseable {
       }
     }
     groups.forEach(g -> g.parameters().clearGradients());
+  }
+
+  private double learningRate(long ofAll) {
+    return settings.learningRate().at(steps(), ofAll);
   }
 
   /** The joint norm of all groups' gradients, of one element. */

@@ -1,12 +1,14 @@
 package org.peltast.distill;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -139,9 +141,10 @@ public final class UpdateExecutor {
       long update, long updates, int size, List<Batch> batches, Rng rng, Runnable beforeChange) {
     Metrics metrics = new Metrics();
     double stepping = 0;
+    Batch whole = batches.get(0);
     List<Batch> own = new ArrayList<>(batches.subList(1, batches.size()));
     try (Scope scope = Scope.open();
-        BatchShards shared = shards(mine(batches.get(0), size), size)) {
+        BatchShards shared = shards(mine(whole, size), size)) {
       for (Phase phase : method.phases()) {
         List<Batch> fresh = own.subList(0, phase.data() == Phase.Data.OWN ? phase.repeats() : 0);
         if (phase.active()) {
@@ -150,21 +153,8 @@ public final class UpdateExecutor {
           double steps = 0;
           for (int i = 0; i < phase.repeats(); i++) {
             Metrics learnt = new Metrics();
-            Rng stream = rng.fork(phase.name()).fork(i);
-            if (!fresh.isEmpty()) {
-              try (BatchShards shards =
-                  phase.wholeBatch()
-                      ? BatchShards.whole(fresh.get(i), group.size())
-                      : shards(fresh.get(i), size)) {
-                backward(phase, shards, stream, learnt);
-              }
-            } else if (phase.wholeBatch()) {
-              try (BatchShards whole = BatchShards.whole(batches.get(0), group.size())) {
-                backward(phase, whole, stream, learnt);
-              }
-            } else {
-              backward(phase, shared, stream, learnt);
-            }
+            Batch drawn = fresh.isEmpty() ? whole : fresh.get(i);
+            learn(phase, drawn, size, shared, rng.fork(phase.name()).fork(i), learnt);
             double begin = seconds();
             step(phase, updates, learnt, beforeChange);
             steps += seconds() - begin;
@@ -182,6 +172,26 @@ public final class UpdateExecutor {
       metrics.put("seconds.optimiser", stepping);
     }
     return metrics.settle(group);
+  }
+
+  /**
+   * The backward passes of one repetition of a phase.
+   *
+   * @param drawn the batch that it computes on: the update's own, or one of its own
+   * @param size of a batch, over all processes
+   * @param shared this process's share of the update's own batch, whose micro-batches hand tensors
+   *     from one phase to the next
+   */
+  private void learn(
+      Phase phase, Batch drawn, int size, BatchShards shared, Rng rng, Metrics metrics) {
+    if (phase.data() == Phase.Data.SHARED && !phase.wholeBatch()) {
+      backward(phase, shared, rng, metrics);
+      return;
+    }
+    try (BatchShards shards =
+        phase.wholeBatch() ? BatchShards.whole(drawn, group.size()) : shards(drawn, size)) {
+      backward(phase, shards, rng, metrics);
+    }
   }
 
   /** This process's part of a batch that all of it may be here. */
@@ -205,11 +215,37 @@ public final class UpdateExecutor {
         });
   }
 
+  /**
+   * The optimiser steps of a phase's roles. All gradient norms come first: where reading costs no
+   * waiting, on the CPU, all metrics so far are read then, and no role changes if one is not finite
+   * that must be. Elsewhere it is the device that leaves the weights of all of them as they are,
+   * and the metrics tell when they settle.
+   */
   private void step(Phase phase, long updates, Metrics metrics, Runnable beforeChange) {
-    for (Role role : phase.trains()) {
-      role.step(updates * repeats.getOrDefault(role, 1), metrics, beforeChange, group);
+    try (Scope scope = Scope.open()) {
+      Map<Role, Tensor> norms = new LinkedHashMap<>();
+      for (Role role : phase.trains()) {
+        norms.put(role, role.gradientNorm(planned(role, updates), metrics));
+      }
+      if (norms.values().stream().allMatch(norm -> norm.device().kind() == Device.Kind.CPU)) {
+        metrics.settle(group);
+      } else if (norms.size() > 1) {
+        norms.replaceAll((role, norm) -> norm.add(nothing(norms.values())));
+      }
+      beforeChange.run();
+      norms.forEach((role, norm) -> role.step(planned(role, updates), norm));
     }
     phase.stepped();
+  }
+
+  /** How many updates a role is to have in a run of so many. */
+  private long planned(Role role, long updates) {
+    return updates * repeats.getOrDefault(role, 1);
+  }
+
+  /** 0 where all norms are finite, else NaN: their gradients are stepped on together, or none. */
+  private static Tensor nothing(Collection<Tensor> norms) {
+    return Tensor.cat(norms.stream().map(n -> n.reshape(1).mul(0)).toList(), 0).sum();
   }
 
   private static double seconds() {

@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Guidance;
 import org.peltast.distill.Metrics;
@@ -51,9 +53,9 @@ final class Objective {
     return weights;
   }
 
-  /** A term that has asked what it needs. */
+  /** A term that has asked what it needs, and what its direction is divided by. */
   private record Asked(
-      WeightedTerm of, Supplier<Term.Contribution> term, @Nullable Supplier<Tensor> divisor) {
+      WeightedTerm of, Supplier<Term.Contribution> term, Optional<Supplier<Tensor>> divisor) {
     String name() {
       return of.term().name();
     }
@@ -61,6 +63,31 @@ final class Objective {
 
   /** The loss of one micro-batch, of rank 0. */
   Tensor loss(View view, Metrics metrics) {
+    List<Asked> asked = ask(view);
+    view.teacher().evaluate();
+    Map<String, Tensor> directions = new LinkedHashMap<>();
+    List<Tensor> pushes = new ArrayList<>();
+    List<Tensor> losses = new ArrayList<>();
+    for (Asked a : asked) {
+      double weight = weights.get(a.name());
+      Term.Contribution contribution = a.term().get();
+      if (contribution instanceof Term.Contribution.Direction direction) {
+        directions.put(a.name(), direction.value());
+        pushes.add(push(a, direction.value(), weight, metrics));
+      } else if (contribution instanceof Term.Contribution.Loss loss) {
+        metrics.finiteMean(a.name() + "Loss", loss.value(), "loss of " + a.name());
+        losses.add(loss.value().mul(weight));
+      }
+    }
+    note(directions, metrics);
+    return Stream.of(sum(pushes).map(push -> pull(view, push)), sum(losses))
+        .flatMap(Optional::stream)
+        .reduce(Tensor::add)
+        .orElseGet(() -> view.images().mul(0).mean());
+  }
+
+  /** The requests of all terms that have a weight now, and of their normalisers. */
+  private List<Asked> ask(View view) {
     List<Asked> asked = new ArrayList<>();
     for (WeightedTerm t : terms) {
       if (weights.get(t.term().name()) > 0) {
@@ -70,48 +97,39 @@ final class Objective {
                 t,
                 contribution,
                 t.normaliser().isOn()
-                    ? t.normaliser().ask(view, t.term().place(), guidance)
-                    : null));
+                    ? Optional.of(t.normaliser().ask(view, t.term().place(), guidance))
+                    : Optional.empty()));
       }
     }
-    view.teacher().evaluate();
-    Map<String, Tensor> directions = new LinkedHashMap<>();
-    @Nullable Tensor push = null;
-    @Nullable Tensor losses = null;
-    for (Asked a : asked) {
-      double weight = weights.get(a.name());
-      Term.Contribution contribution = a.term().get();
-      if (contribution instanceof Term.Contribution.Direction direction) {
-        try (Autograd off = Autograd.off()) {
-          directions.put(a.name(), direction.value());
-          Tensor own = weighted(a, direction.value(), weight, metrics);
-          push = push == null ? own : push.add(own);
-        }
-      } else if (contribution instanceof Term.Contribution.Loss loss) {
-        metrics.finiteMean(a.name() + "Loss", loss.value(), "loss of " + a.name());
-        Tensor own = loss.value().mul(weight);
-        losses = losses == null ? own : losses.add(own);
-      }
-    }
-    note(directions, metrics);
-    // x̂ − stopgrad(x̂ + Δ), with x̂ taken off first: Δ may be far smaller than x̂.
-    Tensor pulled = push == null ? null : view.images().sub(view.detached()).sub(push);
-    Tensor total = pulled == null ? null : pulled.square().mean().mul(0.5);
-    if (total == null) {
-      return losses == null ? view.images().mul(0).mean() : losses;
-    }
-    return losses == null ? total : total.add(losses);
+    return asked;
   }
 
-  private static Tensor weighted(Asked a, Tensor direction, double weight, Metrics metrics) {
-    Supplier<Tensor> divisor = a.divisor();
-    Tensor divided = direction;
-    if (divisor != null) {
-      Tensor by = divisor.get();
-      metrics.mean("normaliser." + a.name(), by.mean());
-      divided = Normaliser.divide(direction, by);
+  /** {@code w · direction / normaliser}, without gradient. */
+  private static Tensor push(Asked a, Tensor direction, double weight, Metrics metrics) {
+    try (Autograd off = Autograd.off()) {
+      Tensor divided =
+          a.divisor()
+              .map(
+                  divisor -> {
+                    Tensor by = divisor.get();
+                    metrics.mean("normaliser." + a.name(), by.mean());
+                    return Normaliser.divide(direction, by);
+                  })
+              .orElse(direction);
+      return weight == 1 ? divided : divided.mul(weight);
     }
-    return weight == 1 ? divided : divided.mul(weight);
+  }
+
+  /**
+   * {@code ½ ‖x̂ − stopgrad(x̂ + Δ)‖²}, averaged over all numbers; x̂ is taken off first, for Δ may
+   * be far smaller.
+   */
+  private static Tensor pull(View view, Tensor push) {
+    return view.images().sub(view.detached()).sub(push.detach()).square().mean().mul(0.5);
+  }
+
+  private static Optional<Tensor> sum(List<Tensor> parts) {
+    return parts.stream().reduce(Tensor::add);
   }
 
   /**
