@@ -27,8 +27,8 @@ import picocli.CommandLine.Option;
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast demo",
-      "  peltast demo --steps 1 --minutes 30 --out runs/one-step",
-      "  peltast demo --updates 20 --prompts 32 --spear 0 --out runs/taste"
+      "  peltast demo --steps 1 --minutes 30 --out output/one-step",
+      "  peltast demo --updates 20 --prompts 32 --spear 0 --out output/taste"
     })
 final class DemoCommand implements Callable<Integer> {
   /** What the default number of updates is made for, on two cores. */
@@ -44,7 +44,7 @@ final class DemoCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       description = "where to write (default: ${DEFAULT-VALUE})")
-  private Path out = Path.of("runs/demo");
+  private Path out = Path.of("output/demo");
 
   @ArgGroup(exclusive = true)
   private @Nullable Length length;

@@ -32,12 +32,12 @@ import picocli.CommandLine.Option;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  peltast distill --out runs/two-steps",
-      "  peltast distill --recipe dmd2 --out runs/dmd2",
-      "  peltast distill --teacher runs/teacher/teacher --set steps=4 --set method.alpha=5 --out runs/four",
-      "  peltast distill --set data.images=prompts.txt --out runs/my-prompts",
-      "  peltast distill --set run.batch=128 --memory 2g --out runs/wide",
-      "  peltast distill --out runs/two-steps --resume"
+      "  peltast distill --out output/two-steps",
+      "  peltast distill --recipe dmd2 --out output/dmd2",
+      "  peltast distill --teacher my-teacher --set steps=4 --set method.alpha=5 --out output/four",
+      "  peltast distill --set data.images=prompts.txt --out output/my-prompts",
+      "  peltast distill --set run.batch=128 --memory 2g --out output/wide",
+      "  peltast distill --out output/two-steps --resume"
     })
 final class DistillCommand implements Callable<Integer> {
   @Mixin private RecipeOptions recipe;
@@ -52,7 +52,7 @@ final class DistillCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       description = "the run's folder (default: ${DEFAULT-VALUE})")
-  private Path out = Path.of("runs/distill");
+  private Path out = Path.of("output/distill");
 
   @Option(
       names = "--memory",

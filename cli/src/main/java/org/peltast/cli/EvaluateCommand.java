@@ -43,9 +43,9 @@ import tools.jackson.databind.node.ObjectNode;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  peltast evaluate --model runs/demo/student",
+      "  peltast evaluate --model output/demo/student",
       "  peltast evaluate --model weights/teacher --steps 2 --guidance 1 --out teacher-two-steps.json",
-      "  peltast evaluate --model runs/mine/student --images my-pictures"
+      "  peltast evaluate --model output/mine/student --images my-pictures"
     })
 final class EvaluateCommand implements Callable<Integer> {
   /** Draws of real pictures from which the floor's spread is taken. */

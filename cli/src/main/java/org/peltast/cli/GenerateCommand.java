@@ -32,7 +32,7 @@ import picocli.CommandLine.Option;
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast generate --prompt \"a red apple, noto style\"",
-      "  peltast generate --model runs/demo/student --prompt \"an owl, twemoji style\" --steps 4 --seed 7 --count 9 --out owls.png",
+      "  peltast generate --model output/demo/student --prompt \"an owl, twemoji style\" --steps 4 --seed 7 --count 9 --out owls.png",
       "  peltast generate --model weights/teacher --prompts prompts.txt --out pictures/"
     })
 final class GenerateCommand implements Callable<Integer> {

@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast inspect model.safetensors",
-      "  peltast inspect runs/demo/student --summary"
+      "  peltast inspect output/demo/student --summary"
     })
 final class InspectCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;

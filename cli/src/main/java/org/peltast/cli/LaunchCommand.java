@@ -40,8 +40,8 @@ import picocli.CommandLine.Spec;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  peltast launch --processes 2 distill --teacher my-teacher --out runs/two",
-      "  peltast launch --processes 4 train teacher --out runs/four"
+      "  peltast launch --processes 2 distill --teacher my-teacher --out output/two",
+      "  peltast launch --processes 4 train teacher --out output/four"
     })
 final class LaunchCommand implements Callable<Integer> {
   /** The process that a launched one must not outlive. */

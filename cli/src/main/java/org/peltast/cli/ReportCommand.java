@@ -14,13 +14,13 @@ import picocli.CommandLine.Parameters;
       "The page is one file that needs nothing else: send it to somebody."
     },
     footerHeading = "%nExamples:%n",
-    footer = {"  peltast report", "  peltast report runs/one-step"})
+    footer = {"  peltast report", "  peltast report output/one-step"})
 final class ReportCommand implements Callable<Integer> {
   @Parameters(
       arity = "0..1",
       paramLabel = "RUN",
       description = "the run's folder (default: ${DEFAULT-VALUE})")
-  private Path run = Path.of("runs/demo");
+  private Path run = Path.of("output/demo");
 
   ReportCommand() {}
 

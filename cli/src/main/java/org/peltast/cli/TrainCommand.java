@@ -9,8 +9,8 @@ import picocli.CommandLine.Command;
     subcommands = {TrainTeacherCommand.class, TrainJudgeCommand.class},
     footerHeading = "%nExamples:%n",
     footer = {
-      "  peltast train teacher --out runs/teacher",
-      "  peltast train judge --out runs/judge --set updates=700"
+      "  peltast train teacher --out output/teacher",
+      "  peltast train judge --out output/judge --set updates=700"
     })
 final class TrainCommand {
   TrainCommand() {}

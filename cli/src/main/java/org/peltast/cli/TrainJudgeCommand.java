@@ -32,9 +32,9 @@ import picocli.CommandLine.Option;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  peltast train judge --out runs/judge",
-      "  peltast train judge --set updates=100 --out runs/quick-judge",
-      "  peltast train judge --out runs/judge --resume"
+      "  peltast train judge --out output/judge",
+      "  peltast train judge --set updates=100 --out output/quick-judge",
+      "  peltast train judge --out output/judge --resume"
     })
 final class TrainJudgeCommand implements Callable<Integer> {
   private static final int EDGE = 64;
@@ -47,7 +47,7 @@ final class TrainJudgeCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       description = "the judge's folder (default: ${DEFAULT-VALUE})")
-  private Path out = Path.of("runs/judge");
+  private Path out = Path.of("output/judge");
 
   @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
   TrainJudgeCommand() {}

@@ -25,11 +25,11 @@ import picocli.CommandLine.Option;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  peltast train teacher --out runs/teacher",
-      "  peltast train teacher --set run.updates=500 --set model.dim=128 --out runs/small",
-      "  peltast train teacher --set data.images=my-pictures --set data.fit=buckets --out runs/mine",
-      "  peltast train teacher --memory 2g --out runs/teacher",
-      "  peltast train teacher --out runs/teacher --resume"
+      "  peltast train teacher --out output/teacher",
+      "  peltast train teacher --set run.updates=500 --set model.dim=128 --out output/small",
+      "  peltast train teacher --set data.images=my-pictures --set data.fit=buckets --out output/mine",
+      "  peltast train teacher --memory 2g --out output/teacher",
+      "  peltast train teacher --out output/teacher --resume"
     })
 final class TrainTeacherCommand implements Callable<Integer> {
   @Mixin private RecipeOptions recipe;
@@ -38,7 +38,7 @@ final class TrainTeacherCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       description = "the run's folder (default: ${DEFAULT-VALUE})")
-  private Path out = Path.of("runs/teacher");
+  private Path out = Path.of("output/teacher");
 
   @Option(
       names = "--memory",

@@ -29,7 +29,7 @@ public final class RunException extends RuntimeException {
   /**
    * The sentence for a failed file operation.
    *
-   * @param task what was being done, as in "write runs/demo/recipe.yaml"
+   * @param task what was being done, as in "write output/demo/recipe.yaml"
    */
   static RunException of(String task, Path path, IOException e) {
     return new RunException(String.format(Locale.ROOT, "Cannot %s: %s.", task, reason(path, e)), e);

@@ -7,7 +7,7 @@
  *       Distiller.of(teacher)
  *           .recipe(Recipes.decoupledDmd().steps(4).guidance(4))
  *           .prompts(prompts)
- *           .into(Path.of("runs/mine"));
+ *           .into(Path.of("output/mine"));
  *   run.onUpdate(u -> System.out.println(u.metric("variance")))
  *       .start()
  *       .student()
