@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.peltast.testing.TinyModel;
 
 /** The same command again, after something has happened to what it reads or has written. */
 class AgainTest {

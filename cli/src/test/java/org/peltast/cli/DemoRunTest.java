@@ -11,6 +11,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.runs.MetricsLog;
+import org.peltast.testing.TinyModel;
 import tools.jackson.databind.json.JsonMapper;
 
 /** A demonstration, killed and typed again, on a teacher that is as small as the judge can see. */

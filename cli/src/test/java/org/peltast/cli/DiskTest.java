@@ -15,6 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.runs.RunFolder;
+import org.peltast.testing.TinyModel;
 
 /**
  * A real disk that fills up, and one that may not be written: a small tmpfs, where this user may

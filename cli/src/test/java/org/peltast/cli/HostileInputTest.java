@@ -30,6 +30,7 @@ import org.peltast.runs.Checksums;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.testing.TinyModel;
 
 /**
  * The table of hostile inputs in docs/reliability.md, each line of it typed as a command. Every

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.tensor.Rng;
+import org.peltast.testing.TinyModel;
 
 /** What a user types, ended from outside and typed again, ends as if nothing had happened. */
 class KillTest {

@@ -7,6 +7,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.peltast.runs.MetricsLog;
+import org.peltast.testing.TinyModel;
 
 /** A precision that a recipe insists on, whatever the processor has for it. */
 class PrecisionTest {

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.testing.TinyModel;
 
 /** A distillation by several processes is the one by a single process, and as hard to kill. */
 class ProcessesTest {

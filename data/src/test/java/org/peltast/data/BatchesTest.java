@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.peltast.testing.Seeded;
 
 class BatchesTest {
   @Seeded(tries = 300)

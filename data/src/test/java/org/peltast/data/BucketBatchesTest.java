@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import org.peltast.testing.Seeded;
 
 class BucketBatchesTest {
   @Seeded(tries = 200)

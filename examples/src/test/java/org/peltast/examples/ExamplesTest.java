@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.data.DataException;
 import org.peltast.runs.RunException;
+import org.peltast.testing.TinyModel;
 import org.peltast.training.api.Distillation;
 import org.peltast.training.api.Distiller;
 import org.peltast.training.api.Peltast;
@@ -35,7 +36,7 @@ class ExamplesTest {
   @BeforeAll
   static void teacher() {
     tiny = shared.resolve("teacher");
-    TinyTeacher.write(tiny);
+    TinyModel.write(tiny);
   }
 
   private static Recipe small(Recipe of) {
@@ -51,7 +52,7 @@ class ExamplesTest {
   void generateDrawsOnePictureForEachPrompt() throws IOException {
     Generate.main(new String[] {tiny.toString(), temp.toString(), PROMPTS.get(0), PROMPTS.get(1)});
     for (String name : new String[] {"0.png", "1.png"}) {
-      assertThat(ImageIO.read(temp.resolve(name).toFile()).getWidth()).isEqualTo(TinyTeacher.EDGE);
+      assertThat(ImageIO.read(temp.resolve(name).toFile()).getWidth()).isEqualTo(TinyModel.EDGE);
     }
   }
 

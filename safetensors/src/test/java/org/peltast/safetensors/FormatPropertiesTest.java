@@ -16,6 +16,7 @@ import java.util.Random;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.peltast.testing.Seeded;
 
 /** What holds for any tensors and metadata, not for chosen ones alone. */
 class FormatPropertiesTest {

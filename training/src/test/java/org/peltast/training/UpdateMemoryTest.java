@@ -17,6 +17,7 @@ import org.peltast.tensor.Device;
 import org.peltast.tensor.MemoryException;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.TensorException;
+import org.peltast.testing.Seeded;
 
 /** A budget is kept by cutting the batch, as little as it takes; the end of memory is explained. */
 class UpdateMemoryTest {

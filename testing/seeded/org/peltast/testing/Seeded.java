@@ -1,4 +1,4 @@
-package org.peltast.data;
+package org.peltast.testing;
 
 import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
@@ -25,7 +25,7 @@ import org.junit.jupiter.params.support.ParameterDeclarations;
 @ParameterizedTest(name = "seed {0}")
 @ArgumentsSource(Seeded.Seeds.class)
 @ExtendWith(Seeded.Named.class)
-@interface Seeded {
+public @interface Seeded {
   /** The number of seeds. */
   int tries();
 

@@ -1,4 +1,4 @@
-package org.peltast.cli;
+package org.peltast.testing;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -27,13 +27,14 @@ import org.peltast.tensor.Rng;
 /**
  * A whole model folder that is small enough to be distilled in a blink: 16 × 16 pixels, 1 block.
  */
-final class TinyModel {
-  static final int EDGE = 16;
+public final class TinyModel {
+  /** Height and width of its pictures, in pixels. */
+  public static final int EDGE = 16;
 
   private TinyModel() {}
 
   /** Writes it; the same bytes each time. */
-  static void write(Path folder) {
+  public static void write(Path folder) {
     write(folder, EDGE);
   }
 
@@ -41,7 +42,7 @@ final class TinyModel {
    * The same for larger pictures, of at most 16 times as many pixels. Their blocks are the plain
    * ones: children compile in haste, and kernels that are not compiled well take minutes.
    */
-  static void write(Path folder, int edge) {
+  public static void write(Path folder, int edge) {
     int heads = edge == EDGE ? 1 : 2; // one head is a whole vector, which the fused kernels take
     ZImageConfig config =
         new ZImageConfig(
