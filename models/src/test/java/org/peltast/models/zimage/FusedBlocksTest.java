@@ -30,6 +30,7 @@ import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.kernels.Factor;
 import org.peltast.tensor.kernels.Fused;
 
 /** The fused blocks compute what the plain ones do, and its gradient, in float32 and in bf16. */
@@ -314,8 +315,10 @@ class FusedBlocksTest {
         Twins generators = new Twins(rng.fork("both"), Precision.FLOAT32);
         Twins critics = new Twins(rng.fork("both"), Precision.FLOAT32)) {
       long begin = Matrices.computed();
+      long beginFactors = Factor.summed();
       criticised(generators.fused, critics.fused, rng, 3);
       long learning = Matrices.computed() - begin;
+      long learningFactors = Factor.summed() - beginFactors;
       assertThat(critics.fused.parameters().all()).anyMatch(p -> p.value().grad() != null);
       generators.fused.parameters().clearGradients();
       critics.fused.parameters().clearGradients();
@@ -324,8 +327,10 @@ class FusedBlocksTest {
 
       Map<String, Tensor> wanted = criticised(generators.plain, critics.plain, rng, 3);
       begin = Matrices.computed();
+      beginFactors = Factor.summed();
       Map<String, Tensor> actual = criticised(generators.fused, critics.fused, rng, 3);
       long frozen = Matrices.computed() - begin;
+      long frozenFactors = Factor.summed() - beginFactors;
       assertClose(actual, wanted, CLOSE);
       assertThat(critics.fused.parameters().all()).allMatch(p -> p.value().grad() == null);
       // One product for each matrix of the blocks that see the image, and another where a
@@ -336,6 +341,11 @@ class FusedBlocksTest {
       long modulations = count(critics.fused, blocks + "adaLN_modulation.*weight");
       assertThat(matrices).isPositive();
       assertThat(learning - frozen).isEqualTo(matrices + 2 * modulations);
+      // Four norms of each block, and those of queries and keys.
+      long norms =
+          count(critics.fused, blocks + "(attention_norm[12]|ffn_norm[12]|norm_[qk])\\.weight");
+      assertThat(norms).isPositive();
+      assertThat(learningFactors - frozenFactors).isEqualTo(norms);
 
       // A critic that learnt before and is frozen now has nothing from then, and learns again.
       critics.fused.parameters().trainable(true);

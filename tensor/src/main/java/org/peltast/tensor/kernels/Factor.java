@@ -1,12 +1,19 @@
 package org.peltast.tensor.kernels;
 
 import java.util.Locale;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * Numbers that belong to the rows of each item, or to all rows alike: what a norm's answer is
  * multiplied by, or the gradient by it, to which kernels add.
  */
 public final class Factor {
+  /** A gradient that nobody asks for: kernels that are given it sum none. */
+  public static final Factor NONE = new Factor(new float[0], 0, 0, 0);
+
+  /** Gradients that kernels were asked for, a sum for all threads. */
+  private static final LongAdder SUMMED = new LongAdder();
+
   final float[] values;
   private final int first; // of the first item
   private final int step; // from one item to the next: 0 where all share them
@@ -37,8 +44,24 @@ public final class Factor {
     return new Factor(values, 0, length, length);
   }
 
+  /**
+   * How many gradients by factors kernels have summed in this process; what a pass takes is a
+   * difference of two.
+   */
+  public static long summed() {
+    return SUMMED.sum();
+  }
+
+  /** A kernel is about to sum a gradient by factors. */
+  static void count() {
+    SUMMED.increment();
+  }
+
   /** Those of the items from one on. */
   public Factor from(int item) {
+    if (this == NONE) {
+      return this;
+    }
     if (item < 0 || first + (long) item * step + length > values.length) {
       throw new IllegalArgumentException(
           values.length + " numbers have none of " + length + " for item " + item);

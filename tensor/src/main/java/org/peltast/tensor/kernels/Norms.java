@@ -101,6 +101,13 @@ public final class Norms {
             "a kernel was given room for " + r.length + " norms for " + this);
       }
     }
+
+    private void requireGradient(Factor gradient) {
+      if (gradient != Factor.NONE) {
+        gradient.require(items, dim);
+        Factor.count();
+      }
+    }
   }
 
   /**
@@ -181,12 +188,13 @@ public final class Norms {
    * @param dx the gradient by the stream, to which it is added
    * @param x the stream as it was then, float32, kept by {@link #keep}
    * @param r as {@link #norm} left it
+   * @param df added to, or {@link Factor#NONE}
    */
   public static Kernel normBack(
       Layout l, float[] dx, HostBuffer x, float[] r, Factor f, HostBuffer dn, Factor df) {
     l.requireStream(dx);
     l.require(f, r);
-    df.require(l.items(), l.dim());
+    l.requireGradient(df);
     RowBuffer xs = l.pieces(x);
     RowBuffer dns = l.pieces(dn);
     float[] dots = Lanes.room(l.step());
@@ -195,19 +203,23 @@ public final class Norms {
       int number = l.number(item, row);
       xs.read(l.place(item, row), count * dim);
       dns.read(l.place(item, row), count * dim);
-      dotRows(
-          xs.floats,
-          dns.floats,
-          0,
-          count,
-          dim,
-          r,
-          number,
-          f.values,
-          f.at(item),
-          df.values,
-          df.at(item),
-          dots);
+      if (df == Factor.NONE) {
+        dotRows(xs.floats, dns.floats, 0, count, dim, f.values, f.at(item), dots);
+      } else {
+        dotRows(
+            xs.floats,
+            dns.floats,
+            0,
+            count,
+            dim,
+            r,
+            number,
+            f.values,
+            f.at(item),
+            df.values,
+            df.at(item),
+            dots);
+      }
       Lanes.sumRows(dots, count);
       addRows(
           xs.floats,
@@ -235,12 +247,13 @@ public final class Norms {
    *
    * @param r as {@link #join} left it
    * @param answers written: do
+   * @param dg added to, or {@link Factor#NONE}
    */
   public static Kernel joinBack(
       Layout l, float[] dx, HostBuffer o, float[] r, Factor g, HostBuffer answers, Factor dg) {
     l.requireStream(dx);
     l.require(g, r);
-    dg.require(l.items(), l.dim());
+    l.requireGradient(dg);
     RowBuffer os = l.pieces(o);
     RowBuffer dos = l.pieces(answers);
     float[] dots = Lanes.room(l.step());
@@ -249,19 +262,23 @@ public final class Norms {
       int number = l.number(item, row);
       int at = l.inStream(item, row);
       os.read(l.place(item, row), count * dim);
-      dotRows(
-          os.floats,
-          dx,
-          at,
-          count,
-          dim,
-          r,
-          number,
-          g.values,
-          g.at(item),
-          dg.values,
-          dg.at(item),
-          dots);
+      if (dg == Factor.NONE) {
+        dotRows(os.floats, dx, at, count, dim, g.values, g.at(item), dots);
+      } else {
+        dotRows(
+            os.floats,
+            dx,
+            at,
+            count,
+            dim,
+            r,
+            number,
+            g.values,
+            g.at(item),
+            dg.values,
+            dg.at(item),
+            dots);
+      }
       Lanes.sumRows(dots, count);
       pullRows(os.floats, dx, at, count, dim, r, number, g.values, g.at(item), dos.floats, dots);
       dos.write(l.place(item, row), count * dim);
@@ -380,6 +397,24 @@ public final class Norms {
         FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, from + at + i));
         sum = product.fma(Lanes.load(f, factor + i), sum);
         Lanes.store(product.mul(s).add(Lanes.load(df, gradient + i)), df, gradient + i);
+      }
+      Lanes.store(sum, sums, row * Lanes.WIDTH);
+    }
+  }
+
+  /**
+   * Σ f ⊙ dy ⊙ x of each row, by lane.
+   *
+   * @param from where dy's rows begin
+   */
+  static void dotRows(
+      float[] x, float[] dy, int from, int rows, int dim, float[] f, int factor, float[] sums) {
+    for (int row = 0; row < rows; row++) {
+      int at = row * dim;
+      FloatVector sum = Lanes.zero();
+      for (int i = 0; i < dim; i += Lanes.WIDTH) {
+        FloatVector product = Lanes.load(x, at + i).mul(Lanes.load(dy, from + at + i));
+        sum = product.fma(Lanes.load(f, factor + i), sum);
       }
       Lanes.store(sum, sums, row * Lanes.WIDTH);
     }

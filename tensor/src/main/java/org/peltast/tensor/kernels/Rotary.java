@@ -122,7 +122,7 @@ public final class Rotary {
    *
    * @param dy in either dtype
    * @param dx in either dtype, written: zero in rows that are not turned; may be dy
-   * @param df [headDim], added to
+   * @param df [headDim], added to; of no length where nobody asks for it
    */
   public static void backward(
       Layout l,
@@ -133,7 +133,10 @@ public final class Rotary {
       HostBuffer dx,
       float[] df) {
     l.require(f, table);
-    l.require(df, table);
+    if (df.length > 0) {
+      l.require(df, table);
+      Factor.count();
+    }
     int dim = l.headDim();
     RowBuffer xs = l.pieces(x);
     RowBuffer dys = l.pieces(dy);
@@ -148,7 +151,11 @@ public final class Rotary {
         dys.read(l.place(item, row), count * l.dim());
         turnBackRows(dys.floats, count, l.heads(), dim, table.cos, table.sin, table.at(item, row));
         Norms.inverseRms(xs.floats, 0, heads, dim, l.eps(), r, 0, dots);
-        Norms.dotRows(xs.floats, dys.floats, 0, heads, dim, r, 0, f, 0, df, 0, dots);
+        if (df.length > 0) {
+          Norms.dotRows(xs.floats, dys.floats, 0, heads, dim, r, 0, f, 0, df, 0, dots);
+        } else {
+          Norms.dotRows(xs.floats, dys.floats, 0, heads, dim, f, 0, dots);
+        }
         Lanes.sumRows(dots, heads);
         Norms.pullRows(xs.floats, dys.floats, 0, heads, dim, r, 0, f, 0, dxs.floats, dots);
         dxs.write(l.place(item, row), count * l.dim());

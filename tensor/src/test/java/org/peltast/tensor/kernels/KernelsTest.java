@@ -85,6 +85,13 @@ class KernelsTest {
           l.pass(Norms.normBack(l, dx, keptX, r, factor, kept(dn), factor(df, shared, dim)));
           close(Tensor.of(dx, dx.length).sub(1), x.grad());
           close(df, f.grad());
+
+          float[] alone = new float[stream.length];
+          Arrays.fill(alone, 1);
+          long summed = Factor.summed();
+          l.pass(Norms.normBack(l, alone, keptX, r, factor, kept(dn), Factor.NONE));
+          assertThat(alone).isEqualTo(dx);
+          assertThat(Factor.summed()).isEqualTo(summed);
         }
       }
     }
@@ -123,6 +130,12 @@ class KernelsTest {
       close(answer.tensor(), o.grad());
       close(dg, g.grad());
       assertThat(d).isEqualTo(dy.toFloats());
+
+      HostBuffer alone = HostBuffer.allocate(ITEMS, TOKENS, dim);
+      long summed = Factor.summed();
+      l.pass(Norms.joinBack(l, d, kept(o), r, gate, alone, Factor.NONE));
+      assertThat(alone.tensor().toFloats()).isEqualTo(answer.tensor().toFloats());
+      assertThat(Factor.summed()).isEqualTo(summed);
     }
   }
 
@@ -182,6 +195,10 @@ class KernelsTest {
         Rotary.backward(l, kept(x), f.toFloats(), places, d, d, df);
         close(d.tensor(), x.grad());
         close(df, f.grad());
+
+        HostBuffer alone = kept(dy);
+        Rotary.backward(l, kept(x), f.toFloats(), places, alone, alone, new float[0]);
+        assertThat(alone.tensor().toFloats()).isEqualTo(d.tensor().toFloats());
       }
     }
   }

@@ -145,7 +145,8 @@ final class BlockStackFunction implements CustomGradient.Backward {
         tiles.get(k).beginBack(cotangent, streams.get(k));
       }
       for (int i = blocks.size() - 1; i >= first; i--) {
-        Modulation.Gradients df = modulations.get(i).gradients(shape.items());
+        Modulation.Gradients df =
+            modulations.get(i).gradients(shape.items(), weights.get(i), dTime != null);
         for (int k = 0; k < tiles.size(); k++) {
           tiles.get(k).backward(i, streams.get(k), df.factors, weights.get(i));
         }

@@ -21,6 +21,10 @@ record Factors(
     Factor feedForwardOut,
     float[] query,
     float[] key) {
+  /** Gradients that nobody asks for. */
+  static final Factors NONE =
+      new Factors(Factor.NONE, Factor.NONE, Factor.NONE, Factor.NONE, new float[0], new float[0]);
+
   /** Those of the items from one on. */
   Factors from(int item) {
     return new Factors(

@@ -114,7 +114,7 @@ final class FusedAttention {
    * @param dAnswer the gradient by the answer
    * @param n as in the forward half
    * @param dn the gradient by it, written
-   * @param df to whose query and key it is added
+   * @param df to whose query and key it is added, or {@link Factors#NONE}
    * @param g adds to the gradients of the weights
    */
   void backward(

@@ -125,7 +125,7 @@ final class FusedBlock {
    * The backward half; uses up the activations.
    *
    * @param d the gradient by y on entry, by x on return
-   * @param df to which the gradients by the factors are added
+   * @param df to which the gradients by the factors are added, or {@link Factors#NONE}
    * @param g adds to the gradients of the weights
    */
   void backward(

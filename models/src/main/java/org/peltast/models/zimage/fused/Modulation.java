@@ -1,5 +1,6 @@
 package org.peltast.models.zimage.fused;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,7 @@ final class Modulation {
   private final Parameter query;
   private final Parameter key;
   private final @Nullable Linear linear;
+  private final List<Parameter> weights; // all of them
   private final float queryScale;
 
   Modulation(BlockWeights w, int headDim) {
@@ -33,6 +35,13 @@ final class Modulation {
     query = w.query();
     key = w.key();
     linear = w.modulation();
+    weights = new ArrayList<>(norms);
+    weights.add(query);
+    weights.add(key);
+    if (linear != null) {
+      weights.add(linear.weight());
+      weights.add(Objects.requireNonNull(linear.bias(), "a modulation without bias"));
+    }
     queryScale = (float) (1 / Math.sqrt(headDim));
   }
 
@@ -97,19 +106,36 @@ final class Modulation {
     return new Kept(time);
   }
 
-  /** Space for the gradients by the factors, zero. */
-  Gradients gradients(int items) {
-    return new Gradients(linear == null ? 1 : items);
+  /**
+   * Space for the gradients by the factors, zero; none where neither a weight behind them nor the
+   * time asks for any.
+   *
+   * @param into which weights ask
+   * @param byTime whether the time asks
+   */
+  Gradients gradients(int items, WeightGradients into, boolean byTime) {
+    return byTime || weights.stream().anyMatch(into::asksFor)
+        ? new Gradients(linear == null ? 1 : items)
+        : new Gradients();
   }
 
   /** The gradients by the factors. */
   final class Gradients {
     final Factors factors; // adds to the arrays
+    private final boolean asked;
     private final float[][] four = new float[4][];
     private final float[] dQuery;
     private final float[] dKey;
 
+    private Gradients() {
+      asked = false;
+      factors = Factors.NONE;
+      dQuery = factors.query();
+      dKey = factors.key();
+    }
+
     private Gradients(int items) {
+      asked = true;
       Factor[] f = new Factor[four.length];
       for (int i = 0; i < four.length; i++) {
         int dim = norms.get(i).numbers().length;
@@ -130,6 +156,9 @@ final class Modulation {
    *     where nobody asks for it
    */
   void backward(Kept kept, Gradients g, WeightGradients into, @Nullable Tensor dTime) {
+    if (!g.asked) {
+      return;
+    }
     into.add(query, scaled(g.dQuery));
     into.add(key, g.dKey);
     float[] a = kept.activated;

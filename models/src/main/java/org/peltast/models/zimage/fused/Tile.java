@@ -66,7 +66,8 @@ final class Tile implements AutoCloseable {
   /**
    * Goes back through a block.
    *
-   * @param df the gradients by the factors of all items, to which these items' are added
+   * @param df the gradients by the factors of all items, to which these items' are added, or {@link
+   *     Factors#NONE}
    * @param g adds to the gradients of the block's weights
    */
   void backward(int block, float[] d, Factors df, WeightGradients g) {
