@@ -83,6 +83,7 @@ class ProcessesTest {
       assertThat(apart(one, two, role)).as(role).isLessThan(1e-5);
     }
     assertThat(Runs.results(two).keySet()).contains("student/model_index.json");
+    assertThat(two.resolve("text")).isDirectoryContaining("glob:**.features");
     List<Map<String, Object>> logged = Runs.figures(two);
     assertThat(logged).hasSize(20);
     for (int u = 0; u < 20; u++) {

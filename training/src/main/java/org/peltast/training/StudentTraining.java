@@ -25,6 +25,7 @@ import org.peltast.models.GenerationSettings;
 import org.peltast.models.TextToImage;
 import org.peltast.models.text.CachedTextEncoder;
 import org.peltast.models.text.Captions;
+import org.peltast.models.text.TextEncoder;
 import org.peltast.runs.Checksums;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunException;
@@ -133,8 +134,11 @@ public final class StudentTraining implements AutoCloseable {
       List<Observer> observers,
       BooleanSupplier interrupted,
       ProcessGroup group) {
-    // Not closed: what it wraps is the teacher's.
-    CachedTextEncoder text = CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY);
+    // Not closed: what it wraps is the teacher's. A group's file is closed with its process.
+    CachedTextEncoder text =
+        group.size() == 1
+            ? CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY)
+            : onDisk(teacher.textEncoder(), folder);
     Captions captions = new Captions(text, teacher.device());
     try (DistillBatches batches =
         inTurn(group, () -> DistillBatches.of(recipe, teacher, corpus, captions))) {
@@ -156,6 +160,14 @@ public final class StudentTraining implements AutoCloseable {
               group);
       return memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
     }
+  }
+
+  /**
+   * Features in the run's folder: too many for memory, or shared by processes, which encode each
+   * prompt once between them.
+   */
+  static CachedTextEncoder onDisk(TextEncoder encoder, RunFolder folder) {
+    return CachedTextEncoder.onDisk(encoder, folder.path().resolve("text"), TEXT_MEMORY / 2);
   }
 
   /** Rank 0 first, which fills the caches that the others then read. */

@@ -56,7 +56,6 @@ public final class TeacherTraining {
    * @param listen called when the updates begin: until then, an interruption has nothing to finish
    *     and may simply end the process
    * @param group the processes that train together; collective
-   * @param group the processes that train together; collective
    */
   public static Trainer.End run(
       TeacherRecipe recipe,
@@ -154,11 +153,10 @@ public final class TeacherTraining {
     }
   }
 
-  /** Varied captions are too many for memory: they are kept on disk, in the run's folder. */
+  /** Varied captions are too many for memory, and processes share what each has encoded. */
   private static TextEncoder text(TeacherRecipe recipe, RunFolder folder, ProcessGroup group) {
-    return recipe.data().wording() == EmojiCorpus.Wording.VARIED && group.isFirst()
-        ? CachedTextEncoder.onDisk(
-            new MiniLmEncoder(), folder.path().resolve("text"), StudentTraining.TEXT_MEMORY / 2)
+    return recipe.data().wording() == EmojiCorpus.Wording.VARIED || group.size() > 1
+        ? StudentTraining.onDisk(new MiniLmEncoder(), folder)
         : CachedTextEncoder.inMemory(new MiniLmEncoder(), StudentTraining.TEXT_MEMORY);
   }
 

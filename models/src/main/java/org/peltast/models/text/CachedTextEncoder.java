@@ -54,7 +54,8 @@ public final class CachedTextEncoder implements TextEncoder {
    * A cache in memory and on disk.
    *
    * @param encoder closed with the cache
-   * @param folder made if need be; may be shared by encoders and by processes
+   * @param folder made if need be; may be shared by encoders, and by processes, which then encode
+   *     each prompt once between them
    * @param maxBytes of features to hold in memory; the disk holds all
    */
   public static CachedTextEncoder onDisk(TextEncoder encoder, Path folder, long maxBytes) {

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,8 +29,9 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>All little-endian. The prompt itself is the key, so there is nothing to collide; a record
- * whose checksum is wrong counts as absent; a record torn by a kill is cut off when the file is
- * opened next. One process appends; others that open the file meanwhile only read.
+ * whose checksum is wrong counts as absent; a record torn by a kill is cut off before the next one
+ * is appended. Several processes may have the file open: each appends while it holds a lock, and
+ * finds what the others have appended.
  */
 final class FeatureFile implements AutoCloseable {
   private static final int MAGIC = 0x46544c50; // "PLTF"
@@ -40,16 +42,15 @@ final class FeatureFile implements AutoCloseable {
   private final FileChannel channel;
   private final int width;
   private final SortedMap<String, Integer> vectors;
-  private final boolean writable;
+  private final int maxTokens;
   private final Map<String, Long> index = new HashMap<>();
   private long end = HEADER;
 
-  private FeatureFile(
-      FileChannel channel, int width, Map<String, Integer> vectors, boolean writable) {
+  private FeatureFile(FileChannel channel, int width, Map<String, Integer> vectors, int maxTokens) {
     this.channel = channel;
     this.width = width;
     this.vectors = new TreeMap<>(vectors);
-    this.writable = writable;
+    this.maxTokens = maxTokens;
   }
 
   /**
@@ -68,8 +69,12 @@ final class FeatureFile implements AutoCloseable {
         FileChannel.open(
             file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     try {
-      FeatureFile features = new FeatureFile(channel, width, vectors, lock(channel));
-      features.scan(maxTokens);
+      FeatureFile features = new FeatureFile(channel, width, vectors, maxTokens);
+      try (FileLock lock = lock(channel)) {
+        features.begin();
+      } catch (OverlappingFileLockException e) {
+        features.catchUp(); // another thread of this process is appending
+      }
       return features;
     } catch (IOException | RuntimeException e) {
       channel.close();
@@ -77,29 +82,29 @@ final class FeatureFile implements AutoCloseable {
     }
   }
 
-  private static boolean lock(FileChannel channel) throws IOException {
-    try {
-      return channel.tryLock() != null;
-    } catch (OverlappingFileLockException e) {
-      return false;
-    }
+  /** Waits for the lock, which is on no byte of the file: whoever reads does not wait. */
+  private static FileLock lock(FileChannel channel) throws IOException {
+    return channel.lock(Long.MAX_VALUE - 1, 1, false);
   }
 
-  /** Finds the records, and cuts off what is not one. */
-  private void scan(int maxTokens) throws IOException {
-    long size = channel.size();
-    boolean ours = size >= HEADER;
+  /** Finds the records, and cuts off what is not one; under the lock. */
+  private void begin() throws IOException {
+    boolean ours = channel.size() >= HEADER;
     if (ours) {
       ByteBuffer header = read(0, HEADER);
       ours = header.getInt() == MAGIC && header.getInt() == VERSION && header.getInt() == width;
     }
     if (!ours) {
-      if (writable) {
-        channel.truncate(0);
-        write(buffer(HEADER).putInt(MAGIC).putInt(VERSION).putInt(width).flip(), 0);
-      }
-      return;
+      channel.truncate(0);
+      write(buffer(HEADER).putInt(MAGIC).putInt(VERSION).putInt(width).flip(), 0);
     }
+    catchUp();
+    channel.truncate(end);
+  }
+
+  /** Finds the records that have been appended since. */
+  private void catchUp() throws IOException {
+    long size = channel.size();
     while (end + 8 <= size) {
       ByteBuffer lengths = read(end, 8);
       int promptBytes = lengths.getInt();
@@ -114,9 +119,6 @@ final class FeatureFile implements AutoCloseable {
       ByteBuffer prompt = read(end + 8, promptBytes);
       index.put(StandardCharsets.UTF_8.decode(prompt).toString(), end);
       end = next;
-    }
-    if (writable) {
-      channel.truncate(end);
     }
   }
 
@@ -134,6 +136,9 @@ final class FeatureFile implements AutoCloseable {
 
   /** The features of a prompt; null if they are not here, or damaged. */
   @Nullable TokenFeatures get(String prompt) throws IOException {
+    if (!index.containsKey(prompt)) {
+      catchUp();
+    }
     Long offset = index.get(prompt);
     if (offset == null) {
       return null;
@@ -159,12 +164,12 @@ final class FeatureFile implements AutoCloseable {
     return new TokenFeatures(values, tokens, width, others);
   }
 
-  /** Appends, unless it is here already or another process has the file. */
+  /** Appends, unless it is here already. */
   void put(String prompt, TokenFeatures features) throws IOException {
     byte[] text = prompt.getBytes(StandardCharsets.UTF_8);
     // A prompt that UTF-8 cannot hold (half a surrogate pair) would come back as another one.
     boolean faithful = new String(text, StandardCharsets.UTF_8).equals(prompt);
-    if (!writable || !faithful || text.length > MAX_PROMPT || index.containsKey(prompt)) {
+    if (!faithful || text.length > MAX_PROMPT || index.containsKey(prompt)) {
       return;
     }
     ByteBuffer record = buffer((int) recordBytes(text.length, features.tokens()));
@@ -173,10 +178,18 @@ final class FeatureFile implements AutoCloseable {
     features.putInto(floats);
     features.vectors().values().forEach(floats::put);
     record.putInt(record.limit() - 4, checksum(record, record.limit() - 4)).position(0);
-    long start = end;
-    write(record, start);
-    index.put(prompt, start);
-    end = start + record.limit();
+    try (FileLock lock = lock(channel)) {
+      catchUp();
+      if (!index.containsKey(prompt)) {
+        channel.truncate(end); // what a kill has torn
+        long start = end;
+        write(record, start);
+        index.put(prompt, start);
+        end = start + record.limit();
+      }
+    } catch (OverlappingFileLockException e) {
+      return; // another thread of this process is appending: this one is encoded again
+    }
   }
 
   private static int checksum(ByteBuffer record, int length) {

@@ -108,17 +108,48 @@ class CachedTextEncoderTest {
     assertThat(fresh.asked).containsExactly("\ud83d"); // UTF-8 has no form for half a pair
   }
 
+  /** As the ranks of a run are: what one has encoded, no other encodes. */
   @Test
-  void aSecondUserOfTheFileReadsAndDoesNotWrite() throws Exception {
-    try (CachedTextEncoder first = CachedTextEncoder.onDisk(letters, folder, 0)) {
+  void usersOfTheSameFileEncodeEachPromptOnceBetweenThem() throws Exception {
+    Letters other = new Letters();
+    try (CachedTextEncoder first = CachedTextEncoder.onDisk(letters, folder, 0);
+        CachedTextEncoder second = CachedTextEncoder.onDisk(other, folder, 0)) {
       first.encode("a cat");
-      long size = Files.size(folder.resolve("letters.features"));
-      Letters other = new Letters();
-      try (CachedTextEncoder second = CachedTextEncoder.onDisk(other, folder, 0)) {
-        assertThat(second.encode(prompts)).isEqualTo(expected(prompts));
-        assertThat(other.asked).doesNotContain("a cat");
-      }
-      assertThat(Files.size(folder.resolve("letters.features"))).isEqualTo(size);
+      assertThat(second.encode(List.of("a cat", "a dog")))
+          .isEqualTo(expected(List.of("a cat", "a dog")));
+      assertThat(first.encode(List.of("a dog", "a cow")))
+          .isEqualTo(expected(List.of("a dog", "a cow")));
+      assertThat(second.encode(List.of("a cow"))).isEqualTo(expected(List.of("a cow")));
+      assertThat(letters.asked).containsExactly("a cat", "a cow");
+      assertThat(other.asked).containsExactly("a dog");
+    }
+    Letters later = new Letters();
+    try (CachedTextEncoder third = CachedTextEncoder.onDisk(later, folder, 0)) {
+      third.encode(List.of("a cat", "a dog", "a cow"));
+      assertThat(later.asked).isEmpty();
+    }
+  }
+
+  /** A kill tears a record while another process has the file open. */
+  @Test
+  void aTornRecordIsWrittenOver() throws Exception {
+    Path file = folder.resolve("letters.features");
+    Letters other = new Letters();
+    try (CachedTextEncoder first = CachedTextEncoder.onDisk(letters, folder, 0);
+        CachedTextEncoder second = CachedTextEncoder.onDisk(other, folder, 0)) {
+      first.encode("a cat");
+      byte[] whole = Files.readAllBytes(file);
+      first.encode("a dog");
+      byte[] both = Files.readAllBytes(file);
+      Files.write(file, Arrays.copyOf(both, (whole.length + both.length) / 2));
+      List<String> three = List.of("a cat", "a dog", "a cow");
+      assertThat(second.encode(three)).isEqualTo(expected(three));
+      assertThat(other.asked).containsExactly("a dog", "a cow");
+    }
+    Letters later = new Letters();
+    try (CachedTextEncoder third = CachedTextEncoder.onDisk(later, folder, 0)) {
+      third.encode(List.of("a cat", "a dog", "a cow"));
+      assertThat(later.asked).isEmpty();
     }
   }
 
