@@ -95,6 +95,9 @@ final class DoctorCommand implements Callable<Integer> {
       Precision chosen = Precision.auto(device);
       line(out, "choice", String.format(Locale.ROOT, "device %s, precision %s", device, chosen));
       blocks(out, device);
+      List<String> missing = Engine.missingFlags();
+      line(out, "flags", missing.isEmpty() ? "all that the engine wants" : missing.get(0));
+      missing.stream().skip(1).forEach(sentence -> line(out, "", sentence));
     } catch (LinkageError failure) {
       well = false;
       line(out, "libtorch", "cannot be loaded: " + failure.getMessage());

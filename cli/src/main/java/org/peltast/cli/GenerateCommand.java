@@ -151,6 +151,7 @@ final class GenerateCommand implements Callable<Integer> {
                 prompts.add(prompt);
               }
             });
+    NativeLibraries.open();
     Device on = Device.parse(device);
     long begin = System.nanoTime();
     List<BufferedImage> pictures;

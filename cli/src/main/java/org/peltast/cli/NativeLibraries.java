@@ -22,9 +22,16 @@ import org.peltast.tensor.Engine;
 final class NativeLibraries {
   private NativeLibraries() {}
 
+  /**
+   * Opens those of tensors alone: benchmarks use no others, and measure what their process holds.
+   */
+  static void openTensors() {
+    Engine.open();
+  }
+
   /** Opens them; what cannot be opened is left to be told by whoever needs it. */
   static void open() {
-    Engine.open();
+    openTensors();
     MiniLmEncoder.openLibraries();
     try {
       openPictures();

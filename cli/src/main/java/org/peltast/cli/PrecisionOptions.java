@@ -19,8 +19,9 @@ final class PrecisionOptions {
 
   PrecisionOptions() {}
 
-  /** Sets the threads and decides the precision; libtorch is loaded now. */
+  /** Opens the libraries of tensors, sets the threads and decides the precision. */
   Precision begin() {
+    NativeLibraries.openTensors();
     if (threads != null) {
       Engine.threads(threads);
     }

@@ -175,7 +175,8 @@ class CommandsTest {
         .contains("libtorch", "processor", "bfloat16", "cache", "free")
         .containsPattern("choice +device (cpu|cuda:0), precision (float32|bf16)")
         .containsPattern("blocks +\\S+ in float32: (fused kernels, |plain operators, .*because )")
-        .containsPattern("\n +\\S+ in bf16: (fused kernels, |plain operators, .*because )");
+        .containsPattern("\n +\\S+ in bf16: (fused kernels, |plain operators, .*because )")
+        .contains("flags      all that the engine wants");
   }
 
   @Test
