@@ -1,7 +1,9 @@
 package org.peltast.bench;
 
+import java.util.List;
 import java.util.function.Supplier;
 import org.peltast.diffusion.Condition;
+import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
 import org.peltast.models.ItemCost;
@@ -11,15 +13,46 @@ import org.peltast.tensor.Tensor;
 
 /**
  * A network whose evaluations are booked in an {@link UpdateProfile}; it computes what the one
- * inside does.
- *
- * @param cost of one item
- * @param frozen the part of an update that evaluations without gradient are
- * @param learning the part that evaluations with gradient are
+ * inside does, and has {@link FeatureTaps} if that has.
  */
-record MeteredNetwork(
-    Network inside, ItemCost cost, UpdateProfile profile, UpdatePart frozen, UpdatePart learning)
-    implements Network {
+class MeteredNetwork implements Network {
+  private final Network inside;
+  private final ItemCost cost;
+  private final UpdateProfile profile;
+  private final UpdatePart frozen;
+  private final UpdatePart learning;
+
+  private MeteredNetwork(
+      Network inside,
+      ItemCost cost,
+      UpdateProfile profile,
+      UpdatePart frozen,
+      UpdatePart learning) {
+    this.inside = inside;
+    this.cost = cost;
+    this.profile = profile;
+    this.frozen = frozen;
+    this.learning = learning;
+  }
+
+  /**
+   * Books a network's evaluations.
+   *
+   * @param cost of one item
+   * @param frozen the part of an update that evaluations without gradient are
+   * @param learning the part that evaluations with gradient are
+   */
+  static MeteredNetwork of(
+      Network inside,
+      ItemCost cost,
+      UpdateProfile profile,
+      UpdatePart frozen,
+      UpdatePart learning) {
+    return inside instanceof FeatureTaps taps
+        ? new Tapped(inside, taps, cost, profile, frozen, learning)
+        : new MeteredNetwork(inside, cost, profile, frozen, learning);
+  }
+
   @Override
   public Text read(Condition condition) {
     int captions = condition.batch();
@@ -28,8 +61,11 @@ record MeteredNetwork(
 
   @Override
   public Tensor forward(Tensor x, Tensor t, Text text) {
-    int images = (int) x.size(0);
-    return metered(images, images * cost.forwardOperations(), () -> inside.forward(x, t, text));
+    return evaluate((int) x.size(0), () -> inside.forward(x, t, text));
+  }
+
+  final <T> T evaluate(int images, Supplier<T> evaluation) {
+    return metered(images, images * cost.forwardOperations(), evaluation);
   }
 
   private <T> T metered(long images, double operations, Supplier<T> evaluation) {
@@ -49,5 +85,36 @@ record MeteredNetwork(
   @Override
   public Parameters parameters() {
     return inside.parameters();
+  }
+
+  /** One whose features can be read; an evaluation that is asked for some costs the same. */
+  private static final class Tapped extends MeteredNetwork implements FeatureTaps {
+    private final FeatureTaps taps;
+
+    Tapped(
+        Network inside,
+        FeatureTaps taps,
+        ItemCost cost,
+        UpdateProfile profile,
+        UpdatePart frozen,
+        UpdatePart learning) {
+      super(inside, cost, profile, frozen, learning);
+      this.taps = taps;
+    }
+
+    @Override
+    public List<String> featureNames() {
+      return taps.featureNames();
+    }
+
+    @Override
+    public int featureWidth(String name) {
+      return taps.featureWidth(name);
+    }
+
+    @Override
+    public Features features(Tensor x, Tensor t, Text text, List<String> names) {
+      return evaluate((int) x.size(0), () -> taps.features(x, t, text, names));
+    }
   }
 }

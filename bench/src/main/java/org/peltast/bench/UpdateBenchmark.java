@@ -124,7 +124,8 @@ public final class UpdateBenchmark implements AutoCloseable {
         recipe.schedule().denoiser(metered(teacher, UpdatePart.TEACHER, UpdatePart.TEACHER));
     Denoiser generator = real.with(metered(student, UpdatePart.ROLLOUTS, UpdatePart.GENERATOR));
     Denoiser follower = real.with(metered(fake, UpdatePart.FAKE, UpdatePart.FAKE));
-    // One rollout is for both phases of a method; here each has a step of its own.
+    // Two methods, as one has one rollout for both phases and draws its step: a fixed step is all
+    // phases', and the study's update trains the generator at its last step, the fake at the first.
     DecoupledDmd last = distillation(real, generator, follower, GRID.size() - 1);
     DecoupledDmd first = distillation(real, generator, follower, 0);
     List<Phase> phases = new ArrayList<>(first.phases());
@@ -164,7 +165,7 @@ public final class UpdateBenchmark implements AutoCloseable {
   }
 
   private MeteredNetwork metered(Backbone network, UpdatePart frozen, UpdatePart learning) {
-    return new MeteredNetwork(network, cost(), profile, frozen, learning);
+    return MeteredNetwork.of(network, cost(), profile, frozen, learning);
   }
 
   /** The shape that is measured. */
