@@ -14,7 +14,7 @@ import org.peltast.tensor.Tensor;
  */
 public final class FlowMatching implements Method, Phase {
   /**
-   * What may be set.
+   * Settings of flow matching: the share of empty captions and the distribution of times.
    *
    * @param emptyCaptions the share of captions replaced by the empty one
    * @param timeMean mean of the normal number whose logistic function is the pre-shift time

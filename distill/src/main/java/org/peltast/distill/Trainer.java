@@ -39,7 +39,7 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class Trainer {
   /**
-   * What may be set.
+   * Settings of a run: its length, its checkpoints, its seed and its micro-batches.
    *
    * @param updates after which the run is finished, unless an observer shortens it
    * @param checkpointEvery the longest time that a kill may cost

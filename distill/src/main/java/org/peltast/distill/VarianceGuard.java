@@ -14,7 +14,7 @@ import java.util.Map;
  */
 public final class VarianceGuard implements Observer {
   /**
-   * What may be set.
+   * Settings of the guard: when a weight is raised, when it is lowered again, and how far.
    *
    * @param factor of the reference above which the weight is raised, above 1
    * @param release of the reference below which it is lowered again, at most {@code factor}

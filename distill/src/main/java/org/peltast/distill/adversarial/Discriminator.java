@@ -15,7 +15,7 @@ import org.peltast.tensor.Tensor;
  */
 public final class Discriminator {
   /**
-   * What may be set.
+   * Settings of a discriminator: its loss, the times at which it judges, and its penalty.
    *
    * @param loss softplus or hinge
    * @param low the noisiest pre-shift time at which images are judged, in [0, high)

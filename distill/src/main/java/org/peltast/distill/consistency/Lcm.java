@@ -34,7 +34,7 @@ import org.peltast.tensor.Tensor;
  */
 public final class Lcm implements Method, Phase {
   /**
-   * What may be set.
+   * Settings of latent consistency distillation.
    *
    * @param solverSteps K, the teacher's trajectory in equal pre-shift steps; LCM has 50
    * @param alphaLow the smallest guidance scale

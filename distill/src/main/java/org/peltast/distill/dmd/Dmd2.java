@@ -23,7 +23,7 @@ import org.peltast.distill.adversarial.Discriminator;
  */
 public final class Dmd2 implements Method {
   /**
-   * What may be set.
+   * Settings of DMD2: guidance, re-noising schedule, fake updates and the weights of its GAN.
    *
    * @param guidance the teacher's α
    * @param renoising DMD2's is {@link Renoising#COUPLED_SHARED}
