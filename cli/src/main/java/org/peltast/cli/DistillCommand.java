@@ -98,7 +98,7 @@ final class DistillCommand implements Callable<Integer> {
   }
 
   private int distil(DistillRecipe settled, Path weights, RunFolder folder, ProcessGroup group) {
-    Device device = Devices.of(settled.device());
+    Device device = Devices.of(settled.device(), group.localRank());
     Corpus corpus;
     try (Progress preparing = Display.progress("reading the data")) {
       corpus = Corpus.open(settled.data(), preparing, Display::notice);

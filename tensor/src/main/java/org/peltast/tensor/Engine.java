@@ -101,6 +101,11 @@ public final class Engine {
     return torch.cuda_is_available();
   }
 
+  /** How many GPUs can be used; 0 where {@link #hasCuda} says no. */
+  public static int gpus() {
+    return hasCuda() ? torch.cuda_device_count() : 0;
+  }
+
   /** The number of threads that one operation may use. */
   public static int threads() {
     return torch.get_num_threads();
@@ -131,8 +136,7 @@ public final class Engine {
   }
 
   static void requireUsable(Device device) {
-    if (device.kind() == Device.Kind.CUDA
-        && (!torch.cuda_is_available() || device.index() >= torch.cuda_device_count())) {
+    if (device.kind() == Device.Kind.CUDA && device.index() >= gpus()) {
       throw new TensorException(
           "there is no GPU " + device + " here; use cpu, or see `peltast doctor`");
     }

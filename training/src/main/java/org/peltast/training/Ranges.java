@@ -29,7 +29,7 @@ final class Ranges {
 
   /** Judges the name of a device; whether there is one is asked where it is used. */
   static void device(String name) {
-    check(() -> Devices.of(name, true));
+    check(() -> Devices.of(name, 1, 0));
   }
 
   /** Judges the name of a precision; {@code auto} is measured later. */

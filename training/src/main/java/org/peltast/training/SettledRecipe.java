@@ -56,7 +56,7 @@ public final class SettledRecipe {
    * @param stored the run's own recipe, or null
    */
   public static <T extends Record> T decided(T recipe, @Nullable String stored) {
-    T placed = decided(recipe, "device", stored, () -> Devices.of("auto").toString());
+    T placed = decided(recipe, "device", stored, Devices::auto);
     return decided(
         placed,
         "precision",

@@ -64,7 +64,7 @@ public final class TeacherTraining {
       Progress progress,
       Supplier<? extends BooleanSupplier> listen,
       ProcessGroup group) {
-    Device device = Devices.of(recipe.device());
+    Device device = Devices.of(recipe.device(), group.localRank());
     try (TextEncoder text = text(recipe, folder, group);
         Codec raw = Codecs.builtIn(recipe.model().codec(), device);
         LatentGroups latents =
