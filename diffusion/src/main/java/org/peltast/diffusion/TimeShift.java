@@ -4,7 +4,7 @@ package org.peltast.diffusion;
  * The resolution shift of flow models, {@code σ' = s·σ/(1 + (s − 1)·σ)} with σ = 1 − t. Step grids
  * and draws of τ live in time before the shift ("pre-shift"); networks see time after it.
  *
- * @param factor s > 0; 1 shifts nothing
+ * @param factor s, positive; 1 shifts nothing
  */
 public record TimeShift(double factor) {
   /** No shift. */

@@ -23,8 +23,8 @@ import org.peltast.tensor.Tensor;
 
 /**
  * Z-Image's reference pipeline, with its own conventions, for comparison: guidance {@code c + s(c −
- * u)} for every s > 0 (so α = 1 + s), a limit on the guided prediction's norm, and no guidance past
- * a time.
+ * u)} for every positive s (so α = 1 + s), a limit on the guided prediction's norm, and no guidance
+ * past a time.
  */
 final class ZImagePipeline {
   /** The patch size that the reference pipeline calls its transformer with. */
