@@ -101,6 +101,7 @@ final class DemoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    Ranks.requireAlone("demo", System.getenv());
     if (!List.of(1, 2, 4, 8).contains(steps)) {
       throw new CommandException("--steps must be 1, 2, 4 or 8.");
     }

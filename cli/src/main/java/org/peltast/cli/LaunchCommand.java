@@ -17,6 +17,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -91,6 +92,7 @@ final class LaunchCommand implements Callable<Integer> {
           String.format(
               Locale.ROOT, "'%s' is no command that can be launched", Failures.printable(first)));
     }
+    Ranks.requireAlone(String.join(" ", command.subList(0, words(first))), processes > 1);
     List<Process> ranks = new ArrayList<>();
     // Whatever ends this process ends the others; who is killed outright is missed by them.
     Thread last = new Thread(() -> ranks.forEach(Process::destroyForcibly), "peltast-last");
@@ -107,6 +109,14 @@ final class LaunchCommand implements Callable<Integer> {
     } finally {
       ranks.forEach(Process::destroyForcibly);
     }
+  }
+
+  /** How many words name the command: two, if its own commands are meant. */
+  private int words(String first) {
+    CommandLine named = spec.root().subcommands().get(first);
+    boolean two =
+        named != null && command.size() > 1 && named.getSubcommands().containsKey(command.get(1));
+    return two ? 2 : 1;
   }
 
   private static int freePort() throws IOException {

@@ -1,6 +1,9 @@
 package org.peltast.cli;
 
 import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.parallel.ProcessGroup;
 
@@ -10,6 +13,9 @@ import org.peltast.tensor.parallel.ProcessGroup;
  * has settled what is run ({@link #settled}), and read.
  */
 final class Ranks {
+  /** Trainings of one process: as several they would do the same work in the same folder. */
+  private static final Set<String> BY_THEMSELVES = Set.of("demo", "train judge");
+
   private Ranks() {}
 
   /** What a rank does with a run's folder. */
@@ -35,6 +41,26 @@ final class Ranks {
         group.abort(Failures.sentence(e));
         throw e;
       }
+    }
+  }
+
+  /**
+   * Refuses to be one of several processes.
+   *
+   * @param environment of this process, in which torchrun says how many there are
+   */
+  static void requireAlone(String command, Map<String, String> environment) {
+    requireAlone(command, !environment.getOrDefault("WORLD_SIZE", "1").strip().equals("1"));
+  }
+
+  /** Refuses to be started as several processes, if the command is not made for that. */
+  static void requireAlone(String command, boolean several) {
+    if (several && BY_THEMSELVES.contains(command)) {
+      throw new CommandException(
+          String.format(
+              Locale.ROOT,
+              "`peltast %s` trains in one process: run it without launch or torchrun, or train in several by `peltast launch --processes N distill` or `… train teacher`.",
+              command));
     }
   }
 

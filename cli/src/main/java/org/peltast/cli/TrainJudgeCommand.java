@@ -54,6 +54,7 @@ final class TrainJudgeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    Ranks.requireAlone("train judge", System.getenv());
     // A mistake in it leaves no folder behind.
     JudgeRun.Recipe wanted =
         recipe.read(RecipeShelf.Kind.JUDGE, JudgeRun.Recipe.defaults(), List.of());

@@ -1,12 +1,14 @@
 package org.peltast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -98,6 +100,16 @@ class LaunchTest {
     assertThat(Files.exists(out)).isTrue();
   }
 
+  /** As torchrun would start it. */
+  @Test
+  void aTrainingOfOneProcessIsRefusedInAGroup() {
+    Ranks.requireAlone("demo", Map.of());
+    Ranks.requireAlone("demo", Map.of("WORLD_SIZE", "1"));
+    assertThatThrownBy(() -> Ranks.requireAlone("demo", Map.of("WORLD_SIZE", "2")))
+        .isInstanceOf(CommandException.class)
+        .hasMessageContaining("without launch or torchrun");
+  }
+
   @Test
   void whatCannotBeLaunchedIsSaid() throws Exception {
     Child child = new Child(folder);
@@ -108,5 +120,12 @@ class LaunchTest {
     assertThat(child.run(launch(2, "launch", "--processes", "2", "recipes")))
         .isEqualTo(ExitCode.USAGE);
     assertThat(child.said()).contains("'launch' is no command that can be launched");
+    assertThat(child.run(launch(2, "demo", "--out", folder.resolve("demo").toString())))
+        .isEqualTo(ExitCode.USAGE);
+    assertThat(child.said())
+        .containsOnlyOnce("peltast: ")
+        .contains("`peltast demo` trains in one process: run it without launch or torchrun");
+    assertThat(child.run(launch(2, "train", "judge"))).isEqualTo(ExitCode.USAGE);
+    assertThat(child.said()).contains("`peltast train judge` trains in one process");
   }
 }
