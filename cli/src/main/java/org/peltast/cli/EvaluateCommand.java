@@ -80,6 +80,13 @@ final class EvaluateCommand implements Callable<Integer> {
   private Split split = Split.TEST;
 
   @Option(
+      names = "--caption-key",
+      paramLabel = "KEY",
+      description =
+          "the key of captions in the folder's metadata.jsonl or metadata.csv, if not a usual one")
+  private String captionKey = "";
+
+  @Option(
       names = "--prompts",
       paramLabel = "N",
       description =
@@ -125,7 +132,11 @@ final class EvaluateCommand implements Callable<Integer> {
         Judge judge = judged.load(Device.CPU);
         Scope scope = Scope.open()) {
       GenerationSettings settings = settings(opened.defaults());
-      DataRecipe data = DataRecipe.defaults().of(images).withValidation(split == Split.VALIDATION);
+      DataRecipe data =
+          DataRecipe.defaults()
+              .of(images)
+              .withValidation(split == Split.VALIDATION)
+              .withCaptionKey(captionKey);
       data.requirePictures();
       Corpus corpus;
       try (Progress progress = Display.progress("reading the data")) {
@@ -136,6 +147,10 @@ final class EvaluateCommand implements Callable<Integer> {
       // The judge's folder has the statistics of the emoji; other pictures are measured anew.
       GaussianStatistics reference =
           images.equals("emoji") ? judged.reference() : GaussianStatistics.of(seen);
+      if (!reference.isSpread()) {
+        Display.notice(
+            "The real pictures all look the same to the judge: diversity, which is measured in units of their spread, is left out.");
+      }
       Evaluation evaluation = new Evaluation(judge, opened.textEncoder(), reference, seed);
       Candidate measured;
       try (Progress progress = Display.progress("drawing")) {
@@ -255,6 +270,7 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   private static String figure(double value) {
-    return String.format(Locale.ROOT, Math.abs(value) >= 10 ? "%.1f" : "%.3f", value);
+    String text = String.format(Locale.ROOT, Math.abs(value) >= 10 ? "%.1f" : "%.3f", value);
+    return text.equals("-0.000") ? "0.000" : text;
   }
 }

@@ -61,7 +61,7 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(
         names = "--prompts",
         paramLabel = "FILE",
-        description = "a text file with a prompt on each line")
+        description = "a .txt file with a prompt on each line, or a .jsonl file")
     private @Nullable Path file;
   }
 

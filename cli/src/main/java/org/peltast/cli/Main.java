@@ -84,6 +84,7 @@ final class Main implements Runnable {
         .setParameterExceptionHandler(Main::usageMistake)
         .registerConverter(Path.class, Main::path)
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExpandAtFiles(false) // a prompt may begin with an @, and no file replaces it
         .setAbbreviatedOptionsAllowed(false);
   }
 

@@ -434,7 +434,7 @@ class HostileInputTest {
         },
         LEARN,
         0,
-        "2 of 3 pictures cannot be used and are left out");
+        "3 of 4 pictures cannot be used and are left out");
     add(
         all,
         Topic.PICTURES,
@@ -541,7 +541,23 @@ class HostileInputTest {
         all, "control characters alone", "\u0001\u0002\u0000".getBytes(UTF_8), 2, "empty caption");
     caption(all, "not UTF-8", new byte[] {'a', ' ', (byte) 0xc3, (byte) 0x28}, 2, "not UTF-8 text");
     caption(
-        all, "UTF-16", "an owl".getBytes(java.nio.charset.StandardCharsets.UTF_16), 2, "not UTF-8");
+        all,
+        "UTF-16 that says so",
+        "an owl".getBytes(java.nio.charset.StandardCharsets.UTF_16),
+        0,
+        "Done");
+    caption(
+        all,
+        "UTF-16 that does not say so, of signs beyond UTF-8",
+        "Ωδή".getBytes(java.nio.charset.StandardCharsets.UTF_16LE),
+        2,
+        "not UTF-8");
+    caption(
+        all,
+        "UTF-16 with half a sign",
+        new byte[] {(byte) 0xFF, (byte) 0xFE, 'a', 0, 0, (byte) 0xD8},
+        2,
+        "not UTF-16 text at line 1");
     add(
         all,
         Topic.CAPTIONS,

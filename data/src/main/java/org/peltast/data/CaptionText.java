@@ -39,14 +39,17 @@ final class CaptionText {
   }
 
   /**
-   * Reads UTF-8, strictly, without a byte-order mark.
+   * Reads UTF-8, strictly, without a byte-order mark; or UTF-16, as Windows writes it, if there is
+   * one that says so.
    *
    * @param what the file, for the message
    * @throws DataException naming the first line that is not UTF-8
    */
-  static String utf8(byte[] bytes, Object what) {
+  static String decoded(byte[] bytes, Object what) {
+    int mark = bytes.length < 2 ? 0 : ByteBuffer.wrap(bytes).getShort() & 0xFFFF;
+    boolean wide = mark == 0xFFFE || mark == 0xFEFF;
     CharsetDecoder decoder =
-        StandardCharsets.UTF_8
+        (wide ? StandardCharsets.UTF_16 : StandardCharsets.UTF_8)
             .newDecoder()
             .onMalformedInput(CodingErrorAction.REPORT)
             .onUnmappableCharacter(CodingErrorAction.REPORT);
@@ -64,8 +67,9 @@ final class CaptionText {
       throw new DataException(
           String.format(
               Locale.ROOT,
-              "The file %s is not UTF-8 text at line %d; save it as UTF-8.",
+              "The file %s is not %s text at line %d; save it as UTF-8.",
               what,
+              wide ? "UTF-16" : "UTF-8",
               line),
           e);
     }

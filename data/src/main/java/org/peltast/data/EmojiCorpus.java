@@ -305,7 +305,8 @@ public final class EmojiCorpus {
     if (name.startsWith(FITTED) || name.equals(VALIDATION)) {
       parts.add(HeldOut.VALIDATION_VERSION);
     }
-    return new PictureView(name, file, numbers, captions, ContentHash.of(parts));
+    return new PictureView(
+        name, file, numbers, entry -> captions.apply(entry.item()), ContentHash.of(parts));
   }
 
   private static String style(CaptionedImages.Item item) {

@@ -1,38 +1,33 @@
 package org.peltast.data;
 
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.Collectors;
 
 /**
  * A folder of pictures with captions.
  *
- * <p>The captions stand in {@code metadata.jsonl}, one object a line with {@code file_name} and
- * {@code text} (or {@code caption}); or, if there is no such file, beside each picture: {@code
- * name.txt} beside {@code name.png}, {@code .jpg}, {@code .jpeg} or {@code .webp}, in folders
- * within folders too. A picture that cannot be used is left out, and {@link #skipped} names it and
- * says why; a mistake in {@code metadata.jsonl} itself is an error.
+ * <p>The captions stand in {@code metadata.jsonl} or {@code metadata.csv}, which name the pictures
+ * of their folder and of those in it; or, where there is no such file, beside each picture: {@code
+ * name.txt} beside {@code name.png}, in folders within folders too. {@code docs/data.md} has the
+ * table of endings and keys. Links are followed, and what systems leave in folders ({@code
+ * .DS_Store}) is passed over. A picture that cannot be used is left out, and {@link #skipped} names
+ * it and says why; {@link #notes} counts what else is not read; a mistake in a metadata file itself
+ * is an error.
  *
  * <p>On first use every picture is decoded, turned upright, put on white and scaled, on all cores,
- * into a file in the cache folder like the emoji corpus's; it is made again when a caption, a file
- * or the options change.
+ * into a file in the cache folder like the emoji corpus's; it is made again when a caption, a
+ * file's content or the options change. For that every file is read on every opening.
  */
 public final class ImageFolder {
-  private static final String VERSION = "folder-1";
-  private static final String METADATA = "metadata.jsonl";
-  private static final Set<String> EXTENSIONS = Set.of("png", "jpg", "jpeg", "webp");
+  private static final String VERSION = "folder-2";
   private static final int MIN_SIZE = 8;
   private static final int MAX_SIZE = 2048;
 
@@ -58,33 +53,34 @@ public final class ImageFolder {
    * @param fit how other pictures are brought to size
    * @param cache the folder to keep the scaled pictures in
    * @param preparation hears how far the decoding is
+   * @param captionKey the key of captions in a metadata file; empty for the usual ones
    */
-  public record Options(int size, Fit fit, Path cache, Preparation preparation) {
+  public record Options(int size, Fit fit, Path cache, Preparation preparation, String captionKey) {
     /** Squares of a size, kept in the user's {@linkplain CacheFolder#standard cache folder}. */
     public static Options ofSize(int size) {
-      return new Options(size, Fit.CENTRE_CROP, CacheFolder.standard(), Preparation.SILENT);
+      return new Options(size, Fit.CENTRE_CROP, CacheFolder.standard(), Preparation.SILENT, "");
     }
 
     /** The same, brought to size in another way. */
     public Options withFit(Fit other) {
-      return new Options(size, other, cache, preparation);
+      return new Options(size, other, cache, preparation, captionKey);
     }
 
     /** The same in another cache folder. */
     public Options withCache(Path folder) {
-      return new Options(size, fit, folder, preparation);
+      return new Options(size, fit, folder, preparation, captionKey);
     }
 
     /** The same, telling how far it is. */
     public Options withPreparation(Preparation listener) {
-      return new Options(size, fit, cache, listener);
+      return new Options(size, fit, cache, listener, captionKey);
+    }
+
+    /** The same with captions under a key of its own. */
+    public Options withCaptionKey(String key) {
+      return new Options(size, fit, cache, preparation, key);
     }
   }
-
-  /**
-   * A picture and its caption as the folder states them; without a caption if it is to be skipped.
-   */
-  private record Listed(Path file, String name, String caption, @Nullable String problem) {}
 
   /** A scaled picture, or why there is none. */
   private sealed interface Outcome {
@@ -112,7 +108,7 @@ public final class ImageFolder {
                     folder.getFileName() + "/" + size,
                     file,
                     numbers.stream().mapToInt(Integer::intValue).toArray(),
-                    item -> List.of(item.concept()),
+                    ImageFolder::captions,
                     ContentHash.of(List.of(file.content(), size)))));
     // The largest group first.
     views.sort(
@@ -124,11 +120,17 @@ public final class ImageFolder {
     this.notes = file.notes().stream().filter(note -> !skipped.contains(note)).toList();
   }
 
+  private static List<String> captions(PictureFile.Entry entry) {
+    List<String> all = new ArrayList<>(List.of(entry.item().concept()));
+    all.addAll(entry.more());
+    return all;
+  }
+
   /**
    * Reads a folder.
    *
-   * @throws DataException if it does not exist, {@code metadata.jsonl} has a mistake, or no picture
-   *     can be used
+   * @throws DataException if it does not exist, a metadata file has a mistake, or no picture can be
+   *     used
    */
   public static ImageFolder open(Path folder, Options options) {
     int size = options.size();
@@ -147,18 +149,23 @@ public final class ImageFolder {
               Locale.ROOT, "The picture folder %s does not exist, or is not a folder.", folder));
     }
     Path root = folder.toAbsolutePath().normalize();
-    List<String> notes = new ArrayList<>();
-    Path metadata = root.resolve(METADATA);
-    List<Listed> listed =
-        Files.exists(metadata) ? fromMetadata(root, metadata, notes) : fromTexts(root, notes);
+    CaptionedFiles files = CaptionedFiles.of(root, options.captionKey());
+    List<CaptionedFiles.Listed> listed = files.pictures();
     if (listed.isEmpty()) {
       throw new DataException(
           String.format(
               Locale.ROOT,
-              "The folder %s has no picture (.png, .jpg, .jpeg or .webp) to read.",
-              folder));
+              "The folder %s has no picture (%s) to read.%s",
+              folder,
+              PictureKinds.ENDINGS.stream()
+                  .map(ending -> "." + ending)
+                  .collect(Collectors.joining(", ")),
+              files.notes().stream()
+                  .limit(3)
+                  .map(note -> " " + note)
+                  .collect(Collectors.joining())));
     }
-    String definition = definition(listed, notes, options);
+    String definition = definition(files, options);
     Path path =
         options
             .cache()
@@ -170,7 +177,7 @@ public final class ImageFolder {
                     size,
                     options.fit().name().toLowerCase(Locale.ROOT)));
     PictureFile file =
-        PictureCache.openOrMake(path, definition, writer -> decode(listed, notes, options, writer));
+        PictureCache.openOrMake(path, definition, writer -> decode(files, options, writer));
     ImageFolder opened = new ImageFolder(root, file);
     if (opened.groups.isEmpty()) {
       throw new DataException(
@@ -197,142 +204,49 @@ public final class ImageFolder {
     return skipped;
   }
 
-  /** One sentence for each caption that was cut. */
+  /** Sentences about captions that were cut, and about what in the folder is not read. */
   public List<String> notes() {
     return notes;
   }
 
-  private static List<Listed> fromMetadata(Path root, Path metadata, List<String> notes) {
-    List<Listed> listed = new ArrayList<>();
-    int number = 0;
-    for (String line : PromptList.lines(metadata)) {
-      number++;
-      if (line.isBlank()) {
-        continue;
-      }
-      String where = String.format(Locale.ROOT, "Line %d of %s", number, metadata);
-      JsonLine object = JsonLine.parse(line, where);
-      String name = object.required("file_name");
-      String caption = object.required("text", "caption");
-      Path file = inside(root, name, where);
-      listed.add(listed(file, name, caption, where, notes));
-    }
-    return listed;
-  }
-
-  /** Resolves a name that must not lead out of the folder. */
-  private static Path inside(Path root, String name, String where) {
-    try {
-      Path relative = Path.of(name);
-      Path file = root.resolve(relative).normalize();
-      if (!relative.isAbsolute() && file.startsWith(root) && !file.equals(root)) {
-        return file;
-      }
-    } catch (InvalidPathException e) {
-      // Refused like a name that leads out.
-    }
-    throw new DataException(
-        String.format(
-            Locale.ROOT,
-            "%s names the file \"%s\", which is not in the folder; give a path within it.",
-            where,
-            CaptionText.oneLine(name)));
-  }
-
-  private static Listed listed(
-      Path file, String name, String caption, String where, List<String> notes) {
-    String clean = CaptionText.oneLine(caption);
-    if (CaptionText.isLong(clean)) {
-      notes.add(
-          String.format(
-              Locale.ROOT,
-              "The caption of %s (%s) is longer than %d characters and was cut.",
-              name,
-              where,
-              CaptionText.MAX_CHARACTERS));
-    }
-    return new Listed(
-        file, name, CaptionText.cut(clean), clean.isEmpty() ? "has an empty caption" : null);
-  }
-
-  private static List<Listed> fromTexts(Path root, List<String> notes) {
-    List<Path> pictures = new ArrayList<>();
-    try {
-      // Links to folders are not followed, so that no loop of links can hold us.
-      Files.walkFileTree(
-          root,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-              if (EXTENSIONS.contains(extension(file)) && Files.isRegularFile(file)) {
-                pictures.add(file);
-              }
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult visitFileFailed(Path file, IOException e) {
-              notes.add(String.format(Locale.ROOT, "%s cannot be looked into: %s.", file, e));
-              return FileVisitResult.CONTINUE;
-            }
-          });
-    } catch (IOException e) {
-      throw new DataException(
-          String.format(Locale.ROOT, "The folder %s cannot be read: %s.", root, e), e);
-    }
-    pictures.sort(Comparator.comparing(path -> name(root, path)));
-    List<Listed> listed = new ArrayList<>();
-    for (Path picture : pictures) {
-      String file = String.valueOf(picture.getFileName());
-      Path text =
-          picture.resolveSibling(
-              file.substring(0, file.length() - extension(picture).length()) + "txt");
-      String name = name(root, picture);
-      if (!Files.isRegularFile(text)) {
-        listed.add(
-            new Listed(picture, name, "", "has no caption: there is no " + name(root, text)));
-        continue;
-      }
-      try {
-        String caption = String.join(" ", PromptList.lines(text));
-        listed.add(listed(picture, name, caption, name(root, text), notes));
-      } catch (DataException e) {
-        listed.add(new Listed(picture, name, "", "has an unusable caption: " + e.getMessage()));
-      }
-    }
-    return listed;
-  }
-
-  private static String name(Path root, Path file) {
-    return root.relativize(file).toString().replace('\\', '/');
-  }
-
-  private static String extension(Path file) {
-    String name = String.valueOf(file.getFileName());
-    return name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
-  }
-
-  /** Changes whenever what would be written changes, as far as can be told without decoding. */
-  private static String definition(List<Listed> listed, List<String> notes, Options options) {
-    List<String> parts = new ArrayList<>(notes);
+  /** Changes whenever what would be written changes: with each byte of each file. */
+  private static String definition(CaptionedFiles files, Options options) {
+    List<CaptionedFiles.Listed> listed = files.pictures();
+    List<String> parts = new ArrayList<>(files.notes());
     parts.add(VERSION);
     parts.add(options.size() + " " + options.fit());
-    for (Listed one : listed) {
-      parts.add(one.name());
-      parts.add(one.caption());
-      parts.add(String.valueOf(one.problem()));
-      try {
-        parts.add(Files.size(one.file()) + " " + Files.getLastModifiedTime(one.file()).toMillis());
-      } catch (IOException e) {
-        parts.add("missing");
-      }
+    try {
+      InOrder.run(
+          "reading pictures",
+          listed.size(),
+          i -> checksum(listed.get(i)),
+          (i, checksum) -> {
+            parts.add(listed.get(i).name());
+            parts.add(listed.get(i).captions().size() + "");
+            parts.addAll(listed.get(i).captions());
+            parts.add(String.valueOf(listed.get(i).problem()));
+            parts.add(checksum);
+          });
+    } catch (IOException e) {
+      throw new IllegalStateException(e); // each picture answers for itself
     }
     return VERSION + " " + ContentHash.of(parts);
   }
 
-  private static void decode(
-      List<Listed> listed, List<String> notes, Options options, PictureFile.Writer writer)
+  private static String checksum(CaptionedFiles.Listed listed) {
+    if (listed.problem() != null) {
+      return "skipped";
+    }
+    try {
+      return ContentHash.of(listed.file());
+    } catch (IOException e) {
+      return "unreadable";
+    }
+  }
+
+  private static void decode(CaptionedFiles files, Options options, PictureFile.Writer writer)
       throws IOException {
+    List<CaptionedFiles.Listed> listed = files.pictures();
     List<Size> sizes = sizes(options.size(), options.fit());
     InOrder.run(
         "decoding pictures",
@@ -348,10 +262,10 @@ public final class ImageFolder {
           }
           options.preparation().progress("decoding pictures", i + 1, listed.size());
         });
-    notes.forEach(writer::note);
+    files.notes().forEach(writer::note);
   }
 
-  private static Outcome decode(Listed listed, List<Size> sizes) {
+  private static Outcome decode(CaptionedFiles.Listed listed, List<Size> sizes) {
     if (listed.problem() != null) {
       return new Outcome.Problem(listed.problem());
     }
@@ -367,8 +281,11 @@ public final class ImageFolder {
               .orElseThrow();
       byte[] rgb =
           Resampler.cover(picture.rgb, picture.width, picture.height, size.width(), size.height());
-      CaptionedImages.Item item = new CaptionedImages.Item("", listed.caption(), listed.name());
-      return new Outcome.Picture(new PictureFile.Entry(size.width(), size.height(), item), rgb);
+      CaptionedImages.Item item =
+          new CaptionedImages.Item("", listed.captions().get(0), listed.name());
+      List<String> more = listed.captions().subList(1, listed.captions().size());
+      return new Outcome.Picture(
+          new PictureFile.Entry(size.width(), size.height(), item, more), rgb);
     } catch (PictureDecoder.Unusable e) {
       return new Outcome.Problem(e.reason());
     }

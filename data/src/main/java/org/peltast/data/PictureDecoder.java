@@ -1,16 +1,24 @@
 package org.peltast.data;
 
+import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
 import java.awt.Color;
 import java.awt.Graphics2D;
+import java.awt.color.CMMException;
 import java.awt.color.ColorSpace;
+import java.awt.color.ProfileDataException;
 import java.awt.image.BufferedImage;
+import java.awt.image.ColorModel;
+import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBufferInt;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Semaphore;
 import javax.imageio.ImageIO;
@@ -89,8 +97,19 @@ final class PictureDecoder {
         throw new Unusable(
             String.format(Locale.ROOT, "is a file of more than %d MB", MAX_BYTES >> 20));
       }
-      try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
-        return decode(in, ExifOrientation.of(file));
+      byte[] head = head(file);
+      if (PngPicture.is(head)) {
+        try (ImageInputStream in = PngPicture.open(file)) {
+          return decode(in, PictureOrientation.of(file));
+        }
+      }
+      byte[] webp = WebpPicture.withoutProfile(head, file);
+      try (ImageInputStream in =
+          webp == null ? stream(file) : new ByteArrayImageInputStream(webp)) {
+        if (in == null || !ImageIO.getImageReaders(in).hasNext()) {
+          throw new Unusable(PictureKinds.whatItIs(head));
+        }
+        return decode(in, PictureOrientation.of(file));
       }
     } catch (IOException e) {
       throw new Unusable("cannot be decoded: " + reason(e));
@@ -109,58 +128,95 @@ final class PictureDecoder {
     return message.isEmpty() ? e.getClass().getSimpleName() : message;
   }
 
-  private static Decoded decode(@Nullable ImageInputStream in, int orientation)
-      throws IOException, Unusable {
-    Iterator<ImageReader> readers = in == null ? null : ImageIO.getImageReaders(in);
-    if (readers == null || !readers.hasNext()) {
-      throw new Unusable("is no PNG, JPEG, WebP, GIF or BMP picture");
+  /** A name that Java cannot spell is none that it can open by its spelling, either. */
+  private static @Nullable ImageInputStream stream(Path file) throws IOException {
+    return file.toString().contains("\uFFFD")
+        ? ImageIO.createImageInputStream(new ByteArrayInputStream(Files.readAllBytes(file)))
+        : ImageIO.createImageInputStream(file.toFile());
+  }
+
+  private static byte[] head(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      return in.readNBytes(PictureKinds.HEAD);
     }
-    ImageReader reader = readers.next();
-    try {
-      boolean[] cut = new boolean[1];
-      reader.addIIOReadWarningListener(
-          (source, warning) -> {
-            String lower = warning.toLowerCase(Locale.ROOT);
-            if (lower.contains("premature")
-                || lower.contains("truncated")
-                || lower.contains("corrupt")
-                || lower.contains("unexpected end")) {
-              cut[0] = true;
-            }
-          });
-      reader.setInput(in, true, false);
-      long width = reader.getWidth(0);
-      long height = reader.getHeight(0);
-      if (width < 1 || height < 1 || width * height > MAX_PIXELS) {
-        throw new Unusable(
-            String.format(
-                Locale.ROOT,
-                "says that it has %d × %d pixels; at most %d million are decoded",
-                width,
-                height,
-                MAX_PIXELS >> 20));
-      }
-      int blocks = (int) (1 + width * height / BLOCK);
-      if (blocks > BLOCKS) {
-        throw new Unusable(
-            String.format(
-                Locale.ROOT,
-                "has %d × %d pixels, more than memory holds; make it smaller, or give the Java heap more",
-                width,
-                height));
-      }
-      ROOM.acquireUninterruptibly(blocks);
+  }
+
+  /** By the first reader that can: what one refuses another may read. */
+  private static Decoded decode(ImageInputStream in, int orientation) throws IOException, Unusable {
+    Exception first = null;
+    for (Iterator<ImageReader> readers = ImageIO.getImageReaders(in); readers.hasNext(); ) {
+      ImageReader reader = readers.next();
       try {
-        BufferedImage image = reader.read(0);
-        if (cut[0]) {
-          throw new Unusable("is cut short or corrupt");
-        }
-        return upright(onWhite(image), orientation);
+        in.seek(0);
+        return decode(reader, in, orientation);
+      } catch (IOException | RuntimeException e) {
+        first = first == null ? e : first;
       } finally {
-        ROOM.release(blocks);
+        reader.dispose();
       }
+    }
+    if (first instanceof RuntimeException runtime) {
+      throw runtime;
+    }
+    throw first instanceof IOException io ? io : new IOException("no reader knows it");
+  }
+
+  /**
+   * Whether a reader's warning says that pixels are missing or wrong. Of JPEG's many warnings only
+   * libjpeg's of the coded data do; fill bytes, bytes between segments, a missing end marker after
+   * the last row, odd profiles and thumbnails cost no pixel.
+   */
+  private static boolean isDamage(String warning, boolean jpeg) {
+    String lower = warning.toLowerCase(Locale.ROOT);
+    if (lower.contains("profile")) {
+      return false;
+    }
+    List<String> words =
+        jpeg
+            ? List.of("premature end of data segment", "bad huffman code", "instead of rst")
+            : List.of("premature", "truncated", "corrupt", "unexpected end");
+    return words.stream().anyMatch(lower::contains);
+  }
+
+  private static Decoded decode(ImageReader reader, ImageInputStream in, int orientation)
+      throws IOException, Unusable {
+    boolean jpeg = reader.getFormatName().toLowerCase(Locale.ROOT).startsWith("jp");
+    boolean[] damaged = new boolean[1];
+    reader.addIIOReadWarningListener((source, warning) -> damaged[0] |= isDamage(warning, jpeg));
+    reader.setInput(in, false, true);
+    long width = reader.getWidth(0);
+    long height = reader.getHeight(0);
+    if (width < 1 || height < 1 || width * height > MAX_PIXELS) {
+      throw new Unusable(
+          String.format(
+              Locale.ROOT,
+              "says that it has %d × %d pixels; at most %d million are decoded",
+              width,
+              height,
+              MAX_PIXELS >> 20));
+    }
+    int blocks = (int) (1 + width * height / BLOCK);
+    if (blocks > BLOCKS) {
+      throw new Unusable(
+          String.format(
+              Locale.ROOT,
+              "has %d × %d pixels, more than memory holds; make it smaller, or give the Java heap more",
+              width,
+              height));
+    }
+    ROOM.acquireUninterruptibly(blocks);
+    try {
+      BufferedImage image = reader.read(0);
+      if (image.getSampleModel().getSampleSize(0) > 16) {
+        throw new Unusable(
+            "has more than 16 bits a channel, of which nobody says what is white; save it with 8 or 16");
+      }
+      if (damaged[0]) {
+        throw new Unusable("is cut short or corrupt");
+      }
+      return upright(onWhite(image), orientation);
     } finally {
-      reader.dispose();
+      ROOM.release(blocks);
     }
   }
 
@@ -174,6 +230,18 @@ final class PictureDecoder {
     if (grey) {
       return new Decoded(greyOnWhite(image), width, height);
     }
+    int[] rgb;
+    try {
+      rgb = drawn(image);
+    } catch (CMMException | ProfileDataException e) {
+      rgb = drawn(withoutProfile(image, e)); // an embedded profile that is broken within
+    }
+    return new Decoded(rgb, width, height);
+  }
+
+  private static int[] drawn(BufferedImage image) {
+    int width = image.getWidth();
+    int height = image.getHeight();
     BufferedImage plain = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     Graphics2D graphics = plain.createGraphics();
     try {
@@ -183,8 +251,23 @@ final class PictureDecoder {
     } finally {
       graphics.dispose();
     }
-    return new Decoded(
-        ((DataBufferInt) plain.getRaster().getDataBuffer()).getData(), width, height);
+    return ((DataBufferInt) plain.getRaster().getDataBuffer()).getData();
+  }
+
+  /** The same numbers taken as sRGB, as a picture without a profile has them. */
+  private static BufferedImage withoutProfile(BufferedImage image, RuntimeException cause) {
+    ColorModel model = image.getColorModel();
+    if (!(model instanceof ComponentColorModel) || model.getNumColorComponents() != 3) {
+      throw cause;
+    }
+    ColorModel plain =
+        new ComponentColorModel(
+            ColorSpace.getInstance(ColorSpace.CS_sRGB),
+            model.hasAlpha(),
+            model.isAlphaPremultiplied(),
+            model.getTransparency(),
+            model.getTransferType());
+    return new BufferedImage(plain, image.getRaster(), model.isAlphaPremultiplied(), null);
   }
 
   /**

@@ -28,10 +28,10 @@ import java.util.concurrent.ConcurrentHashMap;
  * <p>The layout, integers little-endian: eight bytes {@code PELTPIC2} and zeros up to 4096; the
  * pictures one after the other, height × width × 3 bytes each; the list in UTF-8; the list's length
  * (8 bytes); the SHA-256 of all that. The list's first line is the definition, and each further
- * line a picture (width, height, family, concept, source between tabs) or, after a {@code !} and a
- * tab, a note. A file is written under another name, forced to the disk and then renamed, so that a
- * killed process leaves no half file under the right one, and damage of any other kind shows in the
- * checksum.
+ * line a picture (width, height, family, concept, source, further captions, between tabs) or, after
+ * a {@code !} and a tab, a note. A file is written under another name, forced to the disk and then
+ * renamed, so that a killed process leaves no half file under the right one, and damage of any
+ * other kind shows in the checksum.
  */
 final class PictureFile {
   private static final byte[] MAGIC = "PELTPIC2".getBytes(StandardCharsets.US_ASCII);
@@ -39,6 +39,7 @@ final class PictureFile {
   private static final int DIGEST_BYTES = 32;
   private static final int TRAILER_BYTES = Long.BYTES + DIGEST_BYTES;
   private static final String PART = ".part";
+  private static final String NOTE = "!\t";
 
   /** What this process is writing. */
   private static final Set<Path> WRITING = ConcurrentHashMap.newKeySet();
@@ -81,8 +82,16 @@ final class PictureFile {
     }
   }
 
-  /** A picture's size and what is known of it. */
-  record Entry(int width, int height, CaptionedImages.Item item) {
+  /**
+   * A picture's size and what is known of it.
+   *
+   * @param more captions beside the concept
+   */
+  record Entry(int width, int height, CaptionedImages.Item item, List<String> more) {
+    Entry(int width, int height, CaptionedImages.Item item) {
+      this(width, height, item, List.of());
+    }
+
     int bytes() {
       return Math.multiplyExact(Math.multiplyExact(width, height), 3);
     }
@@ -118,8 +127,8 @@ final class PictureFile {
   }
 
   /**
-   * A checksum of the pictures and what is known of them, but not of the definition: the same for
-   * the same pictures, whatever their files' dates.
+   * A checksum of the pictures and what is known of them, but not of the definition or the notes:
+   * the same for the same pictures, whatever lies beside them.
    */
   String content() {
     return content;
@@ -173,8 +182,8 @@ final class PictureFile {
       List<String> notes = new ArrayList<>();
       long end = FIRST_PICTURE;
       for (String line : lines.subList(1, lines.size())) {
-        if (line.startsWith("!\t")) {
-          notes.add(line.substring(2));
+        if (line.startsWith(NOTE)) {
+          notes.add(line.substring(NOTE.length()));
         } else {
           Entry entry = entry(line);
           entries.add(entry);
@@ -185,23 +194,25 @@ final class PictureFile {
         throw new Damaged("holds pictures of another size or number than it says");
       }
       HexFormat hex = HexFormat.of();
-      String content =
-          ContentHash.of(
-              List.of(
-                  hex.formatHex(ofPictures), String.join("\n", lines.subList(1, lines.size()))));
+      List<String> known = new ArrayList<>(List.of(hex.formatHex(ofPictures)));
+      lines.stream().skip(1).filter(line -> !line.startsWith(NOTE)).forEach(known::add);
+      String content = ContentHash.of(known);
       return new PictureFile(channel, entries, notes, hex.formatHex(actual), content);
     }
   }
 
   private static Entry entry(String line) throws Damaged {
     String[] fields = line.split("\t", -1);
-    if (fields.length == 5) {
+    if (fields.length >= 5) {
       try {
         int width = Integer.parseInt(fields[0]);
         int height = Integer.parseInt(fields[1]);
         if (width > 0 && height > 0 && (long) width * height <= MAX_MAPPING / 3) {
           return new Entry(
-              width, height, new CaptionedImages.Item(fields[2], fields[3], fields[4]));
+              width,
+              height,
+              new CaptionedImages.Item(fields[2], fields[3], fields[4]),
+              List.of(fields).subList(5, fields.length));
         }
       } catch (NumberFormatException e) {
         // Falls through to the refusal.
@@ -294,11 +305,12 @@ final class PictureFile {
           List.of(entry.item().family(), entry.item().concept(), entry.item().source())) {
         list.append('\t').append(CaptionText.oneLine(field));
       }
+      entry.more().forEach(caption -> list.append('\t').append(CaptionText.oneLine(caption)));
     }
 
     /** Appends a sentence for those who open the file. */
     void note(String sentence) {
-      notes.append("\n!\t").append(CaptionText.oneLine(sentence));
+      notes.append('\n').append(NOTE).append(CaptionText.oneLine(sentence));
     }
 
     private void finish() throws IOException {

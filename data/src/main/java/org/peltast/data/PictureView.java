@@ -8,7 +8,7 @@ final class PictureView implements CaptionedImages {
   private final String name;
   private final PictureFile file;
   private final int[] numbers;
-  private final Function<Item, List<String>> captions;
+  private final Function<PictureFile.Entry, List<String>> captions;
   private final String checksum;
   private final int width;
   private final int height;
@@ -23,7 +23,7 @@ final class PictureView implements CaptionedImages {
       String name,
       PictureFile file,
       int[] numbers,
-      Function<Item, List<String>> captions,
+      Function<PictureFile.Entry, List<String>> captions,
       String checksum) {
     this.name = name;
     this.file = file;
@@ -61,7 +61,7 @@ final class PictureView implements CaptionedImages {
 
   @Override
   public List<String> captions(int index) {
-    return captions.apply(item(index));
+    return captions.apply(file.entries().get(numbers[index]));
   }
 
   @Override

@@ -17,7 +17,8 @@ final class Diversity {
   private Diversity() {}
 
   /**
-   * One mean distance for each prompt that has two pictures or more, in order of first appearance.
+   * One mean distance for each prompt that has two pictures or more, in order of first appearance;
+   * none if the real pictures are all alike, for there is then no unit to measure in.
    *
    * @param features of the judge's image tower [n, d]
    * @param prompts n
@@ -35,6 +36,9 @@ final class Diversity {
     Map<String, List<Integer>> groups = new LinkedHashMap<>();
     for (int i = 0; i < prompts.size(); i++) {
       groups.computeIfAbsent(prompts.get(i), p -> new ArrayList<>()).add(i);
+    }
+    if (!reference.isSpread()) {
+      return new double[0];
     }
     double unit = Math.sqrt(2 * reference.trace());
     return groups.values().stream()

@@ -137,9 +137,13 @@ public final class Evaluation {
    *
    * @param images [m, 3, h, w]
    * @param prompts m, each caption twice or more
+   * @return the same scores if the real pictures are all alike, for there is then no unit
    * @throws EvaluationException if no caption comes twice
    */
   public Scores withDiversity(Scores scores, Tensor images, List<Prompt> prompts) {
+    if (!distance.reference().isSpread()) {
+      return scores;
+    }
     double[] perPrompt =
         Diversity.perPrompt(
             look(images, prompts).features(),

@@ -10,6 +10,9 @@ import java.util.Locale;
  * singular, which {@link FrechetDistance} allows for.
  */
 public final class GaussianStatistics {
+  /** A squared spread below this share of the features' squared size is rounding. */
+  private static final double NO_SPREAD = 1e-10;
+
   private final long count;
   private final double[] mean; // [d]
   private final double[] covariance; // [d, d], symmetric
@@ -108,6 +111,18 @@ public final class GaussianStatistics {
       sum += covariance[j * mean.length + j];
     }
     return sum;
+  }
+
+  /**
+   * Whether the pictures differ: that their spread √Tr Σ is more than a thousandth of a percent of
+   * the features' size, below which it is rounding.
+   */
+  public boolean isSpread() {
+    double size = trace();
+    for (double m : mean) {
+      size += m * m;
+    }
+    return trace() > NO_SPREAD * size;
   }
 
   @Override

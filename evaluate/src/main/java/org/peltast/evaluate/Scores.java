@@ -11,7 +11,7 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * What was measured on one set of pictures; the definitions are in {@code docs/evaluation.md}. A
  * measure that the set does not allow (a family accuracy without families, a diversity without two
- * pictures of a prompt) is absent, never zero.
+ * pictures of a prompt, or beside real pictures that are all alike) is absent, never zero.
  *
  * @param judge whose features and embeddings they are: print it beside the figures
  * @param images n; Fréchet distances and retrieval compare for equal n alone

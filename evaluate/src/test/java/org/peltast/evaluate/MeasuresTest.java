@@ -65,6 +65,26 @@ class MeasuresTest {
   }
 
   @Test
+  void besideRealPicturesThatAreAllAlikeThereIsNoDiversity() {
+    double[][] alike = new double[5][40];
+    for (int i = 0; i < 5; i++) {
+      for (int j = 0; j < 40; j++) {
+        alike[i][j] = 0.3 * j + 1e-6 * ((i + j) % 3); // rounding of a network's float32
+      }
+    }
+    GaussianStatistics reference = GaussianStatistics.of(FeatureTable.of(alike));
+    assertThat(reference.isSpread()).isFalse();
+    FeatureTable drawn = FrechetDistanceTest.normal(4, 40, 1);
+    assertThat(Diversity.perPrompt(drawn, List.of("a", "a", "b", "b"), reference)).isEmpty();
+    // The distance to one point is one all the same, though Σ is singular.
+    assertThat(new FrechetDistance(reference).to(FeatureTable.of(alike)))
+        .isCloseTo(0, within(1e-6));
+    assertThat(new FrechetDistance(reference).to(drawn)).isGreaterThan(1000);
+    alike[0][3] += 0.5;
+    assertThat(GaussianStatistics.of(FeatureTable.of(alike)).isSpread()).isTrue();
+  }
+
+  @Test
   void colourStatisticsOfFlatAndStripedPictures() {
     try (Scope scope = Scope.open()) {
       // A flat orange, and black and white stripes.

@@ -55,6 +55,7 @@ public interface Corpus {
               folder.path(),
               ImageFolder.Options.ofSize(data.size())
                   .withFit(data.fit())
+                  .withCaptionKey(data.captionKey())
                   .withPreparation((what, done, total) -> progress.step(done, total, Map.of())));
       progress.close(); // what is told should not stand in the middle of a bar
       opened.notes().forEach(notices);

@@ -20,6 +20,8 @@ import org.peltast.data.ImageFolder;
  *     what a run is looked at with, instead of the test pairs
  * @param wording of the emoji corpus's captions, {@code plain} or {@code varied}
  * @param mirrored whether mirrored emoji are learnt from too, captioned so
+ * @param captionKey the key of a folder's captions in its {@code metadata.jsonl} or the column in
+ *     its {@code metadata.csv}; empty for the usual ones
  */
 public record DataRecipe(
     String images,
@@ -28,10 +30,11 @@ public record DataRecipe(
     int limit,
     boolean validation,
     EmojiCorpus.Wording wording,
-    boolean mirrored) {
+    boolean mirrored,
+    String captionKey) {
   /** As it is, with test pairs alone held out. */
   DataRecipe(String images, int size, ImageFolder.Fit fit, int limit) {
-    this(images, size, fit, limit, false, EmojiCorpus.Wording.PLAIN, false);
+    this(images, size, fit, limit, false, EmojiCorpus.Wording.PLAIN, false, "");
   }
 
   /** All emoji at 64 px. */
@@ -49,12 +52,18 @@ public record DataRecipe(
 
   /** Other pictures, brought to size in the same way. */
   public DataRecipe of(String otherImages) {
-    return new DataRecipe(otherImages, size, fit, limit, validation, wording, mirrored);
+    return new DataRecipe(otherImages, size, fit, limit, validation, wording, mirrored, captionKey);
+  }
+
+  /** The same with captions under a key of its own. */
+  public DataRecipe withCaptionKey(String key) {
+    return new DataRecipe(images, size, fit, limit, validation, wording, mirrored, key);
   }
 
   /** With or without a validation split of the emoji corpus. */
   public DataRecipe withValidation(boolean keptFromTraining) {
-    return new DataRecipe(images, size, fit, limit, keptFromTraining, wording, mirrored);
+    return new DataRecipe(
+        images, size, fit, limit, keptFromTraining, wording, mirrored, captionKey);
   }
 
   /** What of the emoji corpus is learnt from, and how it is worded. */
@@ -88,6 +97,13 @@ public record DataRecipe(
       }
       if ((lower.endsWith(".txt") || lower.endsWith(".jsonl")) && Files.isRegularFile(path)) {
         return new Source.PromptFile(path);
+      }
+      if (Files.exists(path)) {
+        throw new DataException(
+            String.format(
+                Locale.ROOT,
+                "data.images is '%s', which is neither a folder nor a list of prompts; it may be emoji, a folder of captioned pictures, or a list of prompts whose name ends in .txt or .jsonl.",
+                images));
       }
     } catch (InvalidPathException e) {
       // Named below, like any other that is not there.
