@@ -128,7 +128,7 @@ final class DemoCommand implements Callable<Integer> {
     all.add("seed=" + seed);
     all.add("steps=" + steps);
     all.add("run.updates=" + updates);
-    all.add("teacher=" + RecipeOptions.weights(defaults.teacher()));
+    all.add("teacher=" + Recipes.quoted(RecipeOptions.weights(defaults.teacher()).toString()));
     all.addAll(sets);
     Recipes<DistillRecipe> recipes = Recipes.over(defaults);
     String begun =
@@ -138,8 +138,13 @@ final class DemoCommand implements Callable<Integer> {
     DistillRecipe recipe = SettledRecipe.decided(recipes.parse("", "the command line", all), begun);
     boolean timed = counted == null && recipe.run().updates() == updates; // no count was asked for
     refuseAnotherRun(
-        // Read and written again: keys that are younger than the run stand at their defaults.
-        begun == null ? null : recipes.write(recipes.parse(begun, "recipe.yaml", List.of())),
+        // Read and written again: keys that are younger than the run stand at their defaults. Where
+        // the teacher and the data lie is not compared, for their content is.
+        begun == null
+            ? null
+            : recipes.write(
+                SettledRecipe.moved(
+                    recipes, recipes.parse(begun, "recipe.yaml", List.of()), recipe)),
         recipes.write(recipe));
     NativeLibraries.open();
     Demo demo =

@@ -8,14 +8,17 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Trainer;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.ModelSource;
 import org.peltast.models.TextToImage;
 import org.peltast.runs.Progress;
+import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.training.Corpus;
+import org.peltast.training.CutPrompts;
 import org.peltast.training.Devices;
 import org.peltast.training.DistillRecipe;
 import org.peltast.training.Origin;
@@ -48,6 +51,8 @@ final class DistillCommand implements Callable<Integer> {
       description = "the teacher's model folder (default: the recipe's, weights/teacher)")
   private @Nullable Path teacher;
 
+  @Mixin private SourceOptions source;
+
   @Option(
       names = "--out",
       paramLabel = "DIR",
@@ -68,8 +73,9 @@ final class DistillCommand implements Callable<Integer> {
   public Integer call() {
     List<String> sets = new ArrayList<>();
     if (teacher != null) {
-      sets.add("teacher=" + teacher);
+      sets.add("teacher=" + Recipes.quoted(teacher.toString()));
     }
+    sets.addAll(source.sets());
     if (memory != null) {
       sets.add("run.memory=" + memory);
     }
@@ -85,7 +91,13 @@ final class DistillCommand implements Callable<Integer> {
         (folder, group) -> {
           DistillRecipe settled =
               recipe.settle(RecipeShelf.Kind.DISTILL, folder, DistillRecipe.defaults(), sets);
-          return distil(settled, RecipeOptions.weights(settled.teacher()), folder, group);
+          Path weights = RecipeOptions.weights(settled.teacher());
+          requireFolder(weights);
+          return distil(
+              settled,
+              new ModelSource(weights, settled.variant(), settled.transformer()),
+              folder,
+              group);
         });
   }
 
@@ -97,7 +109,8 @@ final class DistillCommand implements Callable<Integer> {
     }
   }
 
-  private int distil(DistillRecipe settled, Path weights, RunFolder folder, ProcessGroup group) {
+  private int distil(
+      DistillRecipe settled, ModelSource weights, RunFolder folder, ProcessGroup group) {
     Device device = Devices.of(settled.device(), group.localRank());
     Corpus corpus;
     try (Progress preparing = Display.progress("reading the data")) {
@@ -113,6 +126,9 @@ final class DistillCommand implements Callable<Integer> {
                 "the precision", () -> Precision.parse(settled.precision(), device).toString()),
             device);
     try (TextToImage opened = ModelFolder.open(weights, device, precision)) {
+      if (group.isFirst() && !settled.unconditional()) {
+        CutPrompts.of(opened.textEncoder(), corpus.captions()).ifPresent(Display::notice);
+      }
       Interrupts interrupts = Interrupts.listen("this update");
       try (StudentTraining distillation = new StudentTraining(settled, opened);
           Progress progress = Display.progress("distilling")) {

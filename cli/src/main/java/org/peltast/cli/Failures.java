@@ -8,10 +8,13 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.peltast.bench.BenchException;
 import org.peltast.data.DataException;
@@ -32,6 +35,10 @@ import picocli.CommandLine;
  */
 final class Failures implements CommandLine.IExecutionExceptionHandler {
   private static final int MAX_SENTENCE = 1000;
+
+  /** What the dynamic linker says of a library on a disk mounted noexec. */
+  private static final Pattern NOEXEC =
+      Pattern.compile("(/[^:]*)/[^/:]+: failed to map segment from shared object");
 
   /** What a failure comes to. */
   record Verdict(int exitCode, String sentence) {}
@@ -57,6 +64,21 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
 
   /** The verdict on a foreseen failure; null if it is a defect. */
   static @Nullable Verdict judge(Throwable failure) {
+    String unloadable = unloadable(failure);
+    if (unloadable != null) {
+      return new Verdict(
+          ExitCode.FAILED,
+          String.format(
+              Locale.ROOT,
+              "native libraries cannot be loaded from %s: no program may run from its disk, which is mounted noexec; set %s to a folder on another one.",
+              unloadable,
+              JvmSetup.NATIVES));
+    }
+    if (says(failure, "Too many open files")) {
+      return new Verdict(
+          ExitCode.FAILED,
+          "this process may not open more files; allow more, as by `ulimit -n 256`, and start again.");
+    }
     if (mayBeOfALibrary(failure)) {
       String complaint = Libraries.complaint();
       if (complaint != null) {
@@ -88,6 +110,18 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
     if (failure instanceof UncheckedIOException unchecked) {
       IOException cause = unchecked.getCause();
       return judge(cause == null ? new IOException(unchecked.getMessage()) : cause);
+    }
+    if (failure instanceof InvalidPathException e) {
+      return new Verdict(
+          ExitCode.USAGE,
+          String.format(
+              Locale.ROOT,
+              "'%s' cannot be the name of a file here (%s); %s.",
+              printable(e.getInput()),
+              e.getReason(),
+              JvmSetup.namesAreUtf8()
+                  ? "choose another"
+                  : "start in a UTF-8 locale, as by LC_ALL=C.UTF-8"));
     }
     if (failure instanceof NoSuchFileException e) {
       return new Verdict(ExitCode.USAGE, e.getFile() + " does not exist.");
@@ -139,6 +173,26 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
               failure.getMessage()));
     }
     return null;
+  }
+
+  /** The folder of a native library that the system would not make executable; null if none was. */
+  private static @Nullable String unloadable(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      Matcher refused = NOEXEC.matcher(String.valueOf(cause.getMessage()));
+      if (refused.find()) {
+        return refused.group(1);
+      }
+    }
+    return null;
+  }
+
+  private static boolean says(Throwable failure, String words) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (String.valueOf(cause.getMessage()).contains(words)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether something was not found or not loaded that comes in a jar. */

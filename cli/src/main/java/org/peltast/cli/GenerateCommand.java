@@ -1,27 +1,35 @@
 package org.peltast.cli;
 
 import java.awt.image.BufferedImage;
+import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.PromptList;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.TextToImage;
+import org.peltast.report.PictureFormat;
 import org.peltast.report.PictureGrid;
 import org.peltast.runs.Progress;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
+import org.peltast.training.CutPrompts;
 import org.peltast.training.Pictures;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 @Command(
     name = "generate",
@@ -38,6 +46,9 @@ import picocli.CommandLine.Option;
 final class GenerateCommand implements Callable<Integer> {
   private static final int MAX_COUNT = 10_000;
 
+  /** What a file's format is called by, in contrast to a version or a date behind a dot. */
+  private static final Pattern ENDING = Pattern.compile(".+\\.([A-Za-z][A-Za-z0-9]{1,5})");
+
   /** Three floats, three bytes and an int. */
   private static final int BYTES_PER_PIXEL = 12 + 3 + 4;
 
@@ -46,6 +57,8 @@ final class GenerateCommand implements Callable<Integer> {
       paramLabel = "DIR",
       description = "the model folder (default: the shipped student)")
   private @Nullable Path model;
+
+  @Mixin private SourceOptions source;
 
   @ArgGroup(exclusive = true, multiplicity = "1")
   private Asked asked;
@@ -75,8 +88,8 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "PATH",
       description =
-          "a .png file for all pictures in a grid, or a folder for 0000.png, 0001.png, … (default: ${DEFAULT-VALUE})")
-  private Path out = Path.of("generated.png");
+          "a .png, .jpg, .jpeg or .webp file for all pictures in a grid, or a folder for 0000.png, 0001.png, … (default: ${DEFAULT-VALUE})")
+  private String named = "generated.png";
 
   @Option(
       names = "--seed",
@@ -142,7 +155,8 @@ final class GenerateCommand implements Callable<Integer> {
     require(
         guidance == null || (Double.isFinite(guidance) && guidance >= 0),
         "--guidance must be a number of 0 or more.");
-    requirePlace();
+    Path out = place();
+    requirePlace(out);
     List<String> prompts = new ArrayList<>();
     asked()
         .forEach(
@@ -158,7 +172,7 @@ final class GenerateCommand implements Callable<Integer> {
     GenerationSettings settings;
     try (TextToImage opened =
             ModelFolder.open(
-                model == null ? Places.shipped("student") : model,
+                source.in(model == null ? Places.shipped("student") : model),
                 on,
                 Precision.parse(
                     precision != null
@@ -170,6 +184,7 @@ final class GenerateCommand implements Callable<Integer> {
       settings = settings(opened.defaults());
       opened.requireSize(settings);
       requireRoom(prompts.size(), settings);
+      CutPrompts.of(opened.textEncoder(), prompts).ifPresent(Display::notice);
       pictures =
           Pictures.of(
               opened.generate(
@@ -179,7 +194,7 @@ final class GenerateCommand implements Callable<Integer> {
                   batch,
                   done -> progress.step(done, prompts.size(), Map.of())));
     }
-    if (isGrid()) {
+    if (isGrid(out)) {
       boolean rowOfEach = count > 1 && count < prompts.size();
       int columns = rowOfEach ? count : (int) Math.ceil(Math.sqrt(pictures.size()));
       PictureGrid.write(
@@ -218,17 +233,41 @@ final class GenerateCommand implements Callable<Integer> {
     return all;
   }
 
-  private boolean isGrid() {
-    return out.toString().toLowerCase(Locale.ROOT).endsWith(".png");
+  private Path place() {
+    try {
+      return Main.path(named);
+    } catch (TypeConversionException e) {
+      throw new CommandException("--out: " + e.getMessage() + ".");
+    }
   }
 
-  /** Before minutes of drawing: that the pictures will find their place. */
-  private void requirePlace() {
-    if (isGrid()) {
+  private boolean isGrid(Path out) {
+    return PictureFormat.of(out).isPresent() && !endsWithSlash();
+  }
+
+  private boolean endsWithSlash() {
+    return named.endsWith("/") || named.endsWith(File.separator);
+  }
+
+  /** Before minutes of drawing: that the pictures will find their place, in a known format. */
+  private void requirePlace(Path out) {
+    if (isGrid(out)) {
       Places.requireFile(out, "--out");
-    } else {
-      Places.requireFolder(out, "--out");
+      return;
     }
+    Matcher ending = ENDING.matcher(String.valueOf(out.getFileName()));
+    if (ending.matches()
+        && !endsWithSlash()
+        && !Files.isDirectory(out)
+        && !ending.group(1).matches("[vV][0-9]+")) {
+      throw new CommandException(
+          String.format(
+              Locale.ROOT,
+              "--out names %s, but pictures are not written as .%s; end it with .png, .jpg, .jpeg or .webp, or with a slash if it is a folder.",
+              out,
+              ending.group(1)));
+    }
+    Places.requireFolder(out, "--out");
   }
 
   /** All pictures of a call are in memory at once, as numbers and as bytes. */

@@ -60,7 +60,9 @@ final class Main implements Runnable {
   /** Runs the command and ends the JVM with its exit code. */
   public static void main(String... arguments) {
     LaunchCommand.endWithLauncher();
-    System.setProperty("peltast.natives", Places.unpacked().toString());
+    if (System.getProperty("peltast.natives") == null) {
+      System.setProperty("peltast.natives", Places.unpacked().toString());
+    }
     int code = execute(commandLine(), arguments);
     System.out.flush();
     System.exit(code);
@@ -88,7 +90,8 @@ final class Main implements Runnable {
         .setAbbreviatedOptionsAllowed(false);
   }
 
-  private static Path path(String text) {
+  /** A path as it was typed. */
+  static Path path(String text) {
     if (text.length() > MAX_PATH) {
       throw new TypeConversionException(
           String.format(Locale.ROOT, "a path of more than %d characters is too long", MAX_PATH));
@@ -98,7 +101,15 @@ final class Main implements Runnable {
     } catch (InvalidPathException e) {
       throw new TypeConversionException(
           String.format(
-              Locale.ROOT, "'%s' is not a path: %s", Failures.printable(text), e.getReason()));
+              Locale.ROOT,
+              "'%s' is not a path: %s%s",
+              Failures.printable(text),
+              e.getReason(),
+              JvmSetup.namesAreUtf8()
+                  ? ""
+                  : "; Java reads names of files as "
+                      + System.getProperty("sun.jnu.encoding")
+                      + " here, so start it in a UTF-8 locale, as by LC_ALL=C.UTF-8"));
     }
   }
 

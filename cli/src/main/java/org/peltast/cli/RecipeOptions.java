@@ -62,7 +62,8 @@ final class RecipeOptions {
         folder,
         defaults,
         over -> read(kind, over, moreSets),
-        "leave out the options that differ to go on with it, or choose another --out");
+        "leave out the options that differ to go on with it, or choose another --out",
+        Display::notice);
   }
 
   /** A folder with weights as a recipe names it: below the working folder, or else the clone. */

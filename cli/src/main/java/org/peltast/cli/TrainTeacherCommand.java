@@ -76,7 +76,13 @@ final class TrainTeacherCommand implements Callable<Integer> {
       }
       Trainer.End end =
           TeacherTraining.run(
-              settled, corpus, folder, progress, () -> Interrupts.listen("this update"), group);
+              settled,
+              corpus,
+              folder,
+              progress,
+              Display::notice,
+              () -> Interrupts.listen("this update"),
+              group);
       progress.close();
       return group.isFirst()
           ? RunEnd.tell(end, "peltast train teacher --out " + out, out.resolve("teacher"))

@@ -168,9 +168,19 @@ class LauncherTest {
     assertThat(run().out()).contains("locale::C.UTF-8:");
     assertThat(run(Map.of("LC_ALL", "POSIX")).out()).contains("locale:C.UTF-8::");
     assertThat(run(Map.of("LANG", "C")).out()).contains("locale::C.UTF-8:C");
-    assertThat(run(Map.of("LC_ALL", "ar_EG.UTF-8", "LANG", "C")).out())
-        .contains("locale:ar_EG.UTF-8::C");
+    assertThat(run(Map.of("LC_ALL", "C.UTF-8", "LANG", "C")).out()).contains("locale:C.UTF-8::C");
     assertThat(run(Map.of("LANG", "tr_TR.UTF-8")).err()).isEmpty();
+  }
+
+  /** As in a container whose image names a locale and does not have it. */
+  @Test
+  void aLocaleThatIsNotInstalledGivesWayToOneThatIs() throws Exception {
+    assertThat(run(Map.of("LC_ALL", "xx_XX.UTF-8")).out()).contains("locale:C.UTF-8::");
+    Result language = run(Map.of("LANG", "xx_XX.UTF-8"));
+    assertThat(language.out()).contains("locale::C.UTF-8:xx_XX.UTF-8");
+    assertThat(language.err()).isEmpty();
+    Result none = run(Map.of("LOCPATH", temporary.toString())); // nothing is installed there
+    assertThat(none.out()).contains("-Dfile.encoding=UTF-8", "locale::C.UTF-8:");
   }
 
   @Test

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.models.codec.Codecs;
 import org.peltast.models.codec.NormalisedCodec;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.models.text.TokenFeatures;
@@ -82,14 +83,16 @@ public interface ModelFamily {
   List<String> schedulers();
 
   /**
-   * Opens a network: its configuration and its weights, single or in shards.
+   * Opens a network: its configuration and its weights, single or in shards, under diffusers' names
+   * or those of another tool ({@link org.peltast.models.files.KeyMap}).
    *
-   * @param folder that holds {@code config.json} and safetensors
+   * @param network its configuration and which checkpoint has its weights
    * @param schedule of the model; it decides what the network predicts
    * @param patch the patch size to use where the weights serve several; 0 for the first
    * @throws ModelException if configuration or weights are missing, malformed or do not fit
    */
-  Backbone open(Path folder, NoiseSchedule schedule, int patch, Device device, Precision precision);
+  Backbone open(
+      Component network, NoiseSchedule schedule, int patch, Device device, Precision precision);
 
   /**
    * Writes a network as {@link #open} and diffusers read it.
@@ -135,9 +138,9 @@ public interface ModelFamily {
   /** How the reference implementation's golden files are computed here. */
   Reference reference();
 
-  /** Opens the codec, normalisation included, from a folder {@code vae}. */
-  default NormalisedCodec openCodec(Path folder, Device device) {
-    return Codecs.load(folder, device);
+  /** Opens the codec, normalisation included, from the component {@code vae}. */
+  default NormalisedCodec openCodec(Component vae, Device device) {
+    return Codecs.load(vae, device);
   }
 
   /**

@@ -1,6 +1,7 @@
 package org.peltast.models;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -63,11 +64,12 @@ public final class ModelFolder {
           "precision",
           "provenance");
 
-  /** What a model's files are; others in its folder are its owner's. */
-  private static final List<String> COMPONENTS =
+  /** What a model's files are, beside the folders of its components. */
+  static final List<String> FILES = List.of(INDEX, EXTRAS);
+
+  /** The folders of all components that there may be. */
+  static final List<String> COMPONENT_FOLDERS =
       List.of(
-          INDEX,
-          EXTRAS,
           "scheduler",
           "transformer",
           "unet",
@@ -76,6 +78,9 @@ public final class ModelFolder {
           "text_encoder_2",
           "tokenizer",
           "tokenizer_2");
+
+  /** Bytes of a name that leave room for what stands around it. */
+  private static final int LONGEST_STEM = 220;
 
   private static final int DEFAULT_STEPS = 50;
   private static final double DEFAULT_GUIDANCE = 5;
@@ -97,8 +102,19 @@ public final class ModelFolder {
    *     unknown class, or does not fit the rest
    */
   public static TextToImage open(Path folder, Device device, @Nullable Precision precision) {
+    return open(ModelSource.of(folder), device, precision);
+  }
+
+  /**
+   * Opens a model from chosen files of its folder; see {@link #open(Path, Device, Precision)}.
+   *
+   * @throws ModelException also if there is no such variant
+   */
+  public static TextToImage open(ModelSource source, Device device, @Nullable Precision precision) {
+    Path folder = source.folder();
     JsonConfig index = index(folder);
     ModelFamily family = family(index);
+    source.require(family);
     requireClass(index, "scheduler", family.schedulers());
     NoiseSchedule schedule = schedule(folder, family);
     requireClass(index, "vae", Codecs.CLASSES);
@@ -110,11 +126,10 @@ public final class ModelFolder {
     }
     int patch = extras == null ? 0 : extras.integer("patch", 0);
     Precision p = precision != null ? precision : precision(extras, device);
-    Backbone network =
-        family.open(folder.resolve(family.networkComponent()), schedule, patch, device, p);
+    Backbone network = family.open(source.network(family), schedule, patch, device, p);
     NormalisedCodec codec = null;
     try {
-      codec = family.openCodec(folder.resolve("vae"), device);
+      codec = family.openCodec(source.vae(), device);
       GenerationSettings settings = settings(extras, network, schedule, codec);
       return TextToImage.owning(network, schedule, codec, encoder, settings, provenance(extras));
     } catch (RuntimeException e) {
@@ -127,7 +142,7 @@ public final class ModelFolder {
   }
 
   /** The family that reads a model's network. */
-  private static ModelFamily family(JsonConfig index) {
+  static ModelFamily family(JsonConfig index) {
     List<String> components = ModelFamilies.networkComponents();
     for (String component : components) {
       ModelFamily family = ModelFamilies.reading(component, componentClass(index, component));
@@ -151,7 +166,10 @@ public final class ModelFolder {
           folder
               + (Files.exists(folder) ? " is not a folder" : " does not exist")
               + "; name a model folder, one that holds "
-              + INDEX);
+              + INDEX
+              + (folder.toString().endsWith(".safetensors")
+                  ? ", and give a single file as its transformer"
+                  : ""));
     }
     if (!Files.exists(folder.resolve(INDEX))) {
       throw new ModelException(
@@ -318,11 +336,7 @@ public final class ModelFolder {
    * if the kill fell between the two renames that replace it.
    */
   private static void sweep(Path target) {
-    Pattern ours =
-        Pattern.compile(
-            "\\."
-                + Pattern.quote(String.valueOf(target.getFileName()))
-                + "\\.(new|old)-(\\d{1,18})");
+    Pattern ours = Pattern.compile(Pattern.quote(stem(target)) + "(new|old)-(\\d{1,18})");
     Path parent = target.getParent();
     if (parent == null || !Files.isDirectory(parent)) {
       return;
@@ -345,8 +359,16 @@ public final class ModelFolder {
   }
 
   private static Path sibling(Path target, String what) {
-    String name = "." + target.getFileName() + "." + what + "-" + ProcessHandle.current().pid();
+    String name = stem(target) + what + "-" + ProcessHandle.current().pid();
     return target.resolveSibling(name);
+  }
+
+  /** How the names of what lies beside a target for a moment begin; the longest are cut to fit. */
+  private static String stem(Path target) {
+    String name = String.valueOf(target.getFileName());
+    return name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_STEM
+        ? "." + name + "."
+        : ".model-" + Integer.toHexString(name.hashCode()) + ".";
   }
 
   private static void requireReplaceable(Path target) {
@@ -380,7 +402,7 @@ public final class ModelFolder {
     try (Stream<Path> list = Files.list(target)) {
       for (Path other : list.toList()) {
         String name = String.valueOf(other.getFileName());
-        if (!COMPONENTS.contains(name)) {
+        if (!FILES.contains(name) && !COMPONENT_FOLDERS.contains(name)) {
           copy(other, fresh.resolve(name));
         }
       }

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +35,7 @@ final class TextEncoders {
           index.file() + ": the text_encoder is of class " + name + "; supported is " + MINILM);
     }
     JsonConfig json = JsonConfig.read(folder.resolve(COMPONENT).resolve("config.json"));
+    json.requireKnown(Set.of("id", "max_tokens"));
     String id = json.string("id");
     int tokens = json.integer("max_tokens", MiniLmEncoder.DEFAULT_MAX_TOKENS);
     if (tokens < 3 || tokens > 512) {

@@ -16,6 +16,7 @@ import org.peltast.models.codec.AutoencoderKl;
 import org.peltast.models.codec.Codec;
 import org.peltast.models.codec.Codecs;
 import org.peltast.models.codec.Taef2Codec;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
@@ -200,7 +201,8 @@ public final class Verification {
     ModelFamily.Reference reference = family.reference();
     NoiseSchedule any = family.recipe().schedule(); // raw answers do not depend on it
     try (Backbone network =
-        family.open(folder.resolve(component), any, patch, device, golden.precision())) {
+        family.open(
+            Component.of(folder.resolve(component)), any, patch, device, golden.precision())) {
       Map<String, Tensor> leaves = new LinkedHashMap<>();
       for (String name : reference.leaves()) {
         leaves.put(name, golden.input(name).detach().requireGrad(backward));

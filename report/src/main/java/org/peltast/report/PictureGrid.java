@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import javax.imageio.ImageIO;
 
 /**
  * Pictures in rows and columns, each with its caption beneath, on white.
@@ -122,19 +121,22 @@ public final class PictureGrid {
   }
 
   /**
-   * Writes a PNG, in one step, making its folder if need be.
+   * Writes a picture, in one step, making its folder if need be: in the format that the file's name
+   * ends with, else as PNG.
    *
    * @throws IOException if it cannot be written
    */
   public static void write(BufferedImage picture, Path file) throws IOException {
+    byte[] bytes = PictureFormat.of(file).orElse(PictureFormat.PNG).encode(picture);
     Path target = file.toAbsolutePath();
     Path folder = target.getParent();
     if (folder != null) {
       Files.createDirectories(folder);
     }
-    Path draft = target.resolveSibling("." + target.getFileName() + ".draft");
+    // Not named after the file, whose name may be as long as names can be.
+    Path draft = target.resolveSibling(".peltast-" + ProcessHandle.current().pid() + ".draft");
     try {
-      ImageIO.write(picture, "png", draft.toFile());
+      Files.write(draft, bytes);
       Files.move(
           draft, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     } finally {

@@ -88,7 +88,7 @@ final class RecipeWriter {
   }
 
   /** The one-line form; null if there is none. */
-  private static @Nullable String inline(RecipeType type, @Nullable Object value) {
+  static @Nullable String inline(RecipeType type, @Nullable Object value) {
     if (value == null) {
       return "null";
     }
@@ -142,7 +142,7 @@ final class RecipeWriter {
         : quoted(value.toString());
   }
 
-  private static String quoted(String text) {
+  static String quoted(String text) {
     if (PLAIN.matcher(text).matches() && !RESERVED.contains(text.toLowerCase(Locale.ROOT))) {
       return text;
     }

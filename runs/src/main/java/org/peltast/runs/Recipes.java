@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.peltast.runs.RecipeNode.Table;
 import org.peltast.runs.RecipeType.Structure;
@@ -104,6 +105,40 @@ public final class Recipes<T extends Record> {
   /** Lays settings over a recipe: {@code a.b=value} each. */
   public static <T extends Record> T with(T recipe, List<String> sets) {
     return over(recipe).parse("", "recipe", sets);
+  }
+
+  /**
+   * The value of one key in YAML, as {@code a.b=value} takes it.
+   *
+   * @param key dotted, through tables alone
+   * @return empty if the recipe has no such key, or its value does not fit a line
+   */
+  public Optional<String> value(T recipe, String key) {
+    RecipeType at = type;
+    Object value = recipe;
+    for (String name : key.split("\\.")) {
+      RecipeType.Component component =
+          at instanceof Structure structure ? structure.components().get(name) : null;
+      if (component == null || value == null) {
+        return Optional.empty();
+      }
+      at = component.type();
+      value = component.of(value);
+    }
+    return Optional.ofNullable(RecipeWriter.inline(at, value));
+  }
+
+  /** The text that one word of YAML stands for; empty for null, lists and tables. */
+  public static String text(String yaml) {
+    return RecipeReader.value(yaml, "the value") instanceof RecipeNode.Scalar scalar
+            && scalar.text() != null
+        ? scalar.text()
+        : "";
+  }
+
+  /** A text as a value in YAML, whatever it is made of. */
+  public static String quoted(String text) {
+    return RecipeWriter.quoted(text);
   }
 
   /** The whole recipe, each key with its value, as YAML; {@link #parse} gives an equal record. */

@@ -289,7 +289,8 @@ public final class RunFolder implements AutoCloseable {
 
   /**
    * Stores where the results come from as a run begins; as it goes on, checks that it still reads
-   * what it began with, for other pictures, prompts or weights would be another run.
+   * what it began with, for other pictures, prompts or weights would be another run. Content
+   * decides, and not where it lies: the same under another name is the same.
    *
    * @throws RunException if it does not, naming what is another
    */
@@ -302,6 +303,18 @@ public final class RunFolder implements AutoCloseable {
     TreeSet<String> names = new TreeSet<>(begun.inputs().keySet());
     names.addAll(now.inputs().keySet());
     names.removeIf(name -> String.valueOf(begun.inputs().get(name)).equals(now.inputs().get(name)));
+    List<String> moved = new ArrayList<>();
+    for (String name : names) {
+      String content = begun.inputs().get(name);
+      if (content != null && !now.inputs().containsKey(name)) {
+        names.stream()
+            .filter(other -> content.equals(now.inputs().get(other)))
+            .filter(other -> !begun.inputs().containsKey(other) && !moved.contains(other))
+            .findFirst()
+            .ifPresent(other -> moved.addAll(List.of(name, other)));
+      }
+    }
+    names.removeAll(moved);
     if (!names.isEmpty()) {
       throw new RunException(
           String.format(

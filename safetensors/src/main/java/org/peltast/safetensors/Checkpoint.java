@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Named tensors on disk, open for reading: one file, or several shards under an index.
@@ -22,17 +24,62 @@ public sealed interface Checkpoint extends AutoCloseable
   /**
    * Opens a checkpoint.
    *
-   * @param path a safetensors file; an index ({@code *.index.json}); or a folder that holds exactly
-   *     one of them
-   * @throws SafetensorsException if there is none, more than one, or it is malformed in any way
+   * @param path a safetensors file; an index ({@code *.index.json}); or a folder that holds one of
+   *     them, see {@link #locate}
+   * @throws SafetensorsException if there is none, it is not clear which, or it is malformed in any
+   *     way
    */
   static Checkpoint open(Path path) {
-    if (Files.isDirectory(path)) {
-      return ShardedCheckpoint.openFolder(path);
-    }
-    return path.toString().endsWith(".json")
-        ? ShardedCheckpoint.openIndex(path)
-        : SafetensorsFile.open(path);
+    Path file = Files.isDirectory(path) ? locate(path, null) : path;
+    return file.toString().endsWith(".json")
+        ? ShardedCheckpoint.openIndex(file)
+        : SafetensorsFile.open(file);
+  }
+
+  /**
+   * The checkpoint of a folder that is meant: the wanted variant if it is there, such as {@code
+   * model.fp16.safetensors} of {@code fp16}; else the plain one beside its variants; else the only
+   * one. Files that begin with a dot and weights in other formats are passed over.
+   *
+   * @param variant as {@code fp16} or {@code bf16}; null for the plain one
+   * @return a safetensors file or an index
+   * @throws SafetensorsException if there is none, or it is not clear which
+   */
+  static Path locate(Path folder, @Nullable String variant) {
+    return CheckpointFolder.list(folder).choose(variant);
+  }
+
+  /** The variants of checkpoints that a folder holds, without the plain ones. */
+  static Set<String> variants(Path folder) {
+    return CheckpointFolder.list(folder).variants();
+  }
+
+  /** Whether a file is an index of shards by its name, plain or of a variant. */
+  static boolean isIndex(Path file) {
+    return CheckpointFolder.isIndex(file);
+  }
+
+  /** Whether a file is a safetensors file by its name; what desktops leave behind is not. */
+  static boolean isWeights(Path file) {
+    return CheckpointFolder.isWeights(file);
+  }
+
+  /** Whether a file has weights in another format by its name: a pickle, GGUF, ONNX, … */
+  static boolean isOtherFormat(Path file) {
+    return CheckpointFolder.isOtherFormat(file);
+  }
+
+  /**
+   * The files of shards that an index names, whether they are there or not.
+   *
+   * @throws SafetensorsException if the index cannot be read
+   */
+  static List<Path> shards(Path index) {
+    return ShardedCheckpoint.readIndex(index).values().stream()
+        .distinct()
+        .sorted()
+        .map(index::resolveSibling)
+        .toList();
   }
 
   /** The file, or the index of the shards. */

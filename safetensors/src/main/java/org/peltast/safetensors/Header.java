@@ -26,9 +26,9 @@ import tools.jackson.core.json.JsonFactory;
  * data that follows.
  *
  * <p>Reading is strict where the format's description is: the header begins with a brace and ends
- * with one and spaces; the data offsets cover the data without gap or overlap, which leaves no
- * bytes that a reader would not see; no key stands twice. Unknown fields of a tensor are refused,
- * because a field that a later version adds may change what the bytes mean.
+ * with one, white space aside; the data offsets cover the data without gap or overlap, which leaves
+ * no bytes that a reader would not see; no key stands twice. Unknown fields of a tensor are
+ * refused, because a field that a later version adds may change what the bytes mean.
  *
  * @param metadata the file's {@code __metadata__}, in the file's order, unmodifiable
  * @param entries the tensors in the order of their data
@@ -143,10 +143,14 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
 
     Header parse(byte[] bytes, long dataBytes) {
       int length = bytes.length;
-      while (length > 0 && bytes[length - 1] == ' ') {
+      while (length > 0 && isBlank(bytes[length - 1])) {
         length--;
       }
-      if (length == 0 || bytes[0] != '{') {
+      int first = 0;
+      while (first < length && isBlank(bytes[first])) {
+        first++;
+      }
+      if (length == 0 || bytes[first] != '{') {
         throw damaged("its header does not begin with '{'");
       }
       if (bytes[length - 1] != '}') {
@@ -182,11 +186,16 @@ record Header(Map<String, String> metadata, List<Entry> entries) {
             "its header is not valid JSON at character "
                 + Math.max(0, e.getLocation() == null ? 0 : e.getLocation().getCharOffset())
                 + " ("
-                + StrictText.shortened(e.getOriginalMessage(), 200)
+                + StrictText.reason(e)
                 + ")");
       }
       return new Header(
           Collections.unmodifiableMap(metadata == null ? Map.of() : metadata), inOrder(dataBytes));
+    }
+
+    /** JSON's white space, with which the reference library lets a header be padded. */
+    private static boolean isBlank(byte b) {
+      return b == ' ' || b == '\n' || b == '\r' || b == '\t';
     }
 
     private void readMetadata(JsonParser parser) {

@@ -128,6 +128,13 @@ public final class SafetensorsFile implements Checkpoint {
           "it is a zip archive, perhaps a PyTorch pickle",
           "convert it to safetensors first");
     }
+    if (text.startsWith("\u0080") || text.startsWith("GGUF")) {
+      return new SafetensorsException(
+          path,
+          null,
+          text.startsWith("G") ? "it is a GGUF file" : "it is a pickle, not a safetensors file",
+          "convert it to safetensors first");
+    }
     if (text.startsWith("<!") || text.startsWith("<html")) {
       return new SafetensorsException(
           path, null, "it is a web page, not a safetensors file", "check the download's address");

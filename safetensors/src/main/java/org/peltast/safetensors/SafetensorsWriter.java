@@ -306,7 +306,7 @@ public final class SafetensorsWriter {
     Path name;
     do {
       String suffix = ProcessHandle.current().pid() + "-" + TEMPORARIES.incrementAndGet();
-      name = file.resolveSibling("." + file.getFileName() + "." + suffix + ".tmp");
+      name = file.resolveSibling(".safetensors." + suffix + ".tmp"); // its own may be the longest
     } while (Files.exists(name));
     return name;
   }

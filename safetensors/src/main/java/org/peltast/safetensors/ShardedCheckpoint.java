@@ -1,24 +1,21 @@
 package org.peltast.safetensors;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
@@ -28,9 +25,9 @@ import tools.jackson.databind.json.JsonMapper;
  * Several safetensors files under an index that says which tensor is in which.
  *
  * <p>Index and shards must agree both ways: a tensor that the index does not name, or that stands
- * in two shards, would be read or not by chance of the reader. {@code total_size} must be a number
- * but is otherwise not believed: published checkpoints often have it wrong (tied weights counted
- * twice, the size in another type), and nothing depends on it.
+ * in two shards, would be read or not by chance of the reader. Its {@code metadata} is passed over:
+ * published checkpoints often have {@code total_size} wrong (tied weights counted twice, the size
+ * in another type), and nothing depends on it.
  */
 final class ShardedCheckpoint implements Checkpoint {
   static final String INDEX_ENDING = ".safetensors.index.json";
@@ -41,6 +38,7 @@ final class ShardedCheckpoint implements Checkpoint {
   private static final ObjectMapper JSON =
       JsonMapper.builder(Header.JSON)
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS) // Python writes NaN
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
@@ -70,59 +68,12 @@ final class ShardedCheckpoint implements Checkpoint {
     this.metadata = metadata == null ? Map.of() : Collections.unmodifiableMap(metadata);
   }
 
-  static Checkpoint openFolder(Path folder) {
-    List<Path> indexes = new ArrayList<>();
-    List<Path> files = new ArrayList<>();
-    try (Stream<Path> list = Files.list(folder)) {
-      list.sorted()
-          .forEach(
-              path -> {
-                String name = path.getFileName().toString();
-                if (name.endsWith(INDEX_ENDING)) {
-                  indexes.add(path);
-                } else if (name.endsWith(ENDING)) {
-                  files.add(path);
-                }
-              });
-    } catch (IOException e) {
-      throw SafetensorsFile.unreadable(folder, e);
-    } catch (UncheckedIOException e) {
-      throw SafetensorsFile.unreadable(folder, Objects.requireNonNull(e.getCause()));
-    }
-    if (indexes.size() == 1) {
-      Map<String, String> weightMap = readIndex(indexes.get(0));
-      files.removeIf(file -> weightMap.containsValue(file.getFileName().toString()));
-      if (files.isEmpty()) {
-        return openShards(indexes.get(0), weightMap);
-      }
-    } else if (indexes.isEmpty() && files.size() == 1) {
-      return SafetensorsFile.open(files.get(0));
-    }
-    List<Path> found = new ArrayList<>(indexes);
-    found.addAll(files);
-    if (found.isEmpty()) {
-      throw new SafetensorsException(
-          folder,
-          null,
-          "the folder holds neither a safetensors file nor an index of shards",
-          "name the folder of one component, such as transformer/, or a file");
-    }
-    List<String> names = found.stream().map(p -> p.getFileName().toString()).limit(3).toList();
-    throw new SafetensorsException(
-        folder,
-        null,
-        "the folder holds more than one checkpoint ("
-            + StrictText.printable(String.join(", ", names))
-            + (found.size() > names.size() ? ", …" : "")
-            + ")",
-        "name the file or index that you mean, or remove the others");
-  }
-
   static Checkpoint openIndex(Path index) {
     return openShards(index, readIndex(index));
   }
 
-  private static Map<String, String> readIndex(Path index) {
+  /** Which shard each tensor is in, as an index says it. */
+  static Map<String, String> readIndex(Path index) {
     JsonNode root;
     try {
       if (Files.size(index) > Header.MAX_BYTES) {
@@ -130,30 +81,19 @@ final class ShardedCheckpoint implements Checkpoint {
             index, null, "it is larger than any index can be", "name an *.index.json file");
       }
       byte[] bytes = Files.readAllBytes(index);
-      root = JSON.readTree(StrictText.decode(bytes, bytes.length));
+      String text = StrictText.decode(bytes, bytes.length);
+      root = JSON.readTree(text.startsWith("\ufeff") ? text.substring(1) : text);
     } catch (CharacterCodingException e) {
       throw new SafetensorsException(index, null, "it is not UTF-8", INDEX_MEND);
     } catch (IOException e) {
       throw SafetensorsFile.unreadable(index, e);
     } catch (JacksonException e) {
       throw new SafetensorsException(
-          index,
-          null,
-          "it is not valid JSON (" + StrictText.shortened(e.getOriginalMessage(), 200) + ")",
-          INDEX_MEND);
+          index, null, "it is not valid JSON (" + StrictText.reason(e) + ")", INDEX_MEND);
     }
     JsonNode weightMap = root.get("weight_map");
     if (weightMap == null || !weightMap.isObject()) {
       throw new SafetensorsException(index, null, "it has no weight_map object", INDEX_MEND);
-    }
-    JsonNode metadata = root.get("metadata");
-    if (metadata != null && !metadata.isObject()) {
-      throw new SafetensorsException(index, null, "its metadata is not an object", INDEX_MEND);
-    }
-    JsonNode total = metadata == null ? null : metadata.get("total_size");
-    if (total != null && (!total.isNumber() || total.doubleValue() < 0)) {
-      throw new SafetensorsException(
-          index, null, "its total_size is not a number of bytes", INDEX_MEND);
     }
     Map<String, String> map = new HashMap<>();
     for (var entry : weightMap.properties()) {

@@ -7,6 +7,7 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
 import java.util.Locale;
+import tools.jackson.core.JacksonException;
 
 /** Text as the format and its messages need it: strict Unicode, and names that fit a sentence. */
 final class StrictText {
@@ -60,6 +61,14 @@ final class StrictText {
   /** In double quotes, shortened if long, on one line. */
   static String quoted(String text) {
     return '"' + shortened(text, LONGEST_NAME) + '"';
+  }
+
+  /** What is wrong with some JSON, without the parser's advice to programmers. */
+  static String reason(JacksonException e) {
+    String said = String.valueOf(e.getOriginalMessage());
+    return said.contains("Feature") || said.contains("Constraints")
+        ? "a number, or a nesting, that no such file has"
+        : shortened(said, 200);
   }
 
   /** At most {@code longest} characters, the middle left out, on one line. */

@@ -96,9 +96,6 @@ class ShardsTest {
         Arguments.of("null", "no weight_map"),
         Arguments.of("{'weight_map':[]}", "no weight_map"),
         Arguments.of(good.replace("'b.safetensors'", "7"), "tensor \"y\": its weight_map entry"),
-        Arguments.of(good.replace("{'w", "{'metadata':[],'w"), "metadata is not an object"),
-        Arguments.of(good.replace("{'w", "{'metadata':{'total_size':'1'},'w"), "total_size"),
-        Arguments.of(good.replace("{'w", "{'metadata':{'total_size':-1},'w"), "total_size"),
         Arguments.of(good.replace("'y'", "'x'"), "Duplicate"),
         Arguments.of(good.replace("b.s", "c.s"), "c.safetensors: this shard, which " + INDEX),
         Arguments.of(good.replace("'y'", "'z'"), "tensor \"z\": it is not in its shard b.safe"),
@@ -154,13 +151,45 @@ class ShardsTest {
         .hasMessageContaining("not UTF-8");
   }
 
-  @Test
-  void aWrongTotalSizeIsOverlookedAsOthersDo() {
-    index(
-        "{'metadata':{'total_size':1.5e9},'weight_map':{'x':'a.safetensors','y':'b.safetensors'}}");
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{'total_size':1.5e9}",
+        "{'total_size':-1}",
+        "{'total_size':'1'}",
+        "{'total_size':NaN}",
+        "{'total_size':-Infinity}",
+        "[]",
+        "null"
+      })
+  void whatNobodyUsesIsOverlookedAsOthersDo(String metadata) {
+    index("{'metadata':" + metadata + ",'weight_map':{'x':'a.safetensors','y':'b.safetensors'}}");
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors()).hasSize(2);
     }
+  }
+
+  @Test
+  void aFolderOffersThePlainCheckpointItsVariantOrWhyThereIsNone() throws IOException {
+    shard("model.fp16.safetensors", "{", "x", "y");
+    Files.writeString(folder.resolve("._a.safetensors"), "left by a Mac");
+    assertThat(Checkpoint.locate(folder, null)).isEqualTo(folder.resolve(INDEX));
+    assertThat(Checkpoint.locate(folder, "bf16")).isEqualTo(folder.resolve(INDEX));
+    assertThat(Checkpoint.locate(folder, "fp16"))
+        .isEqualTo(folder.resolve("model.fp16.safetensors"));
+    assertThat(Checkpoint.variants(folder)).containsExactly("fp16");
+    Path other = Files.createDirectory(folder.resolve("other"));
+    Files.writeString(other.resolve("pytorch_model.bin"), "pickle");
+    assertThatThrownBy(() -> Checkpoint.open(other))
+        .hasMessageContaining("pickles (pytorch_model.bin)")
+        .hasMessageContaining("safetensors.torch.save_file");
+    Files.move(other.resolve("pytorch_model.bin"), other.resolve("model-Q4.gguf"));
+    assertThatThrownBy(() -> Checkpoint.open(other))
+        .hasMessageContaining("another format (model-Q4.gguf)");
+    Files.copy(folder.resolve("a.safetensors"), other.resolve("m.fp16.safetensors"));
+    Files.copy(folder.resolve("a.safetensors"), other.resolve("m.bf16.safetensors"));
+    assertThatThrownBy(() -> Checkpoint.open(other))
+        .hasMessageContaining("say which variant is meant: bf16 or fp16");
   }
 
   @Test

@@ -59,6 +59,35 @@ public final class TensorFiles {
     return tensor;
   }
 
+  /**
+   * Reads one tensor like {@link #read(Checkpoint, String)}; one of 8-bit floating-point values as
+   * float32, which holds each of them exactly.
+   */
+  public static Tensor readWidened(Checkpoint checkpoint, String name) {
+    TensorInfo info = checkpoint.require(name);
+    float[] table = Float8.table(info.type());
+    if (table == null) {
+      return read(checkpoint, name);
+    }
+    Tensor tensor = Tensor.uninitialised(name, DType.FLOAT32, info.dimensions());
+    long count = info.elements();
+    ByteBuffer codes = ByteBuffer.allocate((int) Math.min(PIECE / Float.BYTES, count));
+    for (long at = 0; at < count; at += codes.limit()) {
+      codes.clear().limit((int) Math.min(codes.capacity(), count - at));
+      checkpoint.read(name, at, codes);
+      Float8.widen(
+          table,
+          codes.flip(),
+          tensor.buffer(Float.BYTES * at, Float.BYTES * codes.limit()).asFloatBuffer());
+    }
+    return tensor;
+  }
+
+  /** Whether {@link #readWidened} widens values of that type. */
+  public static boolean isWidened(SafetensorsType type) {
+    return Float8.table(type) != null;
+  }
+
   private static DType typeOf(Checkpoint checkpoint, TensorInfo info) {
     DType type = DType.of(info.type());
     if (type == null) {

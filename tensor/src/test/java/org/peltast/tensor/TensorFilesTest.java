@@ -12,6 +12,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.SafetensorsException;
 import org.peltast.safetensors.SafetensorsType;
@@ -113,6 +115,33 @@ class TensorFilesTest {
     tensors.forEach((name, t) -> assertSame(read.get(name), t));
     try (Checkpoint open = Checkpoint.open(index)) {
       assertSame(TensorFiles.read(open, "layers.3"), tensors.get("layers.3"));
+    }
+  }
+
+  /** The ends of each format, as its paper or its hardware's manual gives them. */
+  @ParameterizedTest
+  @CsvSource({
+    "F8_E4M3, 38 7e 01 b8 7f, 1 448 0.001953125 -1 NaN",
+    "F8_E5M2, 3c 7b 01 7c 7d, 1 57344 1.52587890625e-5 Infinity NaN",
+    "F8_E4M3FNUZ, 40 7f 01 c0 80, 1 240 0.0009765625 -1 NaN",
+    "F8_E5M2FNUZ, 40 7f 01 c0 80, 1 57344 7.62939453125e-6 -1 NaN"
+  })
+  void eightBitFloatsAreWidenedExactly(SafetensorsType type, String codes, String values) {
+    Path file = folder.resolve("f8.safetensors");
+    byte[] bytes = java.util.HexFormat.ofDelimiter(" ").parseHex(codes);
+    SafetensorsWriter.write(
+        file,
+        Map.of(),
+        List.of(
+            TensorData.of(
+                TensorInfo.of("w8", type, bytes.length), () -> java.nio.ByteBuffer.wrap(bytes))));
+    String[] expected = values.split(" ");
+    try (Checkpoint open = Checkpoint.open(file)) {
+      float[] read = TensorFiles.readWidened(open, "w8").toFloats();
+      for (int i = 0; i < expected.length; i++) {
+        assertThat(read[i]).isEqualTo(Float.valueOf(expected[i]));
+      }
+      assertThat(TensorFiles.isWidened(type)).isTrue();
     }
   }
 

@@ -32,6 +32,9 @@ public record DataRecipe(
     EmojiCorpus.Wording wording,
     boolean mirrored,
     String captionKey) {
+  /** The name of the built-in corpus. */
+  static final String EMOJI = "emoji";
+
   /** As it is, with test pairs alone held out. */
   DataRecipe(String images, int size, ImageFolder.Fit fit, int limit) {
     this(images, size, fit, limit, false, EmojiCorpus.Wording.PLAIN, false, "");
@@ -39,7 +42,7 @@ public record DataRecipe(
 
   /** All emoji at 64 px. */
   public static DataRecipe defaults() {
-    return new DataRecipe("emoji", 64, ImageFolder.Fit.CENTRE_CROP, 0);
+    return new DataRecipe(EMOJI, 64, ImageFolder.Fit.CENTRE_CROP, 0);
   }
 
   /** Checks the ranges. */
@@ -86,7 +89,7 @@ public record DataRecipe(
    * @throws DataException if it names nothing that is there
    */
   Source source() {
-    if (images.equals("emoji")) {
+    if (images.equals(EMOJI)) {
       return new Source.Emoji();
     }
     try {

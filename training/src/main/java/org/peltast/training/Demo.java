@@ -96,8 +96,7 @@ public final class Demo {
     Device device = Devices.of(recipe.device());
     try (RunFolder folder = RunFolder.open(options.out(), notices);
         TextToImage teacher =
-            ModelFolder.open(
-                recipe.teacher(), device, Precision.parse(recipe.precision(), device));
+            ModelFolder.open(recipe.source(), device, Precision.parse(recipe.precision(), device));
         Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(device);
         Progress preparing = progress.apply("preparing pictures")) {
       requireSeen(judge, teacher);
@@ -171,7 +170,7 @@ public final class Demo {
 
   private void record(RunFolder folder, Corpus corpus) {
     folder.writeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()));
-    Map<String, String> inputs = StudentTraining.inputs(options.recipe().teacher(), corpus);
+    Map<String, String> inputs = StudentTraining.inputs(options.recipe().source(), corpus);
     inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
     Origin.settle(folder, options.recipe().seed(), inputs);
   }

@@ -2,7 +2,9 @@ package org.peltast.training;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.models.ModelSource;
 
 /**
  * Everything that decides a distillation.
@@ -11,6 +13,9 @@ import org.peltast.diffusion.StepGrid;
  * @param device {@code auto} (a GPU if there is one), {@code cpu}, {@code cuda} or {@code cuda:N}
  * @param precision {@code auto}, {@code float32} or {@code bf16}
  * @param teacher the teacher's model folder
+ * @param variant of its checkpoints, as {@code fp16}; null for the plain ones
+ * @param transformer a checkpoint with the weights of the teacher's network, where they are not in
+ *     its folder; null if they are
  * @param data whose captions are the prompts, and whose images some methods learn from
  * @param unconditional whether all prompts are the empty one
  * @param steps of the generator, equally long in pre-shift time
@@ -24,6 +29,8 @@ public record DistillRecipe(
     String device,
     String precision,
     Path teacher,
+    @Nullable String variant,
+    @Nullable Path transformer,
     DataRecipe data,
     boolean unconditional,
     int steps,
@@ -57,6 +64,8 @@ public record DistillRecipe(
         "auto",
         "auto",
         Path.of("weights/teacher"),
+        null,
+        null,
         DataRecipe.defaults(),
         false,
         2,
@@ -64,6 +73,11 @@ public record DistillRecipe(
         new RoleRecipe(4e-4, 10, 0.6, 0, 0.99, 0, 0.5, 0.95),
         GuardRecipe.defaults(),
         new RunRecipe(1080, 8, Duration.ofMinutes(2), 2, 100));
+  }
+
+  /** The files of the teacher. */
+  public ModelSource source() {
+    return new ModelSource(teacher, variant, transformer);
   }
 
   /** The share of a run, from its beginning, whose updates do not depend on how long it is. */
@@ -87,6 +101,8 @@ public record DistillRecipe(
         device,
         precision,
         teacher,
+        variant,
+        transformer,
         data,
         unconditional,
         steps,

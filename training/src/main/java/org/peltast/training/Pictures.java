@@ -1,6 +1,7 @@
 package org.peltast.training;
 
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -77,7 +78,7 @@ public final class Pictures {
    */
   public static BufferedImage read(Path file) {
     try {
-      BufferedImage image = ImageIO.read(file.toFile());
+      BufferedImage image = ImageIO.read(new ByteArrayInputStream(Files.readAllBytes(file)));
       if (image != null) {
         return image;
       }

@@ -1,7 +1,12 @@
 package org.peltast.training;
 
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -12,40 +17,110 @@ import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 
 /**
- * The recipe that a run folder is run with: stored when the run begins, and never changed since.
+ * The recipe that a run folder is run with: stored when the run begins, and not changed since but
+ * for its length and for where its inputs lie.
  */
 public final class SettledRecipe {
   private SettledRecipe() {}
 
+  /** Keys that say where something lies: what lies there decides, by its checksum. */
+  private static final List<String> PLACES =
+      List.of("teacher", "variant", "transformer", "data.images");
+
+  /** Keys whose value is a path that may be looked for in the working folder. */
+  private static final List<String> PATHS = List.of("teacher", "transformer", "data.images");
+
+  /** Keys that may grow: how many updates a run has. */
+  private static final List<String> LENGTHS = List.of("run.updates", "updates");
+
   /**
-   * The recipe to run in a folder. A fresh folder stores what is asked for; a run that has begun
-   * keeps its own, which what is asked for must not change.
+   * The recipe to run in a folder. A fresh folder stores what is asked for, with paths that hold
+   * from any working folder. A run that has begun keeps its own, which what is asked for must not
+   * change: but for more updates than it had, and other places of the same content, which {@link
+   * Origin#settle} compares.
    *
    * @param asked what is asked for, over the defaults or over the run's own recipe
    * @param mend what the user may do if it would change the recipe
+   * @param notices is told what more updates mean
    * @throws RunException if it would
    */
   public static <T extends Record> T settle(
-      RunFolder folder, T defaults, UnaryOperator<T> asked, String mend) {
+      RunFolder folder, T defaults, UnaryOperator<T> asked, String mend, Consumer<String> notices) {
     Recipes<T> recipes = Recipes.over(defaults);
     String stored = folder.readRecipe().orElse(null);
     if (stored == null) {
-      T wanted = decided(asked.apply(defaults), null);
+      T wanted = located(recipes, decided(asked.apply(defaults), null));
       folder.writeRecipe(recipes.write(wanted));
       return wanted;
     }
     T own = recipes.parse(stored, folder.recipe().toString(), List.of());
-    String wanted = recipes.write(decided(asked.apply(own), stored));
-    if (!recipes.write(own).equals(wanted)) {
+    T wanted = located(recipes, decided(asked.apply(own), stored));
+    T adopted = longer(recipes, moved(recipes, own, wanted), wanted, notices);
+    if (!recipes.write(adopted).equals(recipes.write(wanted))) {
       throw new RunException(
           String.format(
               Locale.ROOT,
               "%s holds a run with another recipe (%s); %s.",
               folder.path(),
-              difference(recipes.write(own), wanted),
+              difference(recipes.write(adopted), recipes.write(wanted)),
               mend));
     }
-    return own;
+    if (!recipes.write(own).equals(recipes.write(adopted))) {
+      folder.writeRecipe(recipes.write(adopted));
+    }
+    return adopted;
+  }
+
+  /** A recipe with the places of another. */
+  public static <T extends Record> T moved(Recipes<T> recipes, T own, T wanted) {
+    List<String> sets = new ArrayList<>();
+    for (String key : PLACES) {
+      recipes.value(wanted, key).ifPresent(value -> sets.add(key + "=" + value));
+    }
+    return Recipes.with(own, sets);
+  }
+
+  private static <T extends Record> T longer(
+      Recipes<T> recipes, T own, T wanted, Consumer<String> notices) {
+    List<String> sets = new ArrayList<>();
+    for (String key : LENGTHS) {
+      String had = recipes.value(own, key).orElse("");
+      String more = recipes.value(wanted, key).orElse("");
+      if (!had.isEmpty() && !more.isEmpty() && Long.parseLong(more) > Long.parseLong(had)) {
+        sets.add(key + "=" + more);
+        notices.accept(
+            String.format(
+                Locale.ROOT,
+                "The run goes on to %s updates instead of %s; learning rates that fall towards the end fall towards the new one.",
+                more,
+                had));
+      }
+    }
+    return Recipes.with(own, sets);
+  }
+
+  /** The recipe with paths that are found from any working folder. */
+  private static <T extends Record> T located(Recipes<T> recipes, T recipe) {
+    List<String> sets = new ArrayList<>();
+    for (String key : PATHS) {
+      String value = recipes.value(recipe, key).map(Recipes::text).orElse("");
+      if (isBelowWorkingFolder(value)) {
+        Path path = Path.of(value).toAbsolutePath().normalize();
+        sets.add(key + "=" + Recipes.quoted(path.toString()));
+      }
+    }
+    return Recipes.with(recipe, sets);
+  }
+
+  private static boolean isBelowWorkingFolder(String value) {
+    try {
+      return !value.isEmpty()
+          && !value.equals(DataRecipe.EMOJI)
+          && !Path.of(value).isAbsolute()
+          && Files.exists(Path.of(value));
+    } catch (InvalidPathException e) {
+      return false; // told by whoever opens it
+    }
   }
 
   /**

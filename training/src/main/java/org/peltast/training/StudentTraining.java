@@ -1,7 +1,6 @@
 package org.peltast.training;
 
 import java.awt.image.BufferedImage;
-import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,6 +21,7 @@ import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
 import org.peltast.models.Backbone;
 import org.peltast.models.GenerationSettings;
+import org.peltast.models.ModelSource;
 import org.peltast.models.TextToImage;
 import org.peltast.models.text.CachedTextEncoder;
 import org.peltast.models.text.Captions;
@@ -86,11 +86,11 @@ public final class StudentTraining implements AutoCloseable {
   /**
    * SHA-256 of what a distillation reads, by name, for provenance.
    *
-   * @param weights the teacher's model folder
+   * @param teacher where its files are
    */
-  public static Map<String, String> inputs(Path weights, Corpus corpus) {
+  public static Map<String, String> inputs(ModelSource teacher, Corpus corpus) {
     Map<String, String> inputs = new LinkedHashMap<>();
-    inputs.put("teacher", Checksums.sha256(weights));
+    inputs.put("teacher", Checksums.sha256(teacher.files()));
     inputs.putAll(corpus.inputs());
     return inputs;
   }

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.peltast.data.EmojiCorpus;
 import org.peltast.diffusion.Denoiser;
@@ -53,6 +54,7 @@ public final class TeacherTraining {
   /**
    * Runs or goes on with a training in an open run folder.
    *
+   * @param notices is told of captions that are cut
    * @param listen called when the updates begin: until then, an interruption has nothing to finish
    *     and may simply end the process
    * @param group the processes that train together; collective
@@ -62,6 +64,7 @@ public final class TeacherTraining {
       Corpus corpus,
       RunFolder folder,
       Progress progress,
+      Consumer<String> notices,
       Supplier<? extends BooleanSupplier> listen,
       ProcessGroup group) {
     Device device = Devices.of(recipe.device(), group.localRank());
@@ -76,6 +79,9 @@ public final class TeacherTraining {
                 () ->
                     LatentGroups.of(
                         corpus.validation().stream().toList(), raw, device, progress))) {
+      if (group.isFirst()) {
+        CutPrompts.of(text, corpus.captions()).ifPresent(notices);
+      }
       Normalisation normalisation = latents.measure(raw.channels());
       Codec codec = new NormalisedCodec(raw, normalisation);
       NoiseSchedule schedule = recipe.model().schedule();

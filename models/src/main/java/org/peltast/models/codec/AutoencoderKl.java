@@ -1,15 +1,22 @@
 package org.peltast.models.codec;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
+import org.peltast.safetensors.Checkpoint;
 import org.peltast.tensor.Attention;
 import org.peltast.tensor.Conv2d;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.GroupNorm;
 import org.peltast.tensor.Linear;
@@ -29,16 +36,38 @@ public final class AutoencoderKl implements Codec {
 
   private static final double EPS = 1e-6;
 
+  private static final Set<String> KEYS =
+      Set.of(
+          "act_fn",
+          "block_out_channels",
+          "down_block_types",
+          "force_upcast", // it computes in float32 always
+          "in_channels",
+          "latent_channels",
+          "latents_mean",
+          "latents_std",
+          "layers_per_block",
+          "mid_block_add_attention",
+          "norm_num_groups",
+          "out_channels",
+          "sample_size", // of tiles, which are not used
+          "scaling_factor",
+          "shift_factor",
+          "up_block_types",
+          "use_post_quant_conv",
+          "use_quant_conv");
+
   private final Parameters parameters;
-  private final Path folder;
+  private final Component component;
   private final int channels;
   private final int factor;
   private final List<UnaryOperator<Tensor>> encoder = new ArrayList<>();
   private final List<UnaryOperator<Tensor>> decoder = new ArrayList<>();
 
-  private AutoencoderKl(Path folder, JsonConfig json, Parameters p) {
+  private AutoencoderKl(Component component, JsonConfig json, Parameters p) {
     this.parameters = p;
-    this.folder = folder;
+    this.component = component;
+    json.requireKnown(KEYS);
     channels = json.integer("latent_channels", 4);
     List<Integer> widths = json.integers("block_out_channels", List.of(64));
     int layers = json.integer("layers_per_block", 1);
@@ -144,11 +173,14 @@ public final class AutoencoderKl implements Codec {
   }
 
   /** Reads {@code config.json} and weights. */
-  static AutoencoderKl load(Path folder, JsonConfig json, Device device) {
+  static AutoencoderKl load(Component component, JsonConfig json, Device device) {
     Parameters p = Parameters.on(device, Precision.FLOAT32);
     try {
-      AutoencoderKl codec = new AutoencoderKl(folder, json, p);
-      Weights.load(folder, p);
+      AutoencoderKl codec = new AutoencoderKl(component, json, p);
+      Weights.load(
+          component.weights(),
+          p,
+          AutoencoderKlKeys.dialects(json.integers("block_out_channels", List.of(64)).size()));
       return codec;
     } catch (RuntimeException e) {
       p.close();
@@ -169,9 +201,25 @@ public final class AutoencoderKl implements Codec {
     return Normalisation.uniform(channels, json.number("shift_factor", 0.0), 1 / scaling);
   }
 
-  /** The folder that it was read from. */
-  Path folder() {
-    return folder;
+  /**
+   * Writes configuration and weights into a folder: as they were read if they are as diffusers
+   * reads them, else in float32 and under diffusers' names.
+   */
+  void write(Path folder) throws IOException {
+    Files.copy(component.config(), folder.resolve("config.json"));
+    Path weights = component.weights();
+    try (Checkpoint checkpoint = Checkpoint.open(weights)) {
+      if (!checkpoint.tensors().keySet().equals(parameters.values().keySet())
+          || checkpoint.tensors().values().stream().anyMatch(t -> DType.of(t.type()) == null)) {
+        Weights.write(folder, parameters.values(), DType.FLOAT32);
+        return;
+      }
+      Set<Path> files = new LinkedHashSet<>(checkpoint.files());
+      files.add(weights);
+      for (Path file : files) {
+        Files.copy(file, folder.resolve(String.valueOf(file.getFileName())));
+      }
+    }
   }
 
   /**

@@ -4,8 +4,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.Set;
 import org.peltast.models.ModelException;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.Device;
 import tools.jackson.databind.node.ObjectNode;
@@ -23,6 +24,10 @@ public final class Codecs {
 
   /** The value of {@code weights} that stands for those that come with the project. */
   private static final String BUILT_IN = "built-in";
+
+  /** The keys of the project's own codecs. */
+  private static final Set<String> OWN_KEYS =
+      Set.of("latent_channels", "downscale_factor", "latents_mean", "latents_std", "weights");
 
   private Codecs() {}
 
@@ -48,16 +53,21 @@ public final class Codecs {
     }
   }
 
+  /** Reads a codec from a folder with its plain checkpoint; see the other method. */
+  public static NormalisedCodec load(Path folder, Device device) {
+    return load(Component.of(folder), device);
+  }
+
   /**
    * Reads a codec with its normalisation.
    *
    * <p>TAEF2's folder either holds its two files of weights, or says {@code "weights": "built-in"}:
    * the same five megabytes need not lie in every model.
    */
-  public static NormalisedCodec load(Path folder, Device device) {
-    JsonConfig json = JsonConfig.read(folder.resolve("config.json"));
+  public static NormalisedCodec load(Component vae, Device device) {
+    JsonConfig json = JsonConfig.read(vae.config());
     String name = json.string("_class_name");
-    Codec codec = load(folder, json, name, device);
+    Codec codec = load(vae, json, name, device);
     try {
       Normalisation n =
           codec instanceof AutoencoderKl
@@ -76,11 +86,14 @@ public final class Codecs {
     }
   }
 
-  private static Codec load(Path folder, JsonConfig json, String name, Device device) {
+  private static Codec load(Component vae, JsonConfig json, String name, Device device) {
+    if (!name.equals(AutoencoderKl.CLASS)) {
+      json.requireKnown(OWN_KEYS);
+    }
     return switch (name) {
       case PIXELS -> new PixelCodec();
-      case TAEF2 -> taef2(folder, json, device);
-      case AutoencoderKl.CLASS -> AutoencoderKl.load(folder, json, device);
+      case TAEF2 -> taef2(vae.folder(), json, device);
+      case AutoencoderKl.CLASS -> AutoencoderKl.load(vae, json, device);
       default ->
           throw new ModelException(
               json.file()
@@ -130,8 +143,8 @@ public final class Codecs {
   /** Writes {@code config.json}, and weights that are not those of the project, into a folder. */
   public static void write(Path folder, Codec codec) throws IOException {
     Codec raw = codec instanceof NormalisedCodec n ? n.codec() : codec;
-    if (raw instanceof AutoencoderKl kl) { // weights and scaling as they were read
-      copyFiles(kl.folder(), folder);
+    if (raw instanceof AutoencoderKl kl) { // scaling and weights as they were read
+      kl.write(folder);
       return;
     }
     ObjectNode json = JsonConfig.JSON.createObjectNode();
@@ -152,13 +165,5 @@ public final class Codecs {
       }
     }
     JsonConfig.write(folder.resolve("config.json"), json);
-  }
-
-  private static void copyFiles(Path from, Path to) throws IOException {
-    try (Stream<Path> files = Files.list(from)) {
-      for (Path file : files.filter(Files::isRegularFile).toList()) {
-        Files.copy(file, to.resolve(String.valueOf(file.getFileName())));
-      }
-    }
   }
 }

@@ -6,11 +6,13 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -23,9 +25,25 @@ import tools.jackson.databind.node.ObjectNode;
  * missing one without default, is a {@link ModelException} that names file and key.
  */
 public final class JsonConfig {
-  /** Reads JSON and refuses what follows it. */
+  /** Reads JSON, with the NaN that Python writes, and refuses what follows it. */
   public static final JsonMapper JSON =
-      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+      JsonMapper.builder()
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+
+  /** Keys of any configuration that say who wrote it and how, and nothing of the mathematics. */
+  private static final Set<String> HARMLESS =
+      Set.of(
+          "architectures",
+          "dtype",
+          "gradient_checkpointing",
+          "library_name",
+          "license",
+          "model_type",
+          "name",
+          "torch_dtype",
+          "transformers_version");
 
   private final Path file;
   private final ObjectNode root;
@@ -48,8 +66,16 @@ public final class JsonConfig {
       throw new ModelException(file + " cannot be read (" + e.getMessage() + ")", e);
     } catch (JacksonException e) {
       throw new ModelException(
-          file + " is not valid JSON (" + e.getOriginalMessage() + "): fetch or write it again", e);
+          file + " is not valid JSON (" + reason(e) + "): fetch or write it again", e);
     }
+  }
+
+  /** What is wrong, without the parser's advice to programmers. */
+  private static String reason(JacksonException e) {
+    String said = String.valueOf(e.getOriginalMessage());
+    return said.contains("Feature") || said.contains("Constraints")
+        ? "a number, or a nesting, that no configuration has"
+        : said;
   }
 
   /** Writes indented JSON with a final newline. */
@@ -79,6 +105,34 @@ public final class JsonConfig {
       if (!known.contains(key)) {
         throw new ModelException(
             file + ": unknown key " + key + "; the known ones are " + String.join(", ", known));
+      }
+    }
+  }
+
+  /**
+   * Refuses what would make another network of a component: quantisation, and every key that is not
+   * known, for it might be part of the mathematics. Keys without a value, those that begin with an
+   * underscore, and what only says who wrote the file are passed over.
+   *
+   * @param known keys that are read, or are known to change nothing
+   */
+  public void requireKnown(Set<String> known) {
+    if (has("quantization_config")) {
+      String method = root.path("quantization_config").path("quant_method").asString("");
+      throw new ModelException(
+          file
+              + ": quantization_config is set"
+              + (method.isEmpty() ? "" : " (" + method + ")")
+              + ", and quantised models are not read; use the model before it was quantised");
+    }
+    for (String key : root.propertyNames()) {
+      if (has(key) && !key.startsWith("_") && !known.contains(key) && !HARMLESS.contains(key)) {
+        throw new ModelException(
+            file
+                + ": the key "
+                + key
+                + " is not one that is read here, and it might change what the model computes;"
+                + " take it out if it does not");
       }
     }
   }

@@ -3,6 +3,7 @@ package org.peltast.models.files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,44 +24,94 @@ public final class Weights {
   private Weights() {}
 
   /**
-   * Fills a network with the weights of a file or folder: all names and shapes are compared before
-   * anything is copied.
+   * Fills a network with the weights of a file or folder that has diffusers' names.
    *
+   * @throws ModelException see {@link #load(Path, Parameters, KeyMap.Dialects)}
+   */
+  public static void load(Path path, Parameters parameters) {
+    load(path, parameters, KeyMap.Dialects.DIFFUSERS);
+  }
+
+  /**
+   * Fills a network with the weights of a file or folder: all names and shapes are compared before
+   * anything is copied. Weights of 8-bit floats are widened, and multiplied by their scales.
+   *
+   * @param dialects finds what the file's names stand for
    * @throws ModelException naming what is missing, unexpected, misshapen, of a type that is no
    *     weight's, or not finite
    */
-  public static void load(Path path, Parameters parameters) {
+  public static void load(Path path, Parameters parameters, KeyMap.Dialects dialects) {
     try (Checkpoint checkpoint = Checkpoint.open(path)) {
-      requireFit(path, checkpoint, parameters);
+      Float8Scales scales = new Float8Scales(path, checkpoint);
+      Map<String, List<Parameter>> parts = parts(path, checkpoint, scales, parameters, dialects);
       try (Autograd off = Autograd.off()) {
-        for (Parameter p : parameters.all()) {
-          copy(path, checkpoint, p);
-        }
+        parts.forEach((tensor, into) -> copy(path, scales, tensor, into));
       }
       parameters.changed();
     }
   }
 
-  private static void copy(Path path, Checkpoint checkpoint, Parameter p) {
+  private static void copy(Path path, Float8Scales scales, String tensor, List<Parameter> into) {
     try (Scope s = Scope.open()) {
-      Tensor value = TensorFiles.read(checkpoint, p.name());
+      Tensor value = scales.read(path, tensor);
       if (!value.allFinite()) {
         throw new ModelException(
             path
                 + ": tensor "
-                + p.name()
+                + tensor
                 + " holds NaN or infinity: the training that wrote it"
                 + " diverged; use an earlier checkpoint");
       }
-      p.value().copyFrom(value);
+      for (int i = 0; i < into.size(); i++) {
+        Tensor p = into.get(i).value();
+        Tensor part = value;
+        if (into.size() > 1) {
+          long rows = value.size(0) / into.size();
+          part = value.narrow(0, i * rows, rows);
+        }
+        p.copyFrom(part.reshape(p.shape()));
+      }
     }
   }
 
-  private static void requireFit(Path path, Checkpoint checkpoint, Parameters parameters) {
-    TreeSet<String> missing = new TreeSet<>(parameters.values().keySet());
-    missing.removeAll(checkpoint.tensors().keySet());
-    TreeSet<String> extra = new TreeSet<>(checkpoint.tensors().keySet());
-    extra.removeAll(parameters.values().keySet());
+  /** The parameters that each tensor of a file holds. */
+  private static Map<String, List<Parameter>> parts(
+      Path path,
+      Checkpoint checkpoint,
+      Float8Scales scales,
+      Parameters parameters,
+      KeyMap.Dialects dialects) {
+    Map<String, Parameter> all = new LinkedHashMap<>();
+    parameters.all().forEach(p -> all.put(p.name(), p));
+    Map<String, List<Parameter>> parts = new LinkedHashMap<>();
+    TreeSet<String> missing = new TreeSet<>(all.keySet());
+    TreeSet<String> extra = new TreeSet<>();
+    KeyMap map = dialects.of(checkpoint.tensors().keySet());
+    for (String tensor : checkpoint.tensors().keySet()) {
+      List<String> names = scales.isBeside(tensor) ? List.of() : map.parameters(tensor);
+      List<Parameter> into = new ArrayList<>();
+      for (String name : names) {
+        Parameter p = all.get(name);
+        if (p == null || !missing.remove(name)) {
+          extra.add(tensor); // the network has no such weight, or another tensor has been it
+        } else {
+          into.add(p);
+        }
+      }
+      if (!into.isEmpty()) {
+        parts.put(tensor, into);
+      }
+    }
+    requireFit(path, checkpoint, parts, missing, extra);
+    return parts;
+  }
+
+  private static void requireFit(
+      Path path,
+      Checkpoint checkpoint,
+      Map<String, List<Parameter>> parts,
+      Set<String> missing,
+      Set<String> extra) {
     List<String> wrongs = new ArrayList<>();
     if (!missing.isEmpty()) {
       wrongs.add("it lacks " + some(missing));
@@ -69,20 +120,22 @@ public final class Weights {
       wrongs.add("it has " + some(extra) + " that the network does not know");
     }
     if (wrongs.isEmpty()) {
-      for (Parameter p : parameters.all()) {
-        TensorInfo info = checkpoint.require(p.name());
-        if (!Arrays.equals(info.dimensions(), p.value().shape())) {
+      for (Map.Entry<String, List<Parameter>> part : parts.entrySet()) {
+        TensorInfo info = checkpoint.require(part.getKey());
+        long[] needed = joined(part.getValue());
+        if (!isSame(info.dimensions(), needed)) {
           wrongs.add(
-              p.name()
+              part.getKey()
                   + " is "
                   + info.shape()
                   + ", the configuration needs "
-                  + Arrays.toString(p.value().shape()));
+                  + Arrays.toString(needed));
           break;
         }
         DType dtype = DType.of(info.type());
-        if (dtype == null || !dtype.isFloating()) {
-          wrongs.add(p.name() + " is of type " + info.type() + ", not F32, F64, F16 or BF16");
+        if (!TensorFiles.isWidened(info.type()) && (dtype == null || !dtype.isFloating())) {
+          wrongs.add(
+              part.getKey() + " is of type " + info.type() + ", not F32, F64, F16 or BF16, nor F8");
           break;
         }
       }
@@ -90,9 +143,42 @@ public final class Weights {
     if (!wrongs.isEmpty()) {
       throw new ModelException(
           path
-              + ": the weights do not fit the configuration beside them: "
+              + ": the weights do not fit the network's configuration: "
               + String.join(", and ", wrongs));
     }
+  }
+
+  /** The shape of parameters one after another along their first axis. */
+  private static long[] joined(List<Parameter> parts) {
+    long[] shape = parts.get(0).value().shape().clone();
+    for (Parameter other : parts.subList(1, parts.size())) {
+      shape[0] += other.value().size(0);
+    }
+    return shape;
+  }
+
+  /**
+   * Axes of length 1 may be more at one end: tools disagree on those of 1 × 1 kernels and tokens.
+   */
+  private static boolean isSame(long[] shape, long[] needed) {
+    boolean kernels = Arrays.equals(withoutLast(shape), withoutLast(needed));
+    return kernels || Arrays.equals(withoutFirst(shape), withoutFirst(needed));
+  }
+
+  private static long[] withoutLast(long[] shape) {
+    int end = shape.length;
+    while (end > 0 && shape[end - 1] == 1) {
+      end--;
+    }
+    return Arrays.copyOf(shape, end);
+  }
+
+  private static long[] withoutFirst(long[] shape) {
+    int begin = 0;
+    while (begin < shape.length && shape[begin] == 1) {
+      begin++;
+    }
+    return Arrays.copyOfRange(shape, begin, shape.length);
   }
 
   private static String some(Set<String> names) {

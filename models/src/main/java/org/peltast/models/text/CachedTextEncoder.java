@@ -89,6 +89,16 @@ public final class CachedTextEncoder implements TextEncoder {
     return encoder.maxTokens();
   }
 
+  @Override
+  public int specialTokens() {
+    return encoder.specialTokens();
+  }
+
+  @Override
+  public int tokens(String prompt) {
+    return encoder.tokens(prompt);
+  }
+
   /** How many prompts had to be encoded so far, as they were in neither memory nor file. */
   public synchronized long encodedCount() {
     return encoded;

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
 
 /**
@@ -49,6 +50,7 @@ public final class MiniLmEncoder implements TextEncoder {
   private final String id;
   private final int maxTokens;
   private final HuggingFaceTokenizer tokenizer;
+  private volatile @Nullable HuggingFaceTokenizer counter; // cuts nothing; made when first asked
   private final OrtEnvironment environment;
   private final OrtSession session;
   private final ReadWriteLock life = new ReentrantReadWriteLock();
@@ -79,7 +81,7 @@ public final class MiniLmEncoder implements TextEncoder {
     this.id =
         String.format(
             Locale.ROOT, "minilm-l6-v2-q-%d-%s", maxTokens, checksum(network, vocabulary));
-    this.tokenizer = tokenizer(vocabulary, maxTokens);
+    this.tokenizer = tokenizer(vocabulary, maxTokens, true);
     OnnxNatives.prepare(); // before the options, which load the libraries
     try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
       environment = OrtEnvironment.getEnvironment();
@@ -115,13 +117,13 @@ public final class MiniLmEncoder implements TextEncoder {
     }
   }
 
-  private static HuggingFaceTokenizer tokenizer(byte[] json, int maxTokens) {
+  private static HuggingFaceTokenizer tokenizer(byte[] json, int maxTokens, boolean cuts) {
     stayOffline();
     // The file asks for padding and truncation to 128.
     Map<String, String> options =
         Map.of(
             "padding", "false",
-            "truncation", "true",
+            "truncation", Boolean.toString(cuts),
             "maxLength", Integer.toString(maxTokens),
             "modelMaxLength", Integer.toString(maxTokens),
             "addSpecialTokens", "true");
@@ -192,6 +194,36 @@ public final class MiniLmEncoder implements TextEncoder {
   @Override
   public int maxTokens() {
     return maxTokens;
+  }
+
+  @Override
+  public int specialTokens() {
+    return 2; // [CLS] and [SEP]
+  }
+
+  @Override
+  public int tokens(String prompt) {
+    life.readLock().lock();
+    try {
+      requireOpen();
+      return counter().encode(wellFormed(prompt)).getIds().length;
+    } finally {
+      life.readLock().unlock();
+    }
+  }
+
+  private HuggingFaceTokenizer counter() {
+    HuggingFaceTokenizer known = counter;
+    if (known == null) {
+      synchronized (tokenizer) {
+        known = counter;
+        if (known == null) {
+          known = tokenizer(resource(TOKENIZER), POSITIONS, false);
+          counter = known;
+        }
+      }
+    }
+    return known;
   }
 
   /** The token ids of a prompt, special tokens included: at most {@link #maxTokens}. */
@@ -274,6 +306,10 @@ public final class MiniLmEncoder implements TextEncoder {
         closed = true;
         session.close();
         tokenizer.close();
+        HuggingFaceTokenizer made = counter;
+        if (made != null) {
+          made.close();
+        }
       }
     } catch (OrtException e) {
       throw new IllegalStateException("Closing the text encoder: " + e.getMessage(), e);

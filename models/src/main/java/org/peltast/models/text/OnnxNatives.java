@@ -67,7 +67,11 @@ final class OnnxNatives {
       sources.put(file, source);
       version.append(String.format(Locale.ROOT, "-%08x", jar.getJarEntry().getCrc()));
     }
-    Path place = Files.createDirectories(folder.resolve(version.toString()).toAbsolutePath());
+    Path place = folder.resolve(version.toString()).toAbsolutePath();
+    if (areWhole(sources, place)) { // as in a cache that this user may only read
+      return place;
+    }
+    Files.createDirectories(place);
     try (FileChannel one =
         FileChannel.open(
             place.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
@@ -77,6 +81,16 @@ final class OnnxNatives {
       }
     }
     return place;
+  }
+
+  private static boolean areWhole(Map<String, URL> sources, Path place) throws IOException {
+    for (Map.Entry<String, URL> source : sources.entrySet()) {
+      JarURLConnection jar = (JarURLConnection) source.getValue().openConnection();
+      if (!isWhole(place.resolve(source.getKey()), jar.getJarEntry())) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static void unpack(URL source, Path file) throws IOException {

@@ -35,6 +35,21 @@ public interface TextEncoder extends AutoCloseable {
   int maxTokens();
 
   /**
+   * How many of the tokens are special ones, which every prompt has; 0 unless an encoder says so.
+   */
+  default int specialTokens() {
+    return 0;
+  }
+
+  /**
+   * How many tokens a prompt has, special ones included, before it is cut to {@link #maxTokens}. An
+   * encoder that cannot tell says how many are left.
+   */
+  default int tokens(String prompt) {
+    return encode(prompt).tokens();
+  }
+
+  /**
    * The features of each prompt, in order; of as many tokens as the prompt has, without padding.
    * The empty prompt, which stands for "no condition", has features too: those of its special
    * tokens.

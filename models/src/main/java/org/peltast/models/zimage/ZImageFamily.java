@@ -10,6 +10,7 @@ import org.peltast.models.Backbone;
 import org.peltast.models.ModelException;
 import org.peltast.models.ModelFamily;
 import org.peltast.models.Schedulers;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.models.zimage.fused.FusedBlocks;
@@ -53,8 +54,8 @@ public final class ZImageFamily implements ModelFamily {
 
   @Override
   public Backbone open(
-      Path folder, NoiseSchedule schedule, int patch, Device device, Precision precision) {
-    return ZImageFiles.load(folder, patch, device, precision);
+      Component network, NoiseSchedule schedule, int patch, Device device, Precision precision) {
+    return ZImageFiles.load(network, patch, device, precision);
   }
 
   @Override

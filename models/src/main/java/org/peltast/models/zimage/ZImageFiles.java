@@ -3,7 +3,9 @@ package org.peltast.models.zimage;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.peltast.models.ModelException;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.safetensors.Checkpoint;
@@ -23,8 +25,28 @@ final class ZImageFiles {
 
   private ZImageFiles() {}
 
+  private static final Set<String> KEYS =
+      Set.of(
+          "all_f_patch_size",
+          "all_patch_size",
+          "axes_dims",
+          "axes_lens",
+          "cap_feat_dim",
+          "dim",
+          "in_channels",
+          "n_heads",
+          "n_kv_heads",
+          "n_layers",
+          "n_refiner_layers",
+          "norm_eps",
+          "qk_norm",
+          "rope_theta",
+          "siglip_feat_dim",
+          "t_scale");
+
   /** The network's shape; a key that is absent has diffusers' default. */
   static ZImageConfig config(JsonConfig json) {
+    json.requireKnown(KEYS);
     if (json.has("siglip_feat_dim")) {
       throw new ModelException(
           json.file()
@@ -36,6 +58,16 @@ final class ZImageFiles {
       throw new ModelException(
           json.file() + ": all_f_patch_size must be 1, but is " + frames + "; videos are not read");
     }
+    int heads = json.integer("n_heads", 30);
+    if (json.integer("n_kv_heads", heads) != heads) {
+      throw new ModelException(
+          json.file()
+              + ": n_kv_heads is "
+              + json.integer("n_kv_heads", heads)
+              + " and n_heads "
+              + heads
+              + "; key-value heads that several queries share are not supported");
+    }
     try {
       return new ZImageConfig(
           json.integers("all_patch_size", List.of(2)),
@@ -43,7 +75,7 @@ final class ZImageFiles {
           json.integer("dim", 3840),
           json.integer("n_layers", 30),
           json.integer("n_refiner_layers", 2),
-          json.integer("n_heads", 30),
+          heads,
           json.number("norm_eps", 1e-5),
           json.bool("qk_norm", true),
           json.integer("cap_feat_dim", 2560),
@@ -86,25 +118,26 @@ final class ZImageFiles {
   }
 
   /**
-   * The network of a folder with {@code config.json} and weights.
+   * The network of a component.
    *
    * @param patch the patch size to use, or 0 for the configuration's first
    */
-  static ZImageTransformer load(Path folder, int patch, Device device, Precision precision) {
-    JsonConfig json = JsonConfig.read(folder.resolve("config.json"));
+  static ZImageTransformer load(
+      Component component, int patch, Device device, Precision precision) {
+    JsonConfig json = JsonConfig.read(component.config());
     String name = json.string("_class_name", CLASS);
     if (!name.equals(CLASS)) {
       throw new ModelException(
           json.file() + ": _class_name is " + name + "; the transformer supported is " + CLASS);
     }
     ZImageConfig config = config(json);
-    requirePlausible(json, config, folder);
+    Path weights = component.weights();
+    requirePlausible(json, config, weights);
     Parameters parameters = Parameters.on(device, precision);
+    int used = patch == 0 ? config.patchSizes().get(0) : patch;
     try {
-      ZImageTransformer network =
-          new ZImageTransformer(
-              config, parameters, patch == 0 ? config.patchSizes().get(0) : patch);
-      Weights.load(folder, parameters);
+      ZImageTransformer network = new ZImageTransformer(config, parameters, used);
+      Weights.load(weights, parameters, ZImageKeys.dialects(used));
       return network;
     } catch (RuntimeException e) {
       parameters.close();
@@ -117,13 +150,13 @@ final class ZImageFiles {
    * for: a mistyped digit must not take down the machine. What fits less obviously is told tensor
    * by tensor later.
    */
-  private static void requirePlausible(JsonConfig json, ZImageConfig c, Path folder) {
+  private static void requirePlausible(JsonConfig json, ZImageConfig c, Path weights) {
     double blocks = (double) c.layers() + 2.0 * c.refinerLayers();
     double described =
         blocks * (4.0 * c.dim() * c.dim() + 3.0 * c.dim() * c.feedForwardDim())
             + (double) c.dim() * c.captionDim();
     double held = 0;
-    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+    try (Checkpoint checkpoint = Checkpoint.open(weights)) {
       for (TensorInfo info : checkpoint.tensors().values()) {
         held += info.elements();
       }
@@ -132,7 +165,7 @@ final class ZImageFiles {
       throw new ModelException(
           String.format(
               Locale.ROOT,
-              "%s describes a network of %.3g weights, but the files beside it hold %.3g; fetch or write the model again",
+              "%s describes a network of %.3g weights, but its files hold %.3g; fetch or write the model again",
               json.file(),
               described,
               held));

@@ -15,6 +15,7 @@ import org.peltast.models.GoldenFile;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.codec.Codec;
 import org.peltast.models.codec.Codecs;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
@@ -80,7 +81,7 @@ final class ZImagePipeline {
     try (Autograd off = Autograd.off();
         ZImageTransformer network =
             ZImageFiles.load(
-                folder.resolve(ZImageFamily.INSTANCE.networkComponent()),
+                Component.of(folder.resolve(ZImageFamily.INSTANCE.networkComponent())),
                 patch,
                 device,
                 golden.precision())) {

@@ -13,6 +13,7 @@ import org.peltast.models.GoldenFile;
 import org.peltast.models.ModelException;
 import org.peltast.models.ModelFamily;
 import org.peltast.models.Schedulers;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.models.text.TextEncoder;
@@ -64,8 +65,8 @@ public final class ToyFamily implements ModelFamily {
 
   @Override
   public Backbone open(
-      Path folder, NoiseSchedule schedule, int patch, Device device, Precision precision) {
-    JsonConfig json = JsonConfig.read(folder.resolve("config.json"));
+      Component component, NoiseSchedule schedule, int patch, Device device, Precision precision) {
+    JsonConfig json = JsonConfig.read(component.config());
     ToyNetwork network =
         new ToyNetwork(
             json.integer("channels", null),
@@ -74,7 +75,7 @@ public final class ToyFamily implements ModelFamily {
             schedule,
             device,
             precision);
-    Weights.load(folder, network.parameters());
+    Weights.load(component.weights(), network.parameters());
     return network;
   }
 

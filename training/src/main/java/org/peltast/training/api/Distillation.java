@@ -21,6 +21,7 @@ import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.training.Corpus;
+import org.peltast.training.CutPrompts;
 import org.peltast.training.DistillRecipe;
 import org.peltast.training.MethodContext;
 import org.peltast.training.Origin;
@@ -139,15 +140,19 @@ public final class Distillation {
         run,
         DistillRecipe.defaults(),
         over -> asked(),
-        "ask for the same recipe to go on with it, or choose another folder");
+        "ask for the same recipe to go on with it, or choose another folder",
+        notices);
   }
 
   private Result train(DistillRecipe settled, RunFolder run, ProcessGroup group) {
     TextToImage model = teacher.as(settled);
     Corpus corpus = Corpus.open(settled.data(), Progress.NONE, notices);
     if (group.isFirst()) {
-      Origin.settle(run, settled.seed(), StudentTraining.inputs(teacher.folder(), corpus));
+      Origin.settle(run, settled.seed(), StudentTraining.inputs(teacher.source(), corpus));
       group.barrier(SETTLED);
+      if (!settled.unconditional()) {
+        CutPrompts.of(model.textEncoder(), corpus.captions()).ifPresent(notices);
+      }
     }
     try (StudentTraining training = new StudentTraining(settled, model, method)) {
       Trainer.End end = training.run(corpus, run, this::tell, () -> stopping, group);
@@ -176,6 +181,8 @@ public final class Distillation {
     Recipe asked =
         recipe
             .set("teacher", quoted(teacher.folder()))
+            .set("variant", orNull(teacher.source().variant()))
+            .set("transformer", orNull(teacher.source().network()))
             .set("device", teacher.device())
             .set("precision", teacher.precision());
     String images = source.prompts() == null ? source.images() : folder.resolve(PROMPTS).toString();
@@ -186,6 +193,10 @@ public final class Distillation {
               .set("data.size", teacher.model().defaults().height());
     }
     return asked.settings();
+  }
+
+  private static String orNull(@Nullable Object value) {
+    return value == null ? "null" : quoted(value);
   }
 
   /** As a word of YAML, whatever a path is made of. */

@@ -3,6 +3,7 @@ package org.peltast.training.api;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.ModelSource;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;
@@ -38,15 +39,25 @@ public final class Peltast {
    * @throws org.peltast.tensor.TensorException if the names are none of these
    */
   public static Teacher open(Path folder, String device, String precision) {
+    return open(ModelSource.of(folder), device, precision);
+  }
+
+  /**
+   * Opens a model from chosen files of its folder: a variant of its checkpoints, or a single file
+   * with the network's weights; see {@link #open(Path, String, String)}.
+   *
+   * @throws org.peltast.models.ModelException also if there is no such variant or file
+   */
+  public static Teacher open(ModelSource source, String device, String precision) {
     Engine.open();
     if (!TOLD.getAndSet(true)) {
       Engine.missingFlags().forEach(sentence -> LOG.log(System.Logger.Level.WARNING, sentence));
     }
     Device place = Devices.of(device);
     return new Teacher(
-        folder,
+        source,
         device,
         precision,
-        ModelFolder.open(folder, place, Precision.parse(precision, place)));
+        ModelFolder.open(source, place, Precision.parse(precision, place)));
   }
 }

@@ -56,6 +56,8 @@ public final class Recipes {
             d.device(),
             d.precision(),
             d.teacher(),
+            d.variant(),
+            d.transformer(),
             d.data(),
             d.unconditional(),
             d.steps(),

@@ -6,6 +6,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.ModelSource;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.Precision;
 import org.peltast.training.Devices;
@@ -16,14 +17,14 @@ import org.peltast.training.DistillRecipe;
  * weights, and those of the students that were distilled from it.
  */
 public final class Teacher implements AutoCloseable {
-  private final Path folder;
+  private final ModelSource source;
   private final String device;
   private final String precision;
   private final TextToImage model;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
 
-  Teacher(Path folder, String device, String precision, TextToImage model) {
-    this.folder = folder;
+  Teacher(ModelSource source, String device, String precision, TextToImage model) {
+    this.source = source;
     this.device = device;
     this.precision = precision;
     this.model = model;
@@ -31,7 +32,12 @@ public final class Teacher implements AutoCloseable {
 
   /** The folder that it was opened from. */
   public Path folder() {
-    return folder;
+    return source.folder();
+  }
+
+  /** The files that it was opened from. */
+  ModelSource source() {
+    return source;
   }
 
   /** The model behind it, which it closes. */
@@ -69,7 +75,7 @@ public final class Teacher implements AutoCloseable {
         && model.network().parameters().precision() == wanted) {
       return model;
     }
-    return own(ModelFolder.open(folder, Devices.of(recipe.device()), wanted));
+    return own(ModelFolder.open(source, Devices.of(recipe.device()), wanted));
   }
 
   <T extends AutoCloseable> T own(T made) {

@@ -1,0 +1,43 @@
+package org.peltast.models.files;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.peltast.safetensors.Checkpoint;
+
+/**
+ * A component of a model on disk: a folder with its {@code config.json}, and which checkpoint has
+ * its weights.
+ *
+ * @param folder such as {@code transformer/}
+ * @param variant of the checkpoints in it, as {@code fp16}; null for the plain one. Where there is
+ *     none of the variant, the plain one is taken
+ * @param checkpoint a safetensors file or an index that has the weights instead, wherever it lies;
+ *     null for one in the folder
+ */
+public record Component(Path folder, @Nullable String variant, @Nullable Path checkpoint) {
+  /** A folder with its plain checkpoint. */
+  public static Component of(Path folder) {
+    return new Component(folder, null, null);
+  }
+
+  /** {@code config.json}. */
+  public Path config() {
+    return folder.resolve("config.json");
+  }
+
+  /**
+   * The safetensors file or the index that has the weights.
+   *
+   * @throws org.peltast.safetensors.SafetensorsException if there is none, or it is not clear which
+   */
+  public Path weights() {
+    return checkpoint != null ? checkpoint : Checkpoint.locate(folder, variant);
+  }
+
+  /** The variants that there are in the folder. */
+  public Set<String> variants() {
+    return Files.isDirectory(folder) ? Checkpoint.variants(folder) : Set.of();
+  }
+}
