@@ -21,8 +21,11 @@ import picocli.CommandLine.Option;
 @Command(
     name = "demo",
     description = {
-      "Distils the shipped teacher into a generator of a few steps, measures both beside real pictures on prompts that neither has seen, and writes a report.",
-      "About ten minutes on two cores, five of them distilling, and on slower ones fewer updates in these five. Ctrl-C finishes the update and saves; the same command goes on."
+      "Distils the shipped teacher into a generator of a few steps, measures both beside real"
+          + " pictures on prompts that neither has seen (of your own pictures: on prompts that they"
+          + " learnt from), and writes a report.",
+      "About ten minutes on two cores, five of them distilling, and on slower ones fewer updates in"
+          + " these five. Ctrl-C finishes the update and saves; the same command goes on."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -62,7 +65,8 @@ final class DemoCommand implements Callable<Integer> {
         names = "--minutes",
         paramLabel = "M",
         description =
-            "how long to distil: as many updates as two fast cores do in that time, fewer if they do not fit it here")
+            "how long to distil: as many updates as two fast cores do in that time, fewer if they"
+                + " do not fit it here")
     private @Nullable Double minutes;
   }
 
@@ -81,7 +85,7 @@ final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--prompts",
       paramLabel = "N",
-      description = "held-out prompts to measure on (default: ${DEFAULT-VALUE})")
+      description = "prompts to measure on, at most (default: ${DEFAULT-VALUE})")
   private int prompts = 256;
 
   @Option(
@@ -169,7 +173,8 @@ final class DemoCommand implements Callable<Integer> {
       throw new CommandException(
           String.format(
               Locale.ROOT,
-              "%s holds a demonstration begun with other options (%s); give the same again to go on with it, or choose another --out.",
+              "%s holds a demonstration begun with other options (%s); give the same again to go on"
+                  + " with it, or choose another --out.",
               out,
               SettledRecipe.difference(begun, recipe)));
     }

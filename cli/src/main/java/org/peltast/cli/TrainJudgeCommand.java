@@ -5,13 +5,13 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.peltast.data.CaptionedImages;
 import org.peltast.data.EmojiCorpus;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
 import org.peltast.evaluate.GaussianStatistics;
 import org.peltast.evaluate.JudgeFolder;
 import org.peltast.evaluate.JudgeRun;
-import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunFolder;
@@ -27,8 +27,12 @@ import picocli.CommandLine.Option;
 @Command(
     name = "judge",
     description = {
-      "Trains the contrastive image–text judge whose features every measure is taken in, on the training split, and writes the statistics of real pictures beside it.",
-      "The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the update and saves."
+      "Trains the contrastive image–text judge whose features every measure is taken in, on the"
+          + " training split, and writes the statistics of real pictures beside it.",
+      "It reads captions with a text tower of its own (text=ngrams), so that it has no blind spot"
+          + " in common with a generator's text encoder; validation pairs are kept from it.",
+      "The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the"
+          + " update and saves."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -67,14 +71,20 @@ final class TrainJudgeCommand implements Callable<Integer> {
               EmojiCorpus.Options.ofSize(EDGE)
                   .withPreparation((what, done, total) -> progress.step(done, total, Map.of())));
     }
-    try (RunFolder folder = RunFolder.open(out, Display::notice);
-        TextEncoder encoder = new MiniLmEncoder()) {
+    try (RunFolder folder = RunFolder.open(out, Display::notice)) {
       JudgeRun.Recipe settled =
           recipe.settle(RecipeShelf.Kind.JUDGE, folder, JudgeRun.Recipe.defaults(), List.of());
-      Origin.settle(folder, settled.seed(), new Corpus.OfEmoji(corpus).inputs());
+      EmojiCorpus.Training seen =
+          new EmojiCorpus.Training(settled.validation(), EmojiCorpus.Wording.PLAIN, false);
+      CaptionedImages learnt = corpus.train(seen);
+      Origin.settle(
+          folder,
+          settled.seed(),
+          new Corpus.OfEmoji(corpus, learnt, settled.validation()).inputs());
       Device device = Devices.of(settled.device());
       Interrupts interrupts = Interrupts.listen("this update");
-      try (JudgeRun run = JudgeRun.begin(corpus.train(), encoder, settled, device)) {
+      try (TextEncoder encoder = settled.text().open();
+          JudgeRun run = JudgeRun.begin(learnt, encoder, settled, device)) {
         Trainer.End end = train(run, folder, interrupts);
         if (end == Trainer.End.FINISHED) {
           JudgeFolder saved = JudgeFolder.at(out);

@@ -118,6 +118,8 @@ class CommandsTest {
           report no/run                            | There is no run in no/run
           evaluate --model no/model                | no/model does not exist
           evaluate --prompts 1                     | --prompts must be at least 2
+          evaluate --samples 0                     | --samples must be from 1 to 100
+          evaluate --split validation --images .   | --split is of the emoji
           bench                                    | Missing required subcommand
           bench step --batch 0                     | --batch must be from 1 to 4096
           bench step --tokens 63                   | --tokens must be a square number

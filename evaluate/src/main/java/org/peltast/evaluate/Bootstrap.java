@@ -2,17 +2,14 @@ package org.peltast.evaluate;
 
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.function.ToDoubleFunction;
 import org.peltast.tensor.Rng;
 
 /**
- * Confidence intervals by resampling pictures with replacement (Efron, 1979), a function of the
- * seed alone.
+ * Percentile confidence intervals of means by resampling pictures with replacement (Efron, 1979), a
+ * function of the seed alone. Every mean is resampled alike, so that a mean of differences has the
+ * interval of a paired bootstrap.
  *
- * <p>Means get percentile intervals. A Fréchet distance does not: a resample has only about 63 % of
- * the pictures, so that its distances lie above the whole set's and the percentiles may not even
- * contain it. There the spread of the resamples is put around the measured value instead: ± 1.96
- * standard deviations.
+ * <p>Distances of distributions are not resampled so: {@link Statistic.Smooth} says why.
  */
 final class Bootstrap {
   private final Rng rng;
@@ -47,20 +44,6 @@ final class Bootstrap {
     }
     Arrays.sort(means);
     return new Interval(quantile(means, 0.025), quantile(means, 0.975));
-  }
-
-  /** value ± 1.96 standard deviations of the measure over resamples of {@code n} pictures. */
-  Interval bySpread(double value, int n, ToDoubleFunction<int[]> measure) {
-    double sum = 0;
-    double squares = 0;
-    for (int r = 0; r < resamples; r++) {
-      double deviation = measure.applyAsDouble(indices(r, n)) - value;
-      sum += deviation;
-      squares += deviation * deviation;
-    }
-    double variance = (squares - sum * sum / resamples) / (resamples - 1);
-    double half = 1.96 * Math.sqrt(Math.max(0, variance));
-    return new Interval(value - half, value + half);
   }
 
   /** The pictures of resample r: the same for every measure, so that measures stay comparable. */

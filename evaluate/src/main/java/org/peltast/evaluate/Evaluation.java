@@ -1,15 +1,22 @@
 package org.peltast.evaluate;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Measures sets of pictures made for prompts, all with one judge, one reference and one seed, so
@@ -20,12 +27,10 @@ public final class Evaluation {
   /** Resamples for intervals of means. */
   private static final int RESAMPLES = 1000;
 
-  /**
-   * Resamples for the interval of the Fréchet distance, each of which costs an eigenvalue problem.
-   */
-  private static final int FRECHET_RESAMPLES = 100;
-
   private static final int K = 10;
+
+  /** Random partitions of each pair of halves of the noise floor. */
+  private static final int FLOOR_PARTITIONS = 8;
 
   private final Judge judge;
   private final TextEncoder encoder;
@@ -36,21 +41,14 @@ public final class Evaluation {
    * An evaluation.
    *
    * @param judge used, not closed
-   * @param encoder the text encoder that the judge was trained with; used, not closed
+   * @param encoder the text encoder of the model that is measured, which judges without a text
+   *     tower of their own read with; used, not closed
    * @param reference statistics of the judge's features over real pictures
    * @param seed of the resampling
-   * @throws EvaluationException if encoder or reference are not the judge's
+   * @throws EvaluationException if the judge does not read with the encoder, or the reference is
+   *     not its own
    */
   public Evaluation(Judge judge, TextEncoder encoder, GaussianStatistics reference, long seed) {
-    if (!judge.config().textEncoder().equals(encoder.id())) {
-      throw new EvaluationException(
-          String.format(
-              Locale.ROOT,
-              "The judge %s was trained with the text encoder %s, but was given %s.",
-              judge.config().name(),
-              judge.config().textEncoder(),
-              encoder.id()));
-    }
     if (reference.width() != judge.config().features()) {
       throw new EvaluationException(
           String.format(
@@ -61,142 +59,227 @@ public final class Evaluation {
               judge.config().features()));
     }
     this.judge = judge;
-    this.encoder = encoder;
+    this.encoder = judge.readsWith(encoder);
     this.distance = new FrechetDistance(reference);
     this.seed = seed;
+  }
+
+  /**
+   * Several pictures of each of some prompts, from different noise, for measures of diversity.
+   *
+   * @param images [m, 3, h, w] floating, in [0, 1]
+   * @param prompts m, each caption twice or more
+   */
+  public record Samples(Tensor images, List<Prompt> prompts) {
+    /** Copies the list. */
+    public Samples {
+      prompts = List.copyOf(prompts);
+    }
+  }
+
+  /** The figures of one set; see {@link #measure}. */
+  public Scores score(Tensor images, List<Prompt> prompts) {
+    return measure(images, prompts, null, null).scores();
   }
 
   /**
    * Measures one set.
    *
    * @param images [n, 3, h, w] floating, in [0, 1] (clamped to it), n ≥ 2
-   * @param prompts what each was asked for, n; if a caption comes several times, its pictures also
-   *     give the diversity
+   * @param prompts what each was asked for, n
+   * @param real features of the real pictures of the same prompts ({@link Judge#see}), n, which the
+   *     kernel distance is to; null leaves that out
+   * @param samples what diversity is measured on; null for the pictures of captions that come
+   *     several times in the set itself, if any does
    * @throws EvaluationException if the shapes do not fit or a pixel is not a number
    */
-  public Scores score(Tensor images, List<Prompt> prompts) {
+  public Measurement measure(
+      Tensor images, List<Prompt> prompts, @Nullable FeatureTable real, @Nullable Samples samples) {
     Judge.Sight sight = look(images, prompts);
     int n = prompts.size();
-    Bootstrap bootstrap = new Bootstrap(seed, RESAMPLES);
-    Map<String, Interval> intervals = new LinkedHashMap<>();
+    Map<Measure, Statistic> all = new EnumMap<>(Measure.class);
 
-    double frechet = distance.to(sight.features());
-    intervals.put(
-        "frechet",
-        new Bootstrap(seed, FRECHET_RESAMPLES)
-            .bySpread(frechet, n, rows -> distance.to(sight.features().rows(rows))));
+    FrechetSample frechet = FrechetSample.of(distance, sight.features(), seed);
+    all.put(Measure.FRECHET, frechet.raw());
+    if (frechet.biasFree() != null) {
+      all.put(Measure.FRECHET_BIAS_FREE, frechet.biasFree());
+    }
+    Statistic.Pairs kid = real == null ? null : KernelDistance.of(sight.features(), real);
+    if (kid != null) {
+      all.put(Measure.KID, kid);
+    }
 
     List<String> captions = prompts.stream().map(Prompt::caption).toList();
     List<String> distinct = captions.stream().distinct().toList();
     int[] own = captions.stream().mapToInt(distinct::indexOf).toArray();
     FeatureTable texts = judge.read(encoder, distinct);
-    double alignment =
-        mean(
-            "alignment",
-            Alignment.perImage(sight.embeddings(), texts.rows(own)),
-            bootstrap,
-            intervals);
-    double retrieval =
-        mean(
-            "retrievalAt10",
-            Retrieval.atK(sight.embeddings(), texts, own, K),
-            bootstrap,
-            intervals);
-
+    all.put(
+        Measure.ALIGNMENT,
+        new Statistic.Mean(Alignment.perImage(sight.embeddings(), texts.rows(own))));
+    all.put(
+        Measure.RETRIEVAL, new Statistic.Mean(Retrieval.atK(sight.embeddings(), texts, own, K)));
     double[] rightFamily =
         IntStream.range(0, n)
             .filter(i -> judge.config().families().contains(prompts.get(i).family()))
             .mapToDouble(i -> sight.families().get(i).equals(prompts.get(i).family()) ? 1 : 0)
             .toArray();
-    Double families =
-        rightFamily.length == 0 ? null : mean("familyAccuracy", rightFamily, bootstrap, intervals);
-
-    double[] perPrompt = Diversity.perPrompt(sight.features(), captions, distance.reference());
-    Double diversity =
-        perPrompt.length == 0 ? null : mean("diversity", perPrompt, bootstrap, intervals);
+    if (rightFamily.length > 0) {
+      all.put(Measure.FAMILY_ACCURACY, new Statistic.Mean(rightFamily));
+    }
+    diversity(
+        all,
+        samples == null ? sight : look(samples.images(), samples.prompts()),
+        samples == null ? prompts : samples.prompts(),
+        samples != null);
 
     List<ColourStatistics> colours = ColourStatistics.of(images.clamp(0, 1));
-    return new Scores(
-        judge.config().name(),
-        n,
-        frechet,
-        alignment,
-        retrieval,
-        families,
-        diversity,
-        colour("mean", colours, ColourStatistics::mean, bootstrap, intervals),
-        colour("variance", colours, ColourStatistics::variance, bootstrap, intervals),
-        colour("saturation", colours, ColourStatistics::saturation, bootstrap, intervals),
-        colour("colourCast", colours, ColourStatistics::colourCast, bootstrap, intervals),
-        intervals);
+    all.put(Measure.MEAN, colour(colours, ColourStatistics::mean));
+    all.put(Measure.VARIANCE, colour(colours, ColourStatistics::variance));
+    all.put(Measure.SATURATION, colour(colours, ColourStatistics::saturation));
+    all.put(Measure.COLOUR_CAST, colour(colours, ColourStatistics::colourCast));
+
+    List<Prompt> compared = new ArrayList<>(prompts);
+    compared.addAll(samples == null ? List.of() : samples.prompts());
+    Bootstrap bootstrap = new Bootstrap(seed, RESAMPLES);
+    return new Measurement(compared, scores(n, all, kid, bootstrap), all, bootstrap);
   }
 
-  /**
-   * Adds the diversity that pictures of their own show: several pictures of each of some prompts,
-   * from different noise, which need not be those of {@link #score}.
-   *
-   * @param images [m, 3, h, w]
-   * @param prompts m, each caption twice or more
-   * @return the same scores if the real pictures are all alike, for there is then no unit
-   * @throws EvaluationException if no caption comes twice
-   */
-  public Scores withDiversity(Scores scores, Tensor images, List<Prompt> prompts) {
-    if (!distance.reference().isSpread()) {
-      return scores;
+  private void diversity(
+      Map<Measure, Statistic> all, Judge.Sight sight, List<Prompt> prompts, boolean required) {
+    List<String> captions = prompts.stream().map(Prompt::caption).toList();
+    double[] distances = Diversity.perPrompt(sight.features(), captions, distance.reference());
+    double[] vendi = Diversity.vendi(sight.embeddings(), captions);
+    if (distances.length > 0) { // none if the real pictures are all alike: there is then no unit
+      all.put(Measure.DIVERSITY, new Statistic.Mean(distances));
     }
-    double[] perPrompt =
-        Diversity.perPrompt(
-            look(images, prompts).features(),
-            prompts.stream().map(Prompt::caption).toList(),
-            distance.reference());
-    if (perPrompt.length == 0) {
+    if (vendi.length > 0) {
+      all.put(Measure.VENDI, new Statistic.Mean(vendi));
+    } else if (required) {
       throw new EvaluationException(
           "Diversity needs two pictures or more of a prompt, but every caption comes once.");
     }
-    return scores.withDiversity(
-        Arrays.stream(perPrompt).average().orElseThrow(),
-        new Bootstrap(seed, RESAMPLES).ofMean(perPrompt));
+  }
+
+  private Scores scores(
+      int n, Map<Measure, Statistic> all, Statistic.@Nullable Pairs kid, Bootstrap bootstrap) {
+    Function<Measure, @Nullable Double> optional =
+        measure -> {
+          Statistic statistic = all.get(measure);
+          return statistic == null ? null : statistic.value();
+        };
+    ToDoubleFunction<Measure> value =
+        measure -> Objects.requireNonNull(all.get(measure), measure.key()).value();
+    double error = kid == null ? Double.NaN : kid.error();
+    return new Scores(
+        judge.config().name(),
+        n,
+        optional.apply(Measure.FRECHET_BIAS_FREE),
+        value.applyAsDouble(Measure.FRECHET),
+        optional.apply(Measure.KID),
+        Double.isNaN(error) ? null : error,
+        value.applyAsDouble(Measure.ALIGNMENT),
+        value.applyAsDouble(Measure.RETRIEVAL),
+        optional.apply(Measure.FAMILY_ACCURACY),
+        optional.apply(Measure.DIVERSITY),
+        optional.apply(Measure.VENDI),
+        value.applyAsDouble(Measure.MEAN),
+        value.applyAsDouble(Measure.VARIANCE),
+        value.applyAsDouble(Measure.SATURATION),
+        value.applyAsDouble(Measure.COLOUR_CAST),
+        Measurement.intervals(all, bootstrap));
+  }
+
+  private static Statistic colour(
+      List<ColourStatistics> colours, ToDoubleFunction<ColourStatistics> which) {
+    return new Statistic.Mean(ColourStatistics.column(colours, which));
   }
 
   /**
-   * The noise floor: what the Fréchet distance of n <em>real</em> pictures from the reference is,
-   * on average over draws without replacement. Nothing measured with this n should be expected
-   * below it, and the distance of two figures means little if it is small beside it.
+   * The noise floor: real pictures against real pictures. The real pictures are cut at random into
+   * two halves, again and again, and the halves measured against each other. The bias-free distance
+   * and the kernel distance of the halves are 0 on average; how much they vary is what a difference
+   * has to stand out from. The raw distance of halves shows the bias.
    *
-   * @param real features of real pictures ({@link Judge#see}), at least n
-   * @param n as many as in the sets that are measured
-   * @param draws at least 2
+   * @param real features of real pictures ({@link Judge#see}), at least four
+   * @param splits at least 2
    */
-  public NoiseFloor noiseFloor(FeatureTable real, int n, int draws) {
-    if (n < 2 || n > real.rows() || draws < 2) {
+  public NoiseFloor noiseFloor(FeatureTable real, int splits) {
+    if (real.rows() < 4 || splits < 2) {
       throw new EvaluationException(
           String.format(
               Locale.ROOT,
-              "A noise floor for %d pictures needs as many real ones and two draws or more; there are %d pictures and %d draws.",
-              n,
+              "A noise floor needs four real pictures or more, for two halves, and two splits or"
+                  + " more; there are %d pictures and %d splits.",
               real.rows(),
-              draws));
+              splits));
     }
     Rng rng = Rng.of(seed).fork("noise floor");
-    double[] distances = new double[draws];
-    for (int i = 0; i < draws; i++) {
+    int n = real.rows() / 2;
+    boolean extrapolates = FrechetSample.extrapolates(n, real.width());
+    double[] raw = new double[splits];
+    double[] biasFree = new double[splits];
+    double[] kid = new double[splits];
+    for (int i = 0; i < splits; i++) {
       int[] order = rng.fork(i).permutation(real.rows());
-      distances[i] = distance.to(real.rows(Arrays.copyOf(order, n)));
+      FeatureTable a = real.rows(Arrays.copyOf(order, n));
+      FeatureTable b = real.rows(Arrays.copyOfRange(order, n, 2 * n));
+      raw[i] = FrechetDistance.between(GaussianStatistics.of(a), GaussianStatistics.of(b));
+      biasFree[i] =
+          extrapolates
+              ? FrechetSample.extrapolated(
+                  raw[i], parts(a, b, 2, rng.fork(i)), parts(a, b, 3, rng.fork(i)))
+              : Double.NaN;
+      kid[i] = KernelDistance.of(a, b).value();
     }
-    double mean = Arrays.stream(distances).average().orElseThrow();
-    double variance =
-        Arrays.stream(distances).map(d -> (d - mean) * (d - mean)).sum() / (draws - 1);
-    return new NoiseFloor(n, mean, Math.sqrt(variance));
+    return new NoiseFloor(
+        n, Spread.of(raw), extrapolates ? Spread.of(biasFree) : null, Spread.of(kid));
+  }
+
+  /** The mean distance of the k parts of one set from those of another, over random partitions. */
+  private static double parts(FeatureTable a, FeatureTable b, int k, Rng rng) {
+    double sum = 0;
+    for (int r = 0; r < FLOOR_PARTITIONS; r++) {
+      int[][] first = FrechetSample.partition(a.rows(), k, rng.fork("first").fork(r));
+      int[][] second = FrechetSample.partition(b.rows(), k, rng.fork("second").fork(r));
+      for (int i = 0; i < k; i++) {
+        sum +=
+            FrechetDistance.between(
+                GaussianStatistics.of(a.rows(first[i])), GaussianStatistics.of(b.rows(second[i])));
+      }
+    }
+    return sum / (k * FLOOR_PARTITIONS);
   }
 
   /**
-   * Real pictures measured as if they were generated.
+   * Mean and standard deviation over draws.
    *
-   * @param images n
-   * @param frechet the mean distance of n real pictures from the reference
-   * @param deviation its standard deviation from draw to draw
+   * @param mean of all
+   * @param deviation from draw to draw
    */
-  public record NoiseFloor(int images, double frechet, double deviation) {}
+  public record Spread(double mean, double deviation) {
+    static Spread of(double[] values) {
+      double mean = Arrays.stream(values).average().orElseThrow();
+      double squares = Arrays.stream(values).map(d -> (d - mean) * (d - mean)).sum();
+      return new Spread(mean, Math.sqrt(squares / (values.length - 1)));
+    }
+  }
+
+  /**
+   * Two halves of the real pictures, measured against each other.
+   *
+   * @param images in each half
+   * @param frechet the raw distance
+   * @param frechetBiasFree the extrapolated one, or null if there are too few pictures
+   * @param kid the kernel distance
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  public record NoiseFloor(
+      int images, Spread frechet, @Nullable Spread frechetBiasFree, Spread kid) {
+    /** It as a JSON object, for {@code metrics.json}. */
+    public ObjectNode toJson() {
+      return JsonMapper.builder().build().valueToTree(this);
+    }
+  }
 
   private Judge.Sight look(Tensor images, List<Prompt> prompts) {
     if (images.rank() == 0 || images.size(0) != prompts.size()) {
@@ -208,20 +291,5 @@ public final class Evaluation {
               prompts.size()));
     }
     return judge.see(images);
-  }
-
-  private static double colour(
-      String name,
-      List<ColourStatistics> colours,
-      ToDoubleFunction<ColourStatistics> which,
-      Bootstrap bootstrap,
-      Map<String, Interval> intervals) {
-    return mean(name, ColourStatistics.column(colours, which), bootstrap, intervals);
-  }
-
-  private static double mean(
-      String name, double[] values, Bootstrap bootstrap, Map<String, Interval> intervals) {
-    intervals.put(name, bootstrap.ofMean(values));
-    return Arrays.stream(values).average().orElseThrow();
   }
 }

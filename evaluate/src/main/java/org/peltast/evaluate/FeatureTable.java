@@ -1,5 +1,6 @@
 package org.peltast.evaluate;
 
+import java.util.List;
 import java.util.Locale;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Tensor;
@@ -62,6 +63,25 @@ public final class FeatureTable {
       System.arraycopy(rows[i], 0, values, i * width, width);
     }
     return new FeatureTable(values, rows.length, width);
+  }
+
+  /** The rows of several tables of one width, one table after another; at least one table. */
+  public static FeatureTable joined(List<FeatureTable> parts) {
+    int rows = 0;
+    int width = parts.get(0).width;
+    for (FeatureTable part : parts) {
+      if (part.width != width) {
+        throw new EvaluationException("Only feature tables of one width can be joined.");
+      }
+      rows += part.rows;
+    }
+    double[] values = new double[rows * width];
+    int at = 0;
+    for (FeatureTable part : parts) {
+      System.arraycopy(part.values, 0, values, at, part.values.length);
+      at += part.values.length;
+    }
+    return new FeatureTable(values, rows, width);
   }
 
   /** n. */

@@ -1,5 +1,7 @@
 package org.peltast.evaluate;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Scope;
@@ -17,8 +19,8 @@ import org.peltast.tensor.Tensor;
  * zero.
  *
  * <p>The sample estimate is biased upwards, by about d²/n of the features' scale: values are
- * comparable for equal numbers of pictures alone. It is a distance over <em>the judge's</em>
- * features ("Fréchet, emoji-clip"), not FID.
+ * comparable for equal numbers of pictures alone ({@link FrechetSample} removes that). It is a
+ * distance over <em>the judge's</em> features ("Fréchet, emoji-clip"), not FID.
  */
 public final class FrechetDistance {
   /** A pivot below this share of the largest variance is rounding, not variance. */
@@ -50,14 +52,7 @@ public final class FrechetDistance {
    */
   public double to(GaussianStatistics other) {
     int d = reference.width();
-    if (other.width() != d) {
-      throw new EvaluationException(
-          String.format(
-              Locale.ROOT,
-              "The Fréchet distance needs features of one network, but one side has %d and the other %d.",
-              d,
-              other.width()));
-    }
+    requireWidth(other.width());
     double[] m = reference.mean();
     double[] n = other.mean();
     double means = 0;
@@ -72,6 +67,125 @@ public final class FrechetDistance {
   /** The distance of a set of pictures from the reference. */
   public double to(FeatureTable features) {
     return to(GaussianStatistics.of(features));
+  }
+
+  /**
+   * Sums over pictures x of what the distance needs, about the reference's mean μ and in the
+   * coordinates y = Lᵀ(x − μ), in which LᵀSL is the covariance: sums of sets add up to those of
+   * their union, so that parts of a sample cost no second pass over it.
+   *
+   * @param count of pictures
+   * @param shift Σ (x − μ), [d]
+   * @param squares Σ ‖x − μ‖²
+   * @param sum Σ y, [d]
+   * @param products Σ y yᵀ, [d · d], the lower triangle
+   */
+  @SuppressWarnings("ArrayRecordComponent") // compared by nobody, changed by nobody
+  record Moments(int count, double[] shift, double squares, double[] sum, double[] products) {
+    /** Those of the pictures that are not the other's, which are all among these. */
+    Moments minus(Moments other) {
+      return plus(other, -1);
+    }
+
+    private Moments plus(Moments other, int sign) {
+      return new Moments(
+          count + sign * other.count,
+          plus(shift, other.shift, sign),
+          squares + sign * other.squares,
+          plus(sum, other.sum, sign),
+          plus(products, other.products, sign));
+    }
+
+    private static double[] plus(double[] a, double[] b, int sign) {
+      double[] all = a.clone();
+      for (int i = 0; i < all.length; i++) {
+        all[i] += sign * b[i];
+      }
+      return all;
+    }
+  }
+
+  /** The sums over some rows of a table. */
+  Moments moments(FeatureTable features, int... rows) {
+    int d = reference.width();
+    requireWidth(features.width());
+    double[] mean = reference.mean();
+    double[] shift = new double[d];
+    double[] sum = new double[d];
+    double[] products = new double[d * d];
+    double[] x = new double[d];
+    double[] y = new double[d];
+    double squares = 0;
+    for (int row : rows) {
+      Arrays.fill(y, 0);
+      for (int k = 0; k < d; k++) {
+        x[k] = features.at(row, k) - mean[k];
+        shift[k] += x[k];
+        squares += x[k] * x[k];
+        for (int i = 0; i <= k; i++) { // L's rows end at the diagonal
+          y[i] += factor[k * d + i] * x[k];
+        }
+      }
+      for (int i = 0; i < d; i++) {
+        sum[i] += y[i];
+        for (int j = 0; j <= i; j++) {
+          products[i * d + j] += y[i] * y[j];
+        }
+      }
+    }
+    return new Moments(rows.length, shift, squares, sum, products);
+  }
+
+  /** The sums over several sets of pictures together; one set or more. */
+  static Moments sum(Moments... parts) {
+    Moments all = parts[0];
+    for (int i = 1; i < parts.length; i++) {
+      all = all.plus(parts[i], 1);
+    }
+    return all;
+  }
+
+  /** The distance of the pictures that sums are over, two or more. */
+  double to(Moments moments) {
+    return to(List.of(moments))[0];
+  }
+
+  /** The distance of each of several sets, whose eigenvalue problems are solved together. */
+  double[] to(List<Moments> sets) {
+    int d = reference.width();
+    double[] distances = new double[sets.size()];
+    double[] covariances = new double[sets.size() * d * d];
+    for (int s = 0; s < distances.length; s++) {
+      Moments m = sets.get(s);
+      double n = m.count();
+      double means = 0;
+      for (int i = 0; i < d; i++) {
+        means += m.shift()[i] / n * (m.shift()[i] / n);
+        for (int j = 0; j <= i; j++) {
+          double c = (m.products()[i * d + j] - m.sum()[i] * m.sum()[j] / n) / (n - 1);
+          covariances[(s * d + i) * d + j] = c;
+          covariances[(s * d + j) * d + i] = c;
+        }
+      }
+      distances[s] = means + reference.trace() + (m.squares() - n * means) / (n - 1);
+    }
+    double[] roots = rootTraces(covariances, distances.length, d);
+    for (int s = 0; s < distances.length; s++) {
+      distances[s] = Math.max(0, distances[s] - 2 * roots[s]);
+    }
+    return distances;
+  }
+
+  private void requireWidth(int width) {
+    if (width != reference.width()) {
+      throw new EvaluationException(
+          String.format(
+              Locale.ROOT,
+              "The Fréchet distance needs features of one network, but one side has %d and the"
+                  + " other %d.",
+              reference.width(),
+              width));
+    }
   }
 
   /** Σ √λ(LᵀSL). */
@@ -101,14 +215,20 @@ public final class FrechetDistance {
         product[j * d + i] = mean;
       }
     }
-    double trace = 0;
+    return rootTraces(product, 1, d)[0];
+  }
+
+  /** Σ √λ of each of some symmetric matrices [count, d, d]. */
+  private static double[] rootTraces(double[] symmetric, int count, int d) {
+    double[] traces = new double[count];
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
-      for (double eigenvalue : Tensor.of(product, d, d).symmetricEigenvalues().toDoubles()) {
-        trace += Math.sqrt(Math.max(0, eigenvalue));
+      double[] eigenvalues = Tensor.of(symmetric, count, d, d).symmetricEigenvalues().toDoubles();
+      for (int i = 0; i < eigenvalues.length; i++) {
+        traces[i / d] += Math.sqrt(Math.max(0, eigenvalues[i]));
       }
     }
-    return trace;
+    return traces;
   }
 
   /**

@@ -139,7 +139,8 @@ public final class Judge implements AutoCloseable {
       throw new EvaluationException(
           String.format(
               Locale.ROOT,
-              "The judge %s sees pictures [n, 3, %d, %d] (or a whole multiple of that size), but got %s.",
+              "The judge %s sees pictures [n, 3, %d, %d] (or a whole multiple of that size), but"
+                  + " got %s.",
               config.name(),
               s,
               s,
@@ -172,9 +173,36 @@ public final class Judge implements AutoCloseable {
   }
 
   /**
+   * The text encoder that the judge reads captions with: its own {@link HashedNGrams}, or the given
+   * one where it was trained with that.
+   *
+   * @param generator the text encoder of the model that is measured
+   * @throws EvaluationException if the judge reads by neither
+   */
+  public TextEncoder readsWith(TextEncoder generator) {
+    String wanted = config.textEncoder();
+    return HashedNGrams.ofId(wanted)
+        .orElseGet(
+            () -> {
+              if (!wanted.equals(generator.id())) {
+                throw new EvaluationException(
+                    String.format(
+                        Locale.ROOT,
+                        "The judge %s was trained with the text encoder %s, but was given %s;"
+                            + " measure with a judge that has a text tower of its own ('peltast"
+                            + " train judge').",
+                        config.name(),
+                        wanted,
+                        generator.id()));
+              }
+              return generator;
+            });
+  }
+
+  /**
    * Reads captions.
    *
-   * @param encoder the one that the judge was trained with
+   * @param encoder the one that the judge {@linkplain #readsWith reads with}
    * @return unit vectors, one row a caption
    * @throws EvaluationException if the encoder's features are not of the judge's width
    */

@@ -33,6 +33,7 @@ final class JudgeBatches implements BatchSource {
   private final int[] family;
   private final int[] concept; // the number of each picture's, in the order of their appearance
   private final Map<String, float[]> pooled = new HashMap<>();
+  private final boolean kept; // whether a caption's features are worth their memory
   private long epoch = -1;
   private int[] order = {};
 
@@ -66,7 +67,8 @@ final class JudgeBatches implements BatchSource {
       throw new EvaluationException(
           String.format(
               Locale.ROOT,
-              "A judge learns from contrasts: its batch of %d must have two pictures or more, and at most the %d there are.",
+              "A judge learns from contrasts: its batch of %d must have two pictures or more, and"
+                  + " at most the %d there are.",
               size,
               pictures.size()));
     }
@@ -88,6 +90,7 @@ final class JudgeBatches implements BatchSource {
     this.device = device;
     this.rng = Rng.of(seed).fork("judge");
     this.augmentation = augmentation;
+    this.kept = !(encoder instanceof HashedNGrams);
     this.family = new int[pictures.size()];
     this.concept = new int[pictures.size()];
     Map<String, Integer> concepts = new HashMap<>();
@@ -166,8 +169,14 @@ final class JudgeBatches implements BatchSource {
     return Arrays.copyOfRange(order, from, from + size);
   }
 
-  /** Mean token features [n, 1, textWidth] float32 on the CPU, each caption encoded once. */
+  /**
+   * Mean token features [n, 1, textWidth] float32 on the CPU; each caption is encoded once, unless
+   * that costs less than keeping it.
+   */
   private synchronized Tensor text(List<String> captions) {
+    if (!kept) {
+      pooled.clear();
+    }
     List<String> missing =
         captions.stream().filter(c -> !pooled.containsKey(c)).distinct().toList();
     int width = config.textWidth();

@@ -7,7 +7,8 @@ import java.util.List;
  * The shape of a judge; with its weights, all that is needed to rebuild it.
  *
  * @param name what figures are labelled with: "emoji-clip"
- * @param textEncoder the id of the text encoder whose features the text tower reads
+ * @param textEncoder the id of the text encoder whose features the text tower reads: a generator's,
+ *     or {@link HashedNGrams}, with which the judge shares none
  * @param textWidth features of a token of that encoder
  * @param textHidden width of the text tower's hidden layer
  * @param imageSize side of the square pictures that the image tower sees, a multiple of 16
@@ -46,7 +47,7 @@ public record JudgeConfig(
   }
 
   /**
-   * The judge that comes with the project: 64 px, 0.9 million weights, 128 features.
+   * The judge over a generator's text encoder: 64 px, 1.06 million weights, 128 features.
    *
    * @param textEncoder its id
    * @param textWidth its width
@@ -54,6 +55,13 @@ public record JudgeConfig(
   public static JudgeConfig emojiClip(String textEncoder, int textWidth, List<String> families) {
     return new JudgeConfig(
         "emoji-clip", textEncoder, textWidth, 256, 64, List.of(32, 64, 128, 128), 128, families);
+  }
+
+  /** The same with a text tower of its own over {@link HashedNGrams}: 1.23 million weights. */
+  public static JudgeConfig emojiClipOwnText(List<String> families) {
+    HashedNGrams own = new HashedNGrams();
+    return new JudgeConfig(
+        "emoji-clip-2", own.id(), own.width(), 72, 64, List.of(32, 64, 128, 128), 128, families);
   }
 
   /** d, the number of features of a picture. */

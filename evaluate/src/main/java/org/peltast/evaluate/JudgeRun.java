@@ -10,6 +10,7 @@ import org.peltast.data.PixelBatches;
 import org.peltast.distill.BatchSource;
 import org.peltast.distill.Method;
 import org.peltast.distill.Trainer;
+import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
@@ -43,13 +44,22 @@ public final class JudgeRun implements AutoCloseable {
    * @param batch pictures in an update
    * @param seed of initial weights, order, captions and augmentation
    * @param device {@code auto} (a GPU if there is one), {@code cpu}, {@code cuda} or {@code cuda:N}
+   * @param text what the text tower reads
+   * @param validation whether the emoji corpus's validation pairs are kept from training, so that
+   *     judges can be compared on them
    * @param settings of the optimiser
    */
   public record Recipe(
-      int updates, int batch, long seed, String device, JudgeTraining.Settings settings) {
-    /** What the shipped judge was trained with. */
+      int updates,
+      int batch,
+      long seed,
+      String device,
+      Text text,
+      boolean validation,
+      JudgeTraining.Settings settings) {
+    /** A judge that reads captions by itself and has not seen the validation pairs. */
     public static Recipe defaults() {
-      return new Recipe(700, 128, 0, "auto", JudgeTraining.Settings.defaults());
+      return new Recipe(700, 128, 0, "auto", Text.NGRAMS, true, JudgeTraining.Settings.defaults());
     }
 
     /** Checks the ranges; the batch is checked against the pictures later. */
@@ -65,6 +75,19 @@ public final class JudgeRun implements AutoCloseable {
     }
   }
 
+  /** What a judge's text tower reads. */
+  public enum Text {
+    /** {@link HashedNGrams}: words and character n-grams, apart from every generator. */
+    NGRAMS,
+    /** MiniLM's features, which the generators here read too: what these miss, both miss. */
+    MINILM;
+
+    /** Opens it; the caller closes it. */
+    public TextEncoder open() {
+      return this == NGRAMS ? new HashedNGrams() : new MiniLmEncoder();
+    }
+  }
+
   /**
    * Begins with an untrained judge. Same pictures, encoder, recipe and machine, same weights.
    *
@@ -77,8 +100,11 @@ public final class JudgeRun implements AutoCloseable {
     for (int i = 0; i < pictures.size(); i++) {
       families.add(pictures.item(i).family());
     }
+    List<String> sorted = List.copyOf(families);
     return begin(
-        JudgeConfig.emojiClip(encoder.id(), encoder.width(), List.copyOf(families)),
+        encoder instanceof HashedNGrams
+            ? JudgeConfig.emojiClipOwnText(sorted)
+            : JudgeConfig.emojiClip(encoder.id(), encoder.width(), sorted),
         pictures,
         encoder,
         recipe,

@@ -11,13 +11,18 @@
  * org.peltast.evaluate.JudgeFolder}. Its figures carry its name ("Fréchet, emoji-clip") and are
  * never called FID or CLIP score.
  *
+ * <p>Captions are read by a text encoder, either a generator's or the judge's own {@link
+ * org.peltast.evaluate.HashedNGrams}.
+ *
  * <p><b>Measuring.</b> An {@link org.peltast.evaluate.Evaluation} holds one judge, one reference
  * ({@link org.peltast.evaluate.GaussianStatistics} over real pictures) and one seed, and turns
- * pictures with their {@link org.peltast.evaluate.Prompt}s into {@link
- * org.peltast.evaluate.Scores}: {@linkplain org.peltast.evaluate.FrechetDistance Fréchet distance},
- * alignment, retrieval@10, family accuracy, diversity, and {@link
- * org.peltast.evaluate.ColourStatistics}, each with a bootstrap {@link
- * org.peltast.evaluate.Interval}. Beside them belongs the {@linkplain
+ * pictures with their {@link org.peltast.evaluate.Prompt}s into a {@link
+ * org.peltast.evaluate.Measurement}, whose {@link org.peltast.evaluate.Scores} are the {@link
+ * org.peltast.evaluate.Measure}s: Fréchet distance raw and bias-free, KID, alignment, retrieval@10,
+ * family accuracy, diversity, and {@link org.peltast.evaluate.ColourStatistics}, each with an
+ * {@link org.peltast.evaluate.Interval}. Measurements on the same prompts have paired {@link
+ * org.peltast.evaluate.Difference}s, which decide whether one may be called better, and several
+ * seeds of a recipe a {@link org.peltast.evaluate.SeedSpread}. Beside them belongs the {@linkplain
  * org.peltast.evaluate.Evaluation#noiseFloor noise floor}, real pictures against real ones. {@link
  * org.peltast.evaluate.Throughput} measures speed, denoising apart from decoding.
  *

@@ -78,11 +78,13 @@ class EvaluationTest {
           .isNotEqualTo(real.intervals());
       assertThat(real.intervals().keySet())
           .containsExactly(
+              "frechetBiasFree",
               "frechet",
               "alignment",
               "retrievalAt10",
               "familyAccuracy",
               "diversity",
+              "vendi",
               "mean",
               "variance",
               "saturation",
@@ -113,16 +115,59 @@ class EvaluationTest {
       assertThat(json.get("intervals").get("frechet").get("low").asDouble())
           .isEqualTo(scores.intervals().get("frechet").low());
 
-      Scores more = evaluation.withDiversity(scores, all(OTHER), prompts(OTHER));
+      Tensor images = JudgeTrainingTest.images(OTHER, one);
+      Measurement more =
+          evaluation.measure(
+              images, strange, null, new Evaluation.Samples(all(OTHER), prompts(OTHER)));
       double expected = evaluation.score(all(OTHER), prompts(OTHER)).diversity();
-      assertThat(more.diversity()).isEqualTo(expected, within(1e-12));
-      assertThat(more.intervals()).containsKey("diversity");
+      assertThat(more.scores().diversity()).isEqualTo(expected, within(1e-12));
+      assertThat(more.scores().vendi()).isBetween(1.0, 2.0);
+      assertThat(more.scores().intervals()).containsKey("diversity");
+      assertThat(more.scores().frechet()).isEqualTo(scores.frechet());
       assertThatThrownBy(
               () ->
-                  evaluation.withDiversity(
-                      scores, JudgeTrainingTest.images(OTHER, one), prompts(OTHER).subList(0, 24)))
+                  evaluation.measure(
+                      images,
+                      strange,
+                      null,
+                      new Evaluation.Samples(images, prompts(OTHER).subList(0, 24))))
           .isInstanceOf(EvaluationException.class)
           .hasMessageContaining("every caption comes once");
+    }
+  }
+
+  @Test
+  void differencesAreOfTheSamePromptsAndSayWhatIsWorse() {
+    Evaluation evaluation = new Evaluation(judge, WORDS, reference, 9);
+    try (Scope scope = Scope.open()) {
+      Tensor good = all(OTHER);
+      FeatureTable real = judge.see(good).features();
+      Tensor noisy = good.add(Rng.of(3).normal(good.shape()).mul(0.3));
+      Measurement clean = evaluation.measure(good, prompts(OTHER), null, null);
+      Measurement bad = evaluation.measure(noisy, prompts(OTHER), real, null);
+      Measurement same = evaluation.measure(noisy, prompts(OTHER), real, null);
+      assertThat(bad.scores().kid()).isPositive();
+      assertThat(bad.scores().kidError()).isPositive();
+      assertThat(clean.scores().kid()).isNull();
+      assertThat(bad.minus(clean)).doesNotContainKey(Measure.KID);
+      Difference worse = bad.minus(clean).get(Measure.FRECHET);
+      assertThat(worse.value())
+          .isEqualTo(bad.scores().frechet() - clean.scores().frechet(), within(1e-9));
+      assertThat(worse.against("the clean ones")).isEqualTo("worse than the clean ones");
+      assertThat(clean.minus(bad).get(Measure.FRECHET).verdict())
+          .isEqualTo(Difference.Verdict.BETTER);
+      bad.minus(same)
+          .forEach(
+              (measure, difference) -> {
+                assertThat(difference.value()).as(measure.key()).isZero();
+                assertThat(difference.verdict()).isEqualTo(Difference.Verdict.UNDECIDED);
+              });
+      // 48 pictures of 24 features are just enough to extrapolate.
+      assertThat(bad.scores().frechetBiasFree()).isLessThan(bad.scores().frechet());
+      for (Measure measure : Measure.values()) {
+        assertThat(bad.scores().toJson().path(measure.key()).asDouble())
+            .isEqualTo(bad.scores().of(measure));
+      }
     }
   }
 
@@ -131,13 +176,20 @@ class EvaluationTest {
     Evaluation evaluation = new Evaluation(judge, WORDS, reference, 9);
     try (Scope scope = Scope.open()) {
       FeatureTable real = judge.see(all(REAL)).features();
-      Evaluation.NoiseFloor few = evaluation.noiseFloor(real, 30, 8);
-      Evaluation.NoiseFloor many = evaluation.noiseFloor(real, 120, 8);
-      assertThat(few.frechet()).isGreaterThan(2 * many.frechet());
-      assertThat(evaluation.noiseFloor(real, 30, 8)).isEqualTo(few);
-      assertThatThrownBy(() -> evaluation.noiseFloor(real, 145, 8))
+      Evaluation.NoiseFloor few =
+          evaluation.noiseFloor(real.rows(IntStream.range(0, 30).toArray()), 8);
+      Evaluation.NoiseFloor many = evaluation.noiseFloor(real, 8);
+      assertThat(few.images()).isEqualTo(15);
+      assertThat(many.images()).isEqualTo(72);
+      assertThat(few.frechet().mean()).isGreaterThan(2 * many.frechet().mean());
+      assertThat(few.frechetBiasFree()).isNull();
+      assertThat(Math.abs(many.frechetBiasFree().mean())).isLessThan(many.frechet().mean() / 2);
+      assertThat(many.kid().mean()).isEqualTo(0, within(2 * many.kid().deviation()));
+      assertThat(evaluation.noiseFloor(real, 8)).isEqualTo(many);
+      assertThat(few.toJson().has("frechetBiasFree")).isFalse();
+      assertThatThrownBy(() -> evaluation.noiseFloor(real.rows(0, 1, 2), 8))
           .isInstanceOf(EvaluationException.class)
-          .hasMessageContaining("there are 144 pictures");
+          .hasMessageContaining("there are 3 pictures");
     }
   }
 

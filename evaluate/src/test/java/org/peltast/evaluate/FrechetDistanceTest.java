@@ -80,6 +80,19 @@ class FrechetDistanceTest {
   }
 
   @Test
+  void sumsOfPartsGiveTheDistanceOfTheWhole() {
+    for (int n : new int[] {5, 40}) { // fewer pictures than features, and more
+      FeatureTable x = normal(n, 9, 7);
+      FrechetDistance distance = new FrechetDistance(GaussianStatistics.of(normal(30, 9, 8)));
+      FrechetDistance.Moments first = distance.moments(x, 0, 2);
+      int[] rest = java.util.stream.IntStream.range(0, n).filter(i -> i != 0 && i != 2).toArray();
+      FrechetDistance.Moments all = FrechetDistance.sum(distance.moments(x, rest), first);
+      assertThat(distance.to(all)).isEqualTo(distance.to(x), within(1e-7));
+      assertThat(distance.to(all.minus(first))).isEqualTo(distance.to(x.rows(rest)), within(1e-7));
+    }
+  }
+
+  @Test
   void aSetIsAtDistanceZeroFromItself() {
     for (int n : new int[] {5, 12, 80}) {
       GaussianStatistics s = GaussianStatistics.of(normal(n, 12, 1));

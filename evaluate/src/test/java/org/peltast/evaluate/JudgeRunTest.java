@@ -61,7 +61,8 @@ class JudgeRunTest {
   @Test
   void whatIsNoNumberStopsTheTrainingAndLeavesTheWeights() {
     JudgeRun.Recipe recipe =
-        new JudgeRun.Recipe(UPDATES, 4, 3, "cpu", JudgeTraining.Settings.defaults());
+        new JudgeRun.Recipe(
+            UPDATES, 4, 3, "cpu", JudgeRun.Text.MINILM, false, JudgeTraining.Settings.defaults());
     try (RunFolder folder = RunFolder.open(place.resolve("diverged"), notice -> {});
         TextEncoder letters = new Letters(Double.NaN);
         JudgeRun run = JudgeRun.begin(CONFIG, new Squares(), letters, recipe, Device.CPU)) {
@@ -90,7 +91,8 @@ class JudgeRunTest {
   /** Everything that is left after training, in new objects as a new process would make them. */
   private static Map<String, float[]> train(Path path, long dies, BooleanSupplier interrupted) {
     JudgeRun.Recipe recipe =
-        new JudgeRun.Recipe(UPDATES, 4, 3, "cpu", JudgeTraining.Settings.defaults());
+        new JudgeRun.Recipe(
+            UPDATES, 4, 3, "cpu", JudgeRun.Text.MINILM, false, JudgeTraining.Settings.defaults());
     try (RunFolder folder = RunFolder.open(path, notice -> {});
         TextEncoder letters = new Letters(1);
         JudgeRun run = JudgeRun.begin(CONFIG, new Squares(), letters, recipe, Device.CPU)) {

@@ -35,17 +35,11 @@ final class MeasureShippedJudge {
           "features of %d pictures: %.1f s%n", all.rows(), (System.nanoTime() - start) / 1e9);
       folder.saveReference(
           GaussianStatistics.of(all), "all " + corpus.all().size() + " of emoji-1 at 64 px");
-      FeatureTable train = JudgeRun.features(judge, corpus.train());
       FeatureTable held = JudgeRun.features(judge, heldOut);
 
       Evaluation evaluation = new Evaluation(judge, encoder, folder.reference(), 0);
       Evaluation heldOnly = new Evaluation(judge, encoder, GaussianStatistics.of(held), 0);
-      for (int n : new int[] {128, 256, 512}) {
-        if (n <= held.rows()) {
-          print("floor, held-out", evaluation.noiseFloor(held, n, 20));
-          print("floor, training", evaluation.noiseFloor(train, n, 20));
-        }
-      }
+      System.out.println("floor, held-out " + evaluation.noiseFloor(held, 32).toJson());
       for (int n : new int[] {256, held.rows()}) {
         int[] order = corpus.evaluationOrder(n).stream().mapToInt(Integer::intValue).toArray();
         Tensor real = JudgeRun.images(heldOut, order);
@@ -97,22 +91,12 @@ final class MeasureShippedJudge {
     }
   }
 
-  private static void print(String name, Evaluation.NoiseFloor floor) {
-    System.out.printf(
-        Locale.ROOT,
-        "%s n=%d: %.3f +- %.3f%n",
-        name,
-        floor.images(),
-        floor.frechet(),
-        floor.deviation());
-  }
-
   private static void print(
       String name, Scores s, Tensor images, List<Prompt> prompts, Evaluation heldOnly) {
     System.out.printf(
         Locale.ROOT,
-        "%-20s frechet %.3f [%.3f, %.3f] (to held-out alone %.3f) alignment %.1f r@10 %.3f family %.3f"
-            + " variance %.4f saturation %.3f cast %.3f%n",
+        "%-20s frechet %.3f [%.3f, %.3f] (to held-out alone %.3f) alignment %.1f r@10 %.3f family"
+            + " %.3f variance %.4f saturation %.3f cast %.3f%n",
         name,
         s.frechet(),
         s.intervals().get("frechet").low(),

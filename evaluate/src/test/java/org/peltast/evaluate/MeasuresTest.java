@@ -124,20 +124,18 @@ class MeasuresTest {
     assertThat(new Bootstrap(1, 2000).ofMean(values)).isEqualTo(interval);
     assertThat(new Bootstrap(2, 2000).ofMean(values)).isNotEqualTo(interval);
     assertThat(new Bootstrap(1, 50).ofMean(new double[] {4, 4, 4})).isEqualTo(new Interval(4, 4));
+    assertThatThrownBy(() -> new Bootstrap(3, 5)).isInstanceOf(EvaluationException.class);
   }
 
   @Test
-  void bootstrapBySpreadStandsAroundTheMeasuredValue() {
-    double[] values = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
-    // A biased measure: the mean plus 5. Its spread is that of the mean, √(8.25/10).
-    Interval interval =
-        new Bootstrap(3, 4000)
-            .bySpread(
-                5.5, 10, pick -> 5 + Arrays.stream(pick).mapToDouble(i -> values[i]).sum() / 10);
-    assertThat(interval.low() + interval.high()).isEqualTo(11, within(1e-9));
-    assertThat((interval.high() - interval.low()) / 2)
-        .isEqualTo(1.96 * Math.sqrt(0.825), within(0.06));
-    assertThatThrownBy(() -> new Bootstrap(3, 5)).isInstanceOf(EvaluationException.class);
+  void vendiScoreCountsDifferentPictures() {
+    // Two the same and one at a right angle: eigenvalues 2/3 and 1/3.
+    FeatureTable embeddings = AXES.rows(0, 0, 1, 0, 1, 0);
+    double[] vendi = Diversity.vendi(embeddings, List.of("a", "a", "a", "b", "b", "alone"));
+    double entropy = -2 / 3.0 * Math.log(2 / 3.0) - 1 / 3.0 * Math.log(1 / 3.0);
+    assertThat(vendi).containsExactly(new double[] {Math.exp(entropy), 2}, within(1e-9));
+    assertThat(Diversity.vendi(AXES.rows(0, 0, 0), List.of("a", "a", "a")))
+        .containsExactly(new double[] {1}, within(1e-6));
   }
 
   @Test

@@ -7,7 +7,6 @@ import org.peltast.data.EmojiCorpus;
 import org.peltast.distill.Batch;
 import org.peltast.distill.Metrics;
 import org.peltast.distill.UpdateExecutor;
-import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -16,7 +15,11 @@ import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 
-/** Trains a judge on the emoji corpus and writes it: {@code FOLDER UPDATES BATCH THREADS}. */
+/**
+ * Trains a judge on the emoji corpus without its held-out and validation pairs and writes it in
+ * bfloat16: {@code FOLDER UPDATES BATCH THREADS}. Training that can be resumed is {@code peltast
+ * train judge}.
+ */
 final class TrainShippedJudge {
   private TrainShippedJudge() {}
 
@@ -31,10 +34,14 @@ final class TrainShippedJudge {
             Integer.parseInt(args[2]),
             0,
             "cpu",
+            JudgeRun.Text.NGRAMS,
+            true,
             JudgeTraining.Settings.defaults());
     long start = System.nanoTime();
-    try (TextEncoder encoder = new MiniLmEncoder();
-        JudgeRun run = JudgeRun.begin(corpus.train(), encoder, recipe, Device.CPU)) {
+    EmojiCorpus.Training seen =
+        new EmojiCorpus.Training(recipe.validation(), EmojiCorpus.Wording.PLAIN, false);
+    try (TextEncoder encoder = recipe.text().open();
+        JudgeRun run = JudgeRun.begin(corpus.train(seen), encoder, recipe, Device.CPU)) {
       UpdateExecutor executor = new UpdateExecutor(run.method(), 1);
       for (int update = 0; update < recipe.updates(); update++) {
         try (Scope scope = Scope.open()) {

@@ -136,8 +136,8 @@ public final class ReportWriter {
               .formatted(
                   Html.text(column.name()),
                   switch (column.better()) {
-                    case LOWER -> " <span title=\"lower is better\">↓</span>";
-                    case HIGHER -> " <span title=\"higher is better\">↑</span>";
+                    case LOWER -> " <span title=\"low is good\">↓</span>";
+                    case HIGHER -> " <span title=\"high is good\">↑</span>";
                     case NEITHER -> "";
                   }));
     }
@@ -172,8 +172,8 @@ public final class ReportWriter {
   private static String reading(ReportData.Column column) {
     String better =
         switch (column.better()) {
-          case LOWER -> "Further left is better. ";
-          case HIGHER -> "Further right is better. ";
+          case LOWER -> "Left is good. ";
+          case HIGHER -> "Right is good. ";
           case NEITHER -> "";
         };
     return better
@@ -207,7 +207,8 @@ public final class ReportWriter {
       page.append(
           String.format(
               Locale.ROOT,
-              "<figure class=\"strand %s\"><h3>%s</h3><p>%s</p><div class=\"scroll\"><div class=\"moments\" style=\"--moments:%d\">",
+              "<figure class=\"strand %s\"><h3>%s</h3><p>%s</p><div class=\"scroll\"><div"
+                  + " class=\"moments\" style=\"--moments:%d\">",
               tone(strand.tone()),
               Html.text(strand.name()),
               Html.text(strand.explanation()),

@@ -3,13 +3,14 @@ package org.peltast.training;
 import java.util.List;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
-import org.peltast.evaluate.Evaluation;
+import org.peltast.evaluate.Measurement;
 import org.peltast.evaluate.Prompt;
 import org.peltast.evaluate.Scores;
 import org.peltast.evaluate.Throughput;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.TextToImage;
 import org.peltast.models.text.Captions;
+import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import tools.jackson.databind.node.ObjectNode;
@@ -22,33 +23,58 @@ import tools.jackson.databind.node.ObjectNode;
  * @param images [n, 3, H, W] in [0, 1]
  */
 public record Candidate(
-    String name, GenerationSettings settings, Tensor images, Scores scores, Throughput throughput) {
+    String name,
+    GenerationSettings settings,
+    Tensor images,
+    Measurement measurement,
+    Throughput throughput) {
   private static final int BATCH = 64;
   private static final int TIMED = 32;
+
+  /** The figures. */
+  public Scores scores() {
+    return measurement.scores();
+  }
 
   /** Draws and measures; the images belong to the caller's scope. */
   public static Candidate measure(
       String name,
       TextToImage model,
       GenerationSettings settings,
-      List<Prompt> prompts,
-      Evaluation evaluation,
-      long seed,
+      Trial trial,
       org.peltast.runs.Progress progress) {
-    List<String> captions = prompts.stream().map(Prompt::caption).toList();
+    List<String> captions = trial.prompts().stream().map(Prompt::caption).toList();
+    List<String> again = trial.again().stream().map(Prompt::caption).toList();
+    int all = captions.size() + again.size();
     Tensor images =
         model.generate(
             captions,
-            seed,
+            trial.seed(),
             settings,
             BATCH,
-            done -> progress.step(done, captions.size(), java.util.Map.of()));
-    return new Candidate(
-        name,
-        settings,
-        images,
-        evaluation.score(images, prompts),
-        speed(model, settings, captions, seed));
+            done -> progress.step(done, all, java.util.Map.of()));
+    try (Scope scope = Scope.open()) {
+      Tensor more =
+          again.isEmpty()
+              ? images
+              : model.generate(
+                  again,
+                  otherNoise(trial.seed()),
+                  settings,
+                  BATCH,
+                  done -> progress.step(captions.size() + done, all, java.util.Map.of()));
+      return new Candidate(
+          name,
+          settings,
+          images,
+          trial.measure(images, more),
+          speed(model, settings, captions, trial.seed()));
+    }
+  }
+
+  /** A seed whose noise has nothing to do with that of the given one. */
+  private static long otherNoise(long seed) {
+    return Rng.of(seed).fork("more samples").state()[0];
   }
 
   /** Denoising and decoding apart, for a batch; long samplers are timed once. */
@@ -87,7 +113,7 @@ public record Candidate(
 
   /** The figures as {@code metrics.json} has them. */
   public ObjectNode toJson() {
-    ObjectNode json = scores.toJson();
+    ObjectNode json = scores().toJson();
     json.put("steps", settings.grid().size());
     json.put("guidance", settings.guidance().alpha());
     json.put("sampler", GenerationSettings.name(settings.sampler()));

@@ -33,6 +33,61 @@ public interface Corpus {
   /** At most so many prompts to look at and to measure on, in an order that is always the same. */
   Examples examples(int count);
 
+  /**
+   * What there is to measure a model on.
+   *
+   * @param examples prompts with their real pictures
+   * @param reference other real pictures, whose statistics the distance is to; empty for the emoji,
+   *     whose statistics lie beside the judge
+   * @param all every real picture of that kind
+   * @param standing what the examples are to a model that learnt from this corpus
+   */
+  record Measured(
+      Examples examples, Optional<Examples> reference, Examples all, Standing standing) {}
+
+  /** What prompts are to a model, from what is known best to what is worst. */
+  enum Standing {
+    /** The test pairs, which nothing is trained or chosen on. */
+    HELD_OUT("held-out prompts"),
+    /** Pairs that choices are made on. */
+    VALIDATION("validation prompts"),
+    /** Pictures of somebody's own, which a model may have learnt from or not. */
+    UNKNOWN("prompts of your own"),
+    /** Part of what was learnt from. */
+    LEARNT("prompts that were learnt from");
+
+    private final String words;
+
+    Standing(String words) {
+      this.words = words;
+    }
+
+    /** What they are to two models: the worse of both. */
+    public Standing or(Standing other) {
+      return compareTo(other) >= 0 ? this : other;
+    }
+
+    /** It in words, to stand behind a number. */
+    public String words() {
+      return words;
+    }
+  }
+
+  /**
+   * What the prompts to measure on are to a model that may have learnt from something else, judged
+   * by what its folder tells of its run.
+   *
+   * @param provenance of the model
+   */
+  Standing standing(Map<String, String> provenance);
+
+  /**
+   * At most so many prompts to measure on, with their real pictures and what these are compared to.
+   *
+   * @throws DataException if there are fewer than four pictures
+   */
+  Measured measured(int count);
+
   /** Pictures like those to learn from that are not learnt from, to choose hyper-parameters on. */
   default Optional<CaptionedImages> validation() {
     return Optional.empty();
@@ -130,6 +185,27 @@ public interface Corpus {
     }
 
     @Override
+    public Measured measured(int count) {
+      return new Measured(
+          examples(count),
+          Optional.empty(),
+          examples(Integer.MAX_VALUE),
+          validated ? Standing.VALIDATION : Standing.HELD_OUT);
+    }
+
+    @Override
+    public Standing standing(Map<String, String> provenance) {
+      String run = String.join("\n", provenance.values());
+      String learntFrom = corpus.all().checksum() + " ";
+      boolean known = run.contains(learntFrom);
+      String kept = validated ? corpus.validationVersion() : "";
+      boolean keptOut = run.contains((learntFrom + corpus.splitVersion() + " " + kept).strip());
+      return known && !keptOut
+          ? Standing.LEARNT
+          : validated ? Standing.VALIDATION : Standing.HELD_OUT;
+    }
+
+    @Override
     public Map<String, String> inputs() {
       String split =
           validated
@@ -152,6 +228,35 @@ public interface Corpus {
     }
 
     @Override
+    public Standing standing(Map<String, String> provenance) {
+      String run = String.join("\n", provenance.values());
+      return inputs().values().stream().anyMatch(run::contains)
+          ? Standing.LEARNT
+          : Standing.UNKNOWN;
+    }
+
+    /** At most half of the largest group, so that the other half can be the reference. */
+    @Override
+    public Measured measured(int count) {
+      CaptionedImages group = pictures.get(0);
+      if (group.size() < 4) {
+        throw new DataException(
+            String.format(
+                Locale.ROOT,
+                "%s has %d pictures of one size, but measuring needs four or more: half to measure"
+                    + " on, half to compare with.",
+                group.name(),
+                group.size()));
+      }
+      Examples examples = Examples.evenly(group, Math.min(count, group.size() / 2));
+      return new Measured(
+          examples,
+          Optional.of(examples.others()),
+          Examples.evenly(group, group.size()),
+          Standing.LEARNT);
+    }
+
+    @Override
     public Map<String, String> inputs() {
       Map<String, String> all = new LinkedHashMap<>();
       pictures.forEach(group -> all.put("images " + group.name(), group.checksum()));
@@ -169,6 +274,17 @@ public interface Corpus {
     @Override
     public Examples examples(int count) {
       return Examples.evenly(captions, count);
+    }
+
+    @Override
+    public Standing standing(Map<String, String> provenance) {
+      return Standing.UNKNOWN;
+    }
+
+    @Override
+    public Measured measured(int count) {
+      throw new DataException(
+          captions.name() + " has no pictures, which measuring needs; name captioned pictures.");
     }
 
     @Override

@@ -63,10 +63,9 @@ public record DataRecipe(
     return new DataRecipe(images, size, fit, limit, validation, wording, mirrored, key);
   }
 
-  /** With or without a validation split of the emoji corpus. */
-  public DataRecipe withValidation(boolean keptFromTraining) {
-    return new DataRecipe(
-        images, size, fit, limit, keptFromTraining, wording, mirrored, captionKey);
+  /** The same, with the emoji corpus's validation pairs kept from training, or not. */
+  public DataRecipe withValidation(boolean kept) {
+    return new DataRecipe(images, size, fit, limit, kept, wording, mirrored, captionKey);
   }
 
   /** What of the emoji corpus is learnt from, and how it is worded. */
@@ -114,7 +113,8 @@ public record DataRecipe(
     throw new DataException(
         String.format(
             Locale.ROOT,
-            "data.images is '%s', which is not there; it may be emoji, a folder of captioned pictures, or a list of prompts (.txt or .jsonl).",
+            "data.images is '%s', which is not there; it may be emoji, a folder of captioned"
+                + " pictures, or a list of prompts (.txt or .jsonl).",
             images));
   }
 
@@ -138,7 +138,8 @@ public record DataRecipe(
       throw new DataException(
           String.format(
               Locale.ROOT,
-              "data.images is '%s', a list of prompts, but pictures are needed; name emoji or a folder of captioned pictures.",
+              "data.images is '%s', a list of prompts, but pictures are needed; name emoji or a"
+                  + " folder of captioned pictures.",
               images));
     }
   }

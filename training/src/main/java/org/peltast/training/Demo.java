@@ -17,7 +17,7 @@ import org.peltast.distill.Trainer;
 import org.peltast.evaluate.Evaluation;
 import org.peltast.evaluate.Judge;
 import org.peltast.evaluate.JudgeFolder;
-import org.peltast.evaluate.Prompt;
+import org.peltast.evaluate.Measurement;
 import org.peltast.evaluate.Scores;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.ModelFolder;
@@ -39,7 +39,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The main job in one piece: distils the shipped teacher, measures student, teacher and real
- * pictures on the same held-out prompts, and leaves a report.
+ * pictures on the same prompts, held-out ones where the corpus has them, and leaves a report.
  */
 public final class Demo {
   /**
@@ -50,7 +50,7 @@ public final class Demo {
    * @param minutes to distil in, with fewer updates than the recipe has if need be; null for as
    *     long as they take
    * @param weights the folder with the shipped teacher and judge
-   * @param prompts held-out prompts to measure on
+   * @param prompts to measure on, at most
    * @param spear updates of the run without a shield; 0 leaves it out
    */
   public record Options(
@@ -66,7 +66,11 @@ public final class Demo {
 
   private static final int STORY_PROMPTS = 4;
   private static final int STORY_MOMENTS = 6;
-  private static final int NOISE_FLOOR_DRAWS = 8;
+
+  /** So many prompts are drawn several times, for diversity: an eighth of what is drawn anyway. */
+  private static final int DIVERSE_PROMPTS = 16;
+
+  private static final int SAMPLES = 3;
   private static final int SPEAR_BATCH = 16;
 
   private final Options options;
@@ -125,7 +129,8 @@ public final class Demo {
           notices.accept(
               String.format(
                   Locale.ROOT,
-                  "%d of %d updates fitted the time; --updates %2$d takes the time for all of them.",
+                  "%d of %d updates fitted the time; --updates %2$d takes the time for all of"
+                      + " them.",
                   updates,
                   recipe.run().updates()));
         }
@@ -160,7 +165,9 @@ public final class Demo {
       throw new RunException(
           String.format(
               Locale.ROOT,
-              "the judge sees square pictures of %d pixels or a whole multiple of that, but this teacher draws %d × %d and data.size is %d; choose others, or distil without measuring by 'peltast distill'.",
+              "the judge sees square pictures of %d pixels or a whole multiple of that, but this"
+                  + " teacher draws %d × %d and data.size is %d; choose others, or distil without"
+                  + " measuring by 'peltast distill'.",
               edge,
               height,
               width,
@@ -228,10 +235,10 @@ public final class Demo {
   /**
    * All that was measured.
    *
-   * @param candidates what the teacher can do at the student's cost, the best first
+   * @param candidates what the teacher can do at the student's cost, the lowest distance first
    */
   record Results(
-      Examples heldOut,
+      Trial trial,
       Candidate student,
       Candidate teacher,
       Candidate teacherSameCost,
@@ -239,7 +246,7 @@ public final class Demo {
       List<Candidate> candidates,
       Tensor realImages,
       Scores real,
-      Evaluation.NoiseFloor floor) {
+      Evaluation.@Nullable NoiseFloor floor) {
     List<Candidate> measured() {
       return List.of(student, teacher, teacherSameCost, teacherSameSteps);
     }
@@ -270,51 +277,46 @@ public final class Demo {
   }
 
   private Results measure(TextToImage teacher, TextToImage student, Judge judge, Corpus corpus) {
-    JudgeFolder judged = JudgeFolder.at(options.weights().resolve("judge"));
-    long seed = options.recipe().seed();
-    Evaluation evaluation = new Evaluation(judge, teacher.textEncoder(), judged.reference(), seed);
-    Examples heldOut = corpus.examples(options.prompts());
-    List<Prompt> asked = heldOut.prompts();
+    Trial trial =
+        new Trial(
+            judge,
+            JudgeFolder.at(options.weights().resolve("judge")),
+            teacher.textEncoder(),
+            corpus.measured(options.prompts()),
+            DIVERSE_PROMPTS,
+            SAMPLES,
+            options.recipe().seed());
     GenerationSettings full = teacher.defaults();
     int n = options.recipe().steps();
     Candidate best;
     List<Candidate> candidates = new ArrayList<>();
     try (Progress shown = drawing("drawing with the student")) {
-      best =
-          Candidate.measure("student", student, student.defaults(), asked, evaluation, seed, shown);
+      best = Candidate.measure("student", student, student.defaults(), trial, shown);
     }
     try (Progress shown = drawing("drawing with the teacher at the student's cost")) {
       for (GenerationSettings settings : Candidate.sameCost(full, n)) {
-        candidates.add(
-            Candidate.measure(
-                "teacherSameCost", teacher, settings, asked, evaluation, seed, shown));
+        candidates.add(Candidate.measure("teacherSameCost", teacher, settings, trial, shown));
       }
       candidates.sort(Comparator.comparingDouble(c -> c.scores().frechet()));
     }
     Candidate sameSteps;
     try (Progress shown = drawing("drawing with the teacher in as many steps")) {
-      sameSteps =
-          Candidate.measure(
-              "teacherSameSteps", teacher, full.withSteps(n), asked, evaluation, seed, shown);
+      sameSteps = Candidate.measure("teacherSameSteps", teacher, full.withSteps(n), trial, shown);
     }
     Candidate slow;
     try (Progress shown = drawing("drawing with the teacher, all its steps")) {
-      slow = Candidate.measure("teacher", teacher, full, asked, evaluation, seed, shown);
+      slow = Candidate.measure("teacher", teacher, full, trial, shown);
     }
-    Tensor real = heldOut.real();
-    Tensor all = corpus.examples(Integer.MAX_VALUE).real();
-    Evaluation.NoiseFloor floor =
-        evaluation.noiseFloor(judge.see(all).features(), asked.size(), NOISE_FLOOR_DRAWS);
     return new Results(
-        heldOut,
+        trial,
         best,
         slow,
         candidates.get(0),
         sameSteps,
         candidates,
-        real,
-        evaluation.score(real, asked),
-        floor);
+        trial.set().examples().real(),
+        trial.real().scores(),
+        trial.noiseFloor());
   }
 
   private void samples(Results results) {
@@ -327,7 +329,8 @@ public final class Demo {
     sets.forEach((name, images) -> Pictures.writeAll(folder.resolve(name), Pictures.of(images)));
     try {
       java.nio.file.Files.writeString(
-          folder.resolve("prompts.txt"), String.join("\n", results.heldOut().captions()) + "\n");
+          folder.resolve("prompts.txt"),
+          String.join("\n", results.trial().set().examples().captions()) + "\n");
     } catch (java.io.IOException e) {
       throw new RunException(
           "cannot write " + folder.resolve("prompts.txt") + " (" + e.getMessage() + ")", e);
@@ -352,7 +355,12 @@ public final class Demo {
     JsonMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
     ObjectNode root = mapper.createObjectNode();
     root.put("updates", updates);
-    root.put("prompts", results.heldOut().size());
+    Corpus.Measured set = results.trial().set();
+    root.put("prompts", set.examples().size());
+    root.put("promptsInAll", set.all().size());
+    root.put("promptsAre", set.standing().words());
+    root.put("samples", SAMPLES);
+    root.put("samplePrompts", Math.min(DIVERSE_PROMPTS, set.examples().size()));
     root.put("seed", options.recipe().seed());
     ObjectNode times = root.putObject("seconds");
     times.put("prepare", seconds.prepare());
@@ -364,9 +372,18 @@ public final class Demo {
     }
     ObjectNode real = results.real().toJson();
     real.put("steps", 0).put("guidance", 1).put("evaluations", 0).put("imagesPerSecond", 0);
-    real.put("frechetNoiseFloor", results.floor().frechet());
-    real.put("frechetNoiseFloorDeviation", results.floor().deviation());
+    Evaluation.NoiseFloor floor = results.floor();
+    if (floor != null) {
+      real.set("noiseFloor", floor.toJson());
+    }
     root.set("real", real);
+    ObjectNode differences = root.putObject("differences");
+    Measurement student = results.student().measurement();
+    for (Candidate other :
+        List.of(results.teacher(), results.teacherSameCost(), results.teacherSameSteps())) {
+      differences.set(
+          other.name(), Differences.toJson(student.minus(other.measurement()).values()));
+    }
     return mapper.writeValueAsString(root) + "\n";
   }
 

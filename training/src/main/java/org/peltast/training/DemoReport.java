@@ -5,11 +5,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.peltast.evaluate.Difference;
+import org.peltast.evaluate.Measure;
+import org.peltast.evaluate.SeedSpread;
 import org.peltast.report.ReportData;
 import org.peltast.report.ReportData.Better;
 import org.peltast.report.ReportData.Chart;
@@ -27,6 +32,7 @@ import org.peltast.report.ReportData.Tone;
 import org.peltast.report.ReportWriter;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.Provenance;
+import org.peltast.runs.Recipes;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
 import tools.jackson.core.JacksonException;
@@ -40,6 +46,17 @@ import tools.jackson.databind.json.JsonMapper;
 public final class DemoReport {
   private static final int GALLERY = 24;
 
+  /** What the student is compared with others in, in words. */
+  private static final Set<Measure> COMPARED =
+      EnumSet.of(
+          Measure.FRECHET_BIAS_FREE,
+          Measure.FRECHET,
+          Measure.KID,
+          Measure.ALIGNMENT,
+          Measure.RETRIEVAL,
+          Measure.FAMILY_ACCURACY,
+          Measure.DIVERSITY);
+
   private final RunFolder folder;
   private final JsonNode metrics;
   private final Measured student;
@@ -47,10 +64,12 @@ public final class DemoReport {
   private final Measured sameCost;
   private final Measured sameSteps;
   private final Measured real;
+  private final List<JsonNode> seeds; // the metrics of this and other runs of the recipe
 
-  private DemoReport(RunFolder folder, JsonNode metrics) {
+  private DemoReport(RunFolder folder, JsonNode metrics, List<JsonNode> seeds) {
     this.folder = folder;
     this.metrics = metrics;
+    this.seeds = List.copyOf(seeds);
     this.student = measured("student");
     this.teacher = measured("teacher");
     this.sameCost = measured("teacherSameCost");
@@ -64,22 +83,78 @@ public final class DemoReport {
    * @throws RunException if the folder holds no finished demonstration
    */
   public static void write(RunFolder folder) {
+    write(folder, List.of());
+  }
+
+  /**
+   * Writes {@code report.html} of a run, with means and intervals over it and other runs of the
+   * same recipe from other seeds.
+   *
+   * @param others finished demonstrations
+   * @throws RunException if a folder holds no finished demonstration, or one of another recipe or
+   *     of the same seed
+   */
+  public static void write(RunFolder folder, List<RunFolder> others) {
+    JsonNode json = metrics(folder);
+    List<JsonNode> seeds = new ArrayList<>(List.of(json));
+    for (RunFolder other : others) {
+      JsonNode more = metrics(other);
+      requireAnotherSeed(folder, other);
+      if (seeds.stream().anyMatch(s -> s.path("seed").equals(more.path("seed")))) {
+        throw new RunException(
+            other.path()
+                + " has the seed of a run before it, so it shows nothing of the spread; give each"
+                + " seed once.");
+      }
+      if (!json.path("prompts").equals(more.path("prompts"))
+          || !json.path("promptsAre").equals(more.path("promptsAre"))) {
+        throw new RunException(
+            other.path() + " was measured on other prompts than " + folder.path() + ".");
+      }
+      seeds.add(more);
+    }
+    Path file = folder.path().resolve("report.html");
+    try {
+      ReportWriter.write(new DemoReport(folder, json, seeds).data(), file);
+    } catch (IOException e) {
+      throw new RunException("cannot write " + file + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  private static JsonNode metrics(RunFolder folder) {
     Path metrics = folder.path().resolve("metrics.json");
     if (!Files.exists(metrics)) {
       throw new RunException(
           folder.path()
-              + " holds no metrics.json, so there is nothing to report; finish it with 'peltast demo --out "
+              + " holds no metrics.json, so there is nothing to report; finish it with 'peltast"
+              + " demo --out "
               + folder.path()
               + "'.");
     }
-    Path file = folder.path().resolve("report.html");
     try {
-      JsonNode json = JsonMapper.builder().build().readTree(metrics.toFile());
-      ReportWriter.write(new DemoReport(folder, json).data(), file);
+      return JsonMapper.builder().build().readTree(metrics.toFile());
     } catch (JacksonException e) {
       throw new RunException(metrics + " is damaged; run the demonstration again.", e);
-    } catch (IOException e) {
-      throw new RunException("cannot write " + file + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  private static void requireAnotherSeed(RunFolder folder, RunFolder other) {
+    Recipes<DistillRecipe> recipes = Recipes.over(DistillRecipe.defaults());
+    List<String> same = new ArrayList<>();
+    for (RunFolder one : List.of(folder, other)) {
+      same.add(
+          recipes.write(
+              recipes.parse(
+                  one.readRecipe().orElse(""), one.recipe().toString(), List.of("seed=0"))));
+    }
+    if (!same.get(0).equals(same.get(1))) {
+      throw new RunException(
+          String.format(
+              Locale.ROOT,
+              "%s has another recipe than %s (%s); runs that differ by the seed alone have a mean.",
+              other.path(),
+              folder.path(),
+              SettledRecipe.difference(same.get(0), same.get(1))));
     }
   }
 
@@ -148,11 +223,11 @@ public final class DemoReport {
             new Headline(
                 format("%.2f", student.figure("frechet") / teacher.figure("frechet")),
                 "Fréchet, student ÷ teacher",
-                "below 1 the student is nearer to real pictures"),
+                said("teacher", "the teacher")),
             new Headline(
                 format("%.2f", sameCost.figure("frechet") / student.figure("frechet")),
                 "Fréchet, teacher at the student's cost ÷ student",
-                "what distilling is worth"),
+                said("teacherSameCost", "the teacher at the same cost")),
             new Headline(
                 format("%.0f s", distilling),
                 "distilling",
@@ -160,7 +235,8 @@ public final class DemoReport {
     return new ReportData(
         n == 1 ? "A generator of one step" : "A generator of " + n + " steps",
         format(
-            "Decoupled DMD turned a guided teacher of %d steps into a generator of %d, in %.1f minutes on this machine.",
+            "Decoupled DMD turned a guided teacher of %d steps into a generator of %d, in %.1f"
+                + " minutes on this machine.",
             teacher.count("steps"), n, distilling / 60),
         headlines,
         gallery(),
@@ -171,6 +247,19 @@ public final class DemoReport {
         folder.readRecipe().orElse(""));
   }
 
+  /** What may be said of the student's distance beside another's; empty if that is not known. */
+  private String said(String other, String inWords) {
+    List<Difference> all = Differences.read(metrics.path("differences").path(other));
+    for (Measure measure : List.of(Measure.FRECHET_BIAS_FREE, Measure.FRECHET)) {
+      for (Difference difference : all) {
+        if (difference.measure() == measure) {
+          return "the student: " + difference.against(inWords);
+        }
+      }
+    }
+    return "";
+  }
+
   private static String format(String pattern, Object... values) {
     return String.format(Locale.ROOT, pattern, values);
   }
@@ -179,9 +268,10 @@ public final class DemoReport {
     List<Source> sources =
         List.of(
             new Source("teacher", teacher.describe(), Tone.TEACHER),
-            new Source("same cost", "the best undistilled: " + sameCost.describe(), Tone.NEUTRAL),
+            new Source(
+                "same cost", "the teacher undistilled: " + sameCost.describe(), Tone.NEUTRAL),
             new Source("student", student.describe(), Tone.STUDENT),
-            new Source("real", "the held-out drawing itself", Tone.REAL));
+            new Source("real", "the real picture of the prompt", Tone.REAL));
     Path samples = folder.samples();
     List<String> captions = captions(samples.resolve("prompts.txt"));
     List<ReportData.Prompt> prompts = new ArrayList<>();
@@ -206,52 +296,164 @@ public final class DemoReport {
   }
 
   private ReportData.Table table() {
-    double floor = real.figure("frechetNoiseFloor");
+    String judge = student.json().path("judge").asString("judge");
+    Double floor =
+        real.json().path("frechetBiasFree").isNumber() ? real.figure("frechetBiasFree") : null;
+    boolean biasFree = student.json().path("frechetBiasFree").isNumber();
+    Double rawFloor = real.json().path("frechet").isNumber() ? real.figure("frechet") : null;
     List<Column> columns =
         List.of(
-            new Column(
-                "Fréchet, " + student.json().path("judge").asString("judge"),
-                "",
-                Better.LOWER,
-                2,
-                Double.isNaN(floor) ? null : floor,
-                true),
+            new Column("Fréchet, bias-free, " + judge, "", Better.LOWER, 2, floor, biasFree),
+            new Column("Fréchet, raw, " + judge, "", Better.LOWER, 2, rawFloor, !biasFree),
+            new Column("KID × 1000, " + judge, "", Better.LOWER, 2, null, false),
             new Column("Alignment", "", Better.HIGHER, 1, null, true),
             new Column("Family accuracy", "%", Better.HIGHER, 1, null, true),
             new Column("Retrieval@10", "%", Better.HIGHER, 1, null, false),
-            new Column("Diversity", "", Better.HIGHER, 2, null, false),
+            new Column("Diversity", "", Better.NEITHER, 2, null, false),
+            new Column("Vendi score", "", Better.NEITHER, 2, null, false),
             new Column("Variance", "", Better.NEITHER, 3, null, false),
             new Column("Saturation", "", Better.NEITHER, 3, null, false),
             new Column("Colour cast", "", Better.NEITHER, 3, null, false),
             new Column("Denoising", "ms", Better.LOWER, 2, null, false),
             new Column("Images a second", "", Better.HIGHER, 1, null, false));
-    return new ReportData.Table(
+    List<Row> rows = new ArrayList<>();
+    rows.add(new Row("student", student.describe(), Tone.STUDENT, cells(student)));
+    if (seeds.size() > 1) {
+      rows.add(overSeeds());
+    }
+    rows.add(new Row("teacher", teacher.describe(), Tone.TEACHER, cells(teacher)));
+    rows.add(new Row("teacher, same cost", sameCost.describe(), Tone.NEUTRAL, cells(sameCost)));
+    rows.add(new Row("teacher, same steps", sameSteps.describe(), Tone.NEUTRAL, cells(sameSteps)));
+    rows.add(new Row("real", "the pictures of the prompts", Tone.REAL, cells(real)));
+    return new ReportData.Table(caption(), columns, rows, notes());
+  }
+
+  private String caption() {
+    int prompts = metrics.path("prompts").asInt(0);
+    int all = metrics.path("promptsInAll").asInt(prompts);
+    return format(
+        "%s %s, the same starting noise for all.",
+        all > prompts ? prompts + " of " + all : Integer.toString(prompts),
+        metrics.path("promptsAre").asString("prompts"));
+  }
+
+  private List<String> notes() {
+    List<String> notes = new ArrayList<>();
+    comparisons(notes);
+    JsonNode floor = real.json().path("noiseFloor");
+    if (floor.isObject()) {
+      notes.add(
+          format(
+              "Noise floor: two random halves of the real pictures, %d each, are at a raw Fréchet"
+                  + " distance of %s%s and a KID × 1000 of %s from each other (mean ± standard"
+                  + " deviation over splits).",
+              floor.path("images").asInt(0),
+              spread(floor.path("frechet"), 1),
+              floor.path("frechetBiasFree").isObject()
+                  ? ", a bias-free one of " + spread(floor.path("frechetBiasFree"), 1)
+                  : "",
+              spread(floor.path("kid"), 1000)));
+    }
+    notes.add(
+        "Both distances are over the features of this project's own judge; neither is FID, nor KID"
+            + " over Inception.");
+    if (metrics.path("samples").asInt(0) > 1) {
+      notes.add(
+          format(
+              "Diversity and Vendi score are of %d pictures each of %d prompts.",
+              metrics.path("samples").asInt(0), metrics.path("samplePrompts").asInt(0)));
+    }
+    notes.add(
+        "Same cost: what the teacher does undistilled with as many network evaluations, by the"
+            + " sampler that suits it most. Same steps: as many guided steps, which cost twice as"
+            + " much.");
+    notes.add(
+        "Intervals are 95 %, over fresh prompts. Those of a difference are of the difference"
+            + " itself, prompt by prompt, and words such as better stand only where it excludes 0."
+            + " Denoising is the time for an image without decoding.");
+    return notes;
+  }
+
+  /** The paired differences in words, one note for each that the student is compared with. */
+  private void comparisons(List<String> notes) {
+    Map<String, String> others = new LinkedHashMap<>();
+    others.put("teacher", "the teacher");
+    others.put("teacherSameCost", "the teacher at the same cost");
+    others.put("teacherSameSteps", "the teacher in as many steps");
+    others.forEach(
+        (name, words) -> {
+          List<List<Difference>> runs =
+              seeds.stream().map(m -> Differences.read(m.path("differences").path(name))).toList();
+          List<String> all = new ArrayList<>();
+          for (Difference first : runs.get(0)) {
+            if (COMPARED.contains(first.measure())) {
+              List<Difference> same =
+                  runs.stream()
+                      .flatMap(List::stream)
+                      .filter(d -> d.measure() == first.measure())
+                      .toList();
+              if (same.size() == runs.size()) {
+                all.add(Differences.words(same.size() == 1 ? first : Differences.overSeeds(same)));
+              }
+            }
+          }
+          if (!all.isEmpty()) {
+            notes.add(
+                format(
+                    "Student − %s%s: %s.",
+                    words,
+                    seeds.size() > 1 ? ", mean of " + seeds.size() + " seeds" : "",
+                    String.join("; ", all)));
+          }
+        });
+  }
+
+  private static String spread(JsonNode json, double unit) {
+    return format(
+        "%.3f ± %.3f",
+        json.path("mean").asDouble(Double.NaN) * unit,
+        json.path("deviation").asDouble(Double.NaN) * unit);
+  }
+
+  /** The student's figures over all runs: means with Student's t intervals. */
+  private Row overSeeds() {
+    List<List<@Nullable Estimate>> runs =
+        seeds.stream().map(m -> cells(new Measured(m.path("student")))).toList();
+    List<@Nullable Estimate> means = new ArrayList<>();
+    for (int i = 0; i < runs.get(0).size(); i++) {
+      List<Double> figures = new ArrayList<>();
+      for (List<@Nullable Estimate> run : runs) {
+        Estimate cell = run.get(i);
+        if (cell != null) {
+          figures.add(cell.value());
+        }
+      }
+      if (figures.size() < runs.size()) {
+        means.add(null);
+      } else {
+        SeedSpread spread = SeedSpread.of(figures);
+        means.add(new Estimate(spread.mean(), spread.interval().low(), spread.interval().high()));
+      }
+    }
+    return new Row(
+        "student, " + seeds.size() + " seeds",
         format(
-            "%d held-out prompts, the same starting noise for all.",
-            metrics.path("prompts").asInt(0)),
-        columns,
-        List.of(
-            new Row("student", student.describe(), Tone.STUDENT, cells(student)),
-            new Row("teacher", teacher.describe(), Tone.TEACHER, cells(teacher)),
-            new Row("teacher, same cost", sameCost.describe(), Tone.NEUTRAL, cells(sameCost)),
-            new Row("teacher, same steps", sameSteps.describe(), Tone.NEUTRAL, cells(sameSteps)),
-            new Row("real", "the held-out drawings", Tone.REAL, cells(real))),
-        List.of(
-            format(
-                "The floor of the Fréchet distance, for as many real pictures drawn at random from all held-out ones, is %.2f ± %.2f.",
-                floor, real.figure("frechetNoiseFloorDeviation")),
-            "The distance is over the features of this project's own judge; it is not FID.",
-            "Same cost: the best that the teacher does undistilled with as many network evaluations. Same steps: as many guided steps, which cost twice as much.",
-            "Intervals are 95 %, by bootstrap. Denoising is the time for an image without decoding."));
+            "mean and t interval over the seeds %s",
+            String.join(", ", seeds.stream().map(m -> m.path("seed").asString("?")).toList())),
+        Tone.STUDENT,
+        means);
   }
 
   private static List<@Nullable Estimate> cells(Measured m) {
     List<@Nullable Estimate> cells = new ArrayList<>();
+    cells.add(m.estimate("frechetBiasFree", 1));
     cells.add(m.estimate("frechet", 1));
+    cells.add(m.estimate("kid", 1000));
     cells.add(m.estimate("alignment", 1));
     cells.add(m.estimate("familyAccuracy", 100));
     cells.add(m.estimate("retrievalAt10", 100));
     cells.add(m.estimate("diversity", 1));
+    cells.add(m.estimate("vendi", 1));
     cells.add(m.estimate("variance", 1));
     cells.add(m.estimate("saturation", 1));
     cells.add(m.estimate("colourCast", 1));
@@ -276,7 +478,8 @@ public final class DemoReport {
                 series("the spear alone", Tone.SPEAR, spearMetrics(), "variance", false),
                 series("with the shield", Tone.SHIELD, folder.metrics(), "variance", false)));
     return new ReportData.Story(
-        "The same start, prompts and noise. Without distribution matching, CFG augmentation sharpens the pictures, then burns them.",
+        "The same start, prompts and noise. Without distribution matching, CFG augmentation"
+            + " sharpens the pictures, then burns them.",
         List.of(
             new Strand("The spear alone", "CFG augmentation, nothing else", Tone.SPEAR, spear),
             new Strand(
@@ -309,7 +512,8 @@ public final class DemoReport {
     return List.of(
         new Chart(
             "The two terms",
-            "Root mean square of the engine's and the regulariser's push, before weights and normaliser.",
+            "Root mean square of the engine's and the regulariser's push, before weights and"
+                + " normaliser.",
             false,
             List.of(
                 series("CFG augmentation", Tone.SPEAR, log, "ca", false),
@@ -328,7 +532,8 @@ public final class DemoReport {
                 series("teacher", Tone.TEACHER, log, "teacher.saturation", true))),
         new Chart(
             "Losses",
-            "The fake model's denoising loss, and the generator's surrogate, whose value says little.",
+            "The fake model's denoising loss, and the generator's surrogate, whose value says"
+                + " little.",
             true,
             List.of(
                 series("fake", Tone.SHIELD, log, "fakeLoss", false),

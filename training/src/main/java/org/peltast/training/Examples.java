@@ -2,6 +2,8 @@ package org.peltast.training;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
 import org.peltast.data.CaptionedImages;
 import org.peltast.data.Prompts;
 import org.peltast.evaluate.Prompt;
@@ -17,6 +19,19 @@ public record Examples(Prompts collection, List<Integer> indices) {
   /** So many spread evenly over a collection. */
   static Examples evenly(Prompts collection, int count) {
     return new Examples(collection, Corpus.spread(collection.size(), count));
+  }
+
+  /** Those from one place in their order to before another. */
+  Examples part(int from, int to) {
+    return new Examples(collection, indices.subList(from, to));
+  }
+
+  /** All of the collection that these are not. */
+  Examples others() {
+    Set<Integer> these = Set.copyOf(indices);
+    return new Examples(
+        collection,
+        IntStream.range(0, collection.size()).filter(i -> !these.contains(i)).boxed().toList());
   }
 
   /** How many. */

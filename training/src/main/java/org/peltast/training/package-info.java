@@ -14,7 +14,8 @@
  *   <li>Runs: {@link org.peltast.training.TeacherTraining}, {@link
  *       org.peltast.training.StudentTraining}, {@link org.peltast.training.Demo} with its {@link
  *       org.peltast.training.DemoReport} and the {@link org.peltast.training.Candidate}s that it
- *       measures.
+ *       measures, all in one {@link org.peltast.training.Trial}; {@link
+ *       org.peltast.training.Differences} between them.
  *   <li>Data: {@link org.peltast.training.Corpus}, the pictures and prompts that a recipe names,
  *       with {@link org.peltast.training.Examples} of them to look at; {@link
  *       org.peltast.training.LatentCorpus}, pictures as latents, in a cache; {@link
