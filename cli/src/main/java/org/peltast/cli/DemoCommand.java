@@ -24,8 +24,9 @@ import picocli.CommandLine.Option;
       "Distils the shipped teacher into a generator of a few steps, measures both beside real"
           + " pictures on prompts that neither has seen (of your own pictures: on prompts that they"
           + " learnt from), and writes a report.",
-      "About ten minutes on two cores, five of them distilling, and on slower ones fewer updates in"
-          + " these five. Ctrl-C finishes the update and saves; the same command goes on."
+      "Ten minutes on two cores at most, up to five of them distilling: what this machine does is"
+          + " measured first, and what does not fit is said before it begins. Ctrl-C finishes the"
+          + " update and saves; the same command goes on."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -40,8 +41,8 @@ final class DemoCommand implements Callable<Integer> {
   /** Of the time to distil in; the rest goes to what is drawn and saved on the way. */
   private static final double UPDATES_SHARE = 0.98;
 
-  /** By so many updates the spear alone has fallen apart for all to see. */
-  private static final long SPEAR_UPDATES = 90;
+  /** For everything, unless a length of distilling is asked for. */
+  private static final double DEFAULT_WITHIN = 10;
 
   @Option(
       names = "--out",
@@ -85,14 +86,29 @@ final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--prompts",
       paramLabel = "N",
-      description = "prompts to measure on, at most (default: ${DEFAULT-VALUE})")
-  private int prompts = 256;
+      description =
+          "prompts to measure on, at most (default: all, or 256 if the time does not suffice)")
+  private @Nullable Integer prompts;
 
   @Option(
       names = "--spear",
       paramLabel = "N",
-      description = "updates of the run without the shield; 0 leaves it out (default: 90)")
+      description =
+          "updates of the run without the shield; 0 leaves it out (default: 90, or none if the time does not suffice)")
   private @Nullable Long spear;
+
+  @Option(
+      names = "--within",
+      paramLabel = "M",
+      description =
+          "minutes for everything, dealt out at the start by what this machine does (default: 10, or no limit with --updates or --minutes)")
+  private @Nullable Double within;
+
+  @Option(
+      names = "--redraw",
+      description =
+          "let the teacher draw all its pictures; else those that are shipped are taken where they fit, and 24 are drawn to compare")
+  private boolean redraw;
 
   @Option(
       names = "--set",
@@ -109,11 +125,14 @@ final class DemoCommand implements Callable<Integer> {
     if (!List.of(1, 2, 4, 8).contains(steps)) {
       throw new CommandException("--steps must be 1, 2, 4 or 8.");
     }
-    if (prompts < 2) {
+    if (prompts != null && prompts < 2) {
       throw new CommandException("--prompts must be at least 2: a distance needs a spread.");
     }
     if (spear != null && spear < 0) {
       throw new CommandException("--spear must not be negative.");
+    }
+    if (within != null && !(within > 0 && within < 1e5)) {
+      throw new CommandException("--within must be more than 0.");
     }
     DistillRecipe defaults = DistillRecipe.defaults();
     double minutes = length == null || length.minutes == null ? DEFAULT_MINUTES : length.minutes;
@@ -156,15 +175,21 @@ final class DemoCommand implements Callable<Integer> {
             new Demo.Options(
                 out,
                 recipe,
-                timed ? Duration.ofMillis(Math.round(minutes * 60_000 * UPDATES_SHARE)) : null,
+                timed ? minutes(minutes * UPDATES_SHARE) : null,
+                within != null ? minutes(within) : length == null ? minutes(DEFAULT_WITHIN) : null,
                 Places.home().resolve("weights"),
                 prompts,
-                spear == null ? SPEAR_UPDATES : spear),
+                spear,
+                redraw),
             Display::progress,
             Display::notice,
             Interrupts.listen("this update or batch of pictures"));
     Trainer.End end = demo.run();
     return RunEnd.tell(end, "the same command", out.resolve("report.html"));
+  }
+
+  private static Duration minutes(double minutes) {
+    return Duration.ofMillis(Math.round(minutes * 60_000));
   }
 
   /** A run that was begun with other options is neither gone on with nor overwritten. */

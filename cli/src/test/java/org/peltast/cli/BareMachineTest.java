@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.peltast.testing.TinyModel;
 
 /** A machine that gives Java little: no UTF-8 locale, no home folder, few files, a disk noexec. */
 @EnabledOnOs(OS.LINUX)

@@ -11,7 +11,12 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -192,5 +197,31 @@ class LauncherTest {
     Process process = builder.redirectErrorStream(true).start();
     String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(out).contains("-Dpeltast.home=" + home.toRealPath());
+  }
+
+  /** The launcher for Windows cannot be run here; what it starts Java with must be the same. */
+  @Test
+  void theLauncherForWindowsGivesJavaTheSameFlags() throws Exception {
+    Path here = Path.of("").toAbsolutePath();
+    Path root = Files.exists(here.resolve("peltast.cmd")) ? here : here.getParent();
+    Pattern flag = Pattern.compile("(?<![\\w.])-(?:-[a-z]|X|D)[\\w.:=*,+-]*");
+    Set<String> script = flags(flag, Files.readString(root.resolve("peltast")));
+    Set<String> windows = flags(flag, Files.readString(root.resolve("peltast.cmd")));
+    assertThat(script).contains("-Xmx1536m", "--add-modules=jdk.incubator.vector");
+    script.removeIf(
+        f ->
+            f.startsWith("-Dpeltast.columns") // of a POSIX terminal
+                || f.matches("-XX:(TieredStop|SharedArchive|ArchiveClasses).*") // quicker starts
+                || f.equals("--help")
+                || f.equals("--version"));
+    assertThat(windows).containsAll(script);
+  }
+
+  private static Set<String> flags(Pattern flag, String script) {
+    String code = script.replaceAll("(?m)^ *(#|rem ).*$", "");
+    return flag.matcher(code)
+        .results()
+        .map(MatchResult::group)
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 }

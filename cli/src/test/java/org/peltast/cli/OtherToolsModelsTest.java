@@ -38,6 +38,7 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.testing.TinyModel;
 
 /**
  * Model folders as other people's tools write them, and as they lie on other people's machines:

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param charts curves of the run
  * @param facts tables of names and values: versions, times, checksums
  * @param recipe the resolved recipe, as YAML; empty leaves it out
+ * @param next what a reader may do now
  */
 public record ReportData(
     String title,
@@ -28,9 +29,11 @@ public record ReportData(
     @Nullable Story story,
     List<Chart> charts,
     List<Facts> facts,
-    String recipe) {
+    String recipe,
+    List<Next> next) {
   /** Copies. */
   public ReportData {
+    next = List.copyOf(next);
     headlines = List.copyOf(headlines);
     charts = List.copyOf(charts);
     facts = List.copyOf(facts);
@@ -60,10 +63,11 @@ public record ReportData(
   /**
    * Pictures by prompt and source.
    *
+   * @param seed of the noise that all pictures start from
    * @param sources the columns
    * @param prompts the rows
    */
-  public record Gallery(List<Source> sources, List<Prompt> prompts) {
+  public record Gallery(long seed, List<Source> sources, List<Prompt> prompts) {
     /** Checks that every prompt has a picture for every source. */
     public Gallery {
       sources = List.copyOf(sources);
@@ -229,4 +233,12 @@ public record ReportData(
       values = java.util.Collections.unmodifiableMap(new java.util.LinkedHashMap<>(values));
     }
   }
+
+  /**
+   * A way to go on.
+   *
+   * @param purpose in a few words
+   * @param command as typed
+   */
+  public record Next(String purpose, String command) {}
 }

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a report as one HTML file: styles, curves and pictures are inside it, it asks no server
- * for anything, and it needs no script.
+ * for anything. Its own script opens pictures large and moves them over updates; without it,
+ * everything is still there to be seen.
  */
 public final class ReportWriter {
   private final ReportData data;
@@ -52,6 +53,7 @@ public final class ReportWriter {
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <meta name="color-scheme" content="light dark">
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
         <title>%s</title>
         <style>
         %s</style>
@@ -62,7 +64,10 @@ public final class ReportWriter {
         <p class="lead">%s</p>
         """
             .formatted(
-                Html.text(data.title()), css(), Html.text(data.title()), Html.text(data.lead())));
+                Html.text(data.title()),
+                resource("report.css"),
+                Html.text(data.title()),
+                Html.text(data.lead())));
     headlines();
     page.append("</header>\n<main>\n");
     gallery(data.gallery());
@@ -70,7 +75,12 @@ public final class ReportWriter {
     story(data.story());
     charts();
     facts();
-    return page.append("</main>\n</body>\n</html>\n").toString();
+    next();
+    page.append("</main>\n");
+    if (data.gallery() != null || data.story() != null) {
+      page.append("<script>\n").append(resource("report.js")).append("</script>\n");
+    }
+    return page.append("</body>\n</html>\n").toString();
   }
 
   private void headlines() {
@@ -121,7 +131,21 @@ public final class ReportWriter {
       page.append(
           "</div>\n<figcaption>%s</figcaption>\n</figure>\n".formatted(Html.text(prompt.text())));
     }
-    page.append("</div>\n</section>\n");
+    page.append("</div>\n");
+    page.append(
+        String.format(
+            Locale.ROOT,
+            """
+            <dialog class="large" style="--sources:%d">
+            <h3></h3>
+            <p>Seed %d. <span class="place"></span></p>
+            <div class="pictures"></div>
+            <form method="dialog"><button type="button" class="before">← previous</button><button type="button" class="after">next →</button><button autofocus>close</button></form>
+            </dialog>
+            </section>
+            """,
+            gallery.sources().size(),
+            gallery.seed()));
   }
 
   private void figures(ReportData.@Nullable Table table) {
@@ -207,8 +231,9 @@ public final class ReportWriter {
       page.append(
           String.format(
               Locale.ROOT,
-              "<figure class=\"strand %s\"><h3>%s</h3><p>%s</p><div class=\"scroll\"><div"
-                  + " class=\"moments\" style=\"--moments:%d\">",
+              "<figure class=\"strand %s\"><h3>%s</h3><p>%s</p><div class=\"now\""
+                  + " aria-live=\"polite\"></div><div class=\"scroll\"><div class=\"moments\""
+                  + " style=\"--moments:%d\">",
               tone(strand.tone()),
               Html.text(strand.name()),
               Html.text(strand.explanation()),
@@ -232,7 +257,10 @@ public final class ReportWriter {
       }
       page.append("</div></div></figure>\n");
     }
-    page.append("</div>\n<div class=\"charts\">");
+    page.append("</div>\n");
+    page.append(
+        "<label class=\"slider\" hidden>first update <input type=\"range\" min=\"0\" step=\"1\" aria-label=\"updates\"> last update</label>\n");
+    page.append("<div class=\"charts\">");
     page.append(
         "<figure class=\"long\"><h3>%s</h3><p>%s</p>%s</figure>"
             .formatted(
@@ -282,14 +310,27 @@ public final class ReportWriter {
     page.append("</section>\n");
   }
 
+  private void next() {
+    if (data.next().isEmpty()) {
+      return;
+    }
+    page.append("<section>\n<h2>Go on</h2>\n<dl class=\"next\">\n");
+    for (ReportData.Next next : data.next()) {
+      page.append(
+          "<dt>%s</dt><dd><pre>%s</pre></dd>\n"
+              .formatted(Html.text(next.purpose()), Html.text(next.command())));
+    }
+    page.append("</dl>\n</section>\n");
+  }
+
   private static String tone(ReportData.Tone tone) {
     return tone.name().toLowerCase(Locale.ROOT);
   }
 
-  private static String css() {
-    try (InputStream in = ReportWriter.class.getResourceAsStream("report.css")) {
+  private static String resource(String name) {
+    try (InputStream in = ReportWriter.class.getResourceAsStream(name)) {
       if (in == null) {
-        throw new IllegalStateException("report.css is missing from the jar");
+        throw new IllegalStateException(name + " is missing from the jar");
       }
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {

@@ -57,7 +57,10 @@ class ReportWriterTest {
     assertThat(page)
         .as("nothing from elsewhere")
         .doesNotContainPattern("(src|href)=\"(?!data:)")
-        .doesNotContain("<script", "@import", "url(");
+        .doesNotContain("@import", "url(", "import(", "fetch(", "XMLHttpRequest")
+        .contains("default-src 'none'; img-src data:;")
+        .contains("<dialog class=\"large\"", "Seed 7.", "type=\"range\"", "peltast demo --steps 1");
+    assertThat(page.split("<script", -1)).as("one script, its own").hasSize(2);
     try (var left = Files.list(file.toAbsolutePath().getParent())) {
       assertThat(left.filter(p -> p.getFileName().toString().endsWith(".draft"))).isEmpty();
     }
@@ -101,23 +104,25 @@ class ReportWriterTest {
             "<script>alert(1)</script>",
             List.of(),
             new Gallery(
+                1,
                 List.of(new Source("<i>", "", Tone.REAL)),
                 List.of(new Prompt("\"><img>", List.of(picture(1, 0))))),
             null,
             null,
             List.of(),
             List.of(new Facts("f", Map.of("<k>", "<v>"))),
-            "a: <b>");
+            "a: <b>",
+            List.of(new ReportData.Next("<u>", "<s>")));
     assertThat(ReportWriter.html(data))
-        .doesNotContain("<script>alert", "<b>&\"", "<k>", "<v>", "\"><img>", "a: <b>")
+        .doesNotContain("<script>alert", "<b>&\"", "<u>", "<s>", "<k>", "<v>", "\"><img>", "a: <b>")
         .contains("&lt;b&gt;&amp;&quot;");
   }
 
   @Test
   void leavesOutWhatIsNotThere() {
     ReportData data =
-        new ReportData("t", "l", List.of(), null, null, null, List.of(), List.of(), "");
-    assertThat(ReportWriter.html(data)).doesNotContain("<section", "<h2", "<figure");
+        new ReportData("t", "l", List.of(), null, null, null, List.of(), List.of(), "", List.of());
+    assertThat(ReportWriter.html(data)).doesNotContain("<script", "<section", "<h2", "<figure");
   }
 
   @Test
@@ -130,7 +135,9 @@ class ReportWriterTest {
     assertThatThrownBy(
             () ->
                 new Gallery(
-                    List.of(new Source("a", "", Tone.REAL)), List.of(new Prompt("p", List.of()))))
+                    1,
+                    List.of(new Source("a", "", Tone.REAL)),
+                    List.of(new Prompt("p", List.of()))))
         .hasMessageContaining("0 pictures for 1 sources");
   }
 
@@ -212,6 +219,7 @@ class ReportWriterTest {
             new Headline("1.08", "× the teacher's Fréchet distance", "bar: at most 1.15"),
             new Headline("0.99", "× the teacher's alignment", "bar: at least 0.95")),
         new Gallery(
+            7,
             List.of(
                 new Source("teacher", "50 guided steps, 100 evaluations", Tone.TEACHER),
                 new Source("same cost", "the teacher's best at 4 evaluations", Tone.NEUTRAL),
@@ -262,7 +270,8 @@ class ReportWriterTest {
             new Facts("Versions and machine", Map.of("peltast", "0.1.0", "libtorch", "2.10.0")),
             new Facts(
                 "Checksums of the inputs", Map.of("teacher", "9f86d081884c7d659a2feaa0c55ad015"))),
-        "seed: 7\nmethod:\n  name: decoupled-dmd\n  guidance: 3.5\n");
+        "seed: 7\nmethod:\n  name: decoupled-dmd\n  guidance: 3.5\n",
+        List.of(new ReportData.Next("Take one step", "peltast demo --steps 1")));
   }
 
   private static Row row(

@@ -231,6 +231,22 @@ public final class RunFolder implements AutoCloseable {
   }
 
   /**
+   * Removes a run that nobody has open, with all it holds; none is none.
+   *
+   * @throws RunException if a file cannot be removed
+   */
+  public static void remove(Path path) {
+    if (!Files.exists(path)) {
+      return;
+    }
+    try {
+      Durable.deleteTree(path);
+    } catch (IOException e) {
+      throw RunException.of("remove " + path, path, e);
+    }
+  }
+
+  /**
    * Opens a run for reading; it may be running.
    *
    * @throws RunException if there is no such folder

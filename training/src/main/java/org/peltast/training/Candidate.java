@@ -43,16 +43,29 @@ public record Candidate(
       GenerationSettings settings,
       Trial trial,
       org.peltast.runs.Progress progress) {
-    List<String> captions = trial.prompts().stream().map(Prompt::caption).toList();
-    List<String> again = trial.again().stream().map(Prompt::caption).toList();
-    int all = captions.size() + again.size();
+    List<String> captions = captions(trial.prompts());
     Tensor images =
         model.generate(
             captions,
             trial.seed(),
             settings,
             BATCH,
-            done -> progress.step(done, all, java.util.Map.of()));
+            done ->
+                progress.step(done, captions.size() + trial.again().size(), java.util.Map.of()));
+    return of(name, model, settings, images, trial, progress);
+  }
+
+  /** Measures pictures that a model drew, one a prompt, and draws what diversity needs. */
+  static Candidate of(
+      String name,
+      TextToImage model,
+      GenerationSettings settings,
+      Tensor images,
+      Trial trial,
+      org.peltast.runs.Progress progress) {
+    List<String> captions = captions(trial.prompts());
+    List<String> again = captions(trial.again());
+    int all = captions.size() + again.size();
     try (Scope scope = Scope.open()) {
       Tensor more =
           again.isEmpty()
@@ -70,6 +83,10 @@ public record Candidate(
           trial.measure(images, more),
           speed(model, settings, captions, trial.seed()));
     }
+  }
+
+  private static List<String> captions(List<Prompt> prompts) {
+    return prompts.stream().map(Prompt::caption).toList();
   }
 
   /** A seed whose noise has nothing to do with that of the given one. */

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -49,17 +50,22 @@ public final class Demo {
    * @param recipe of the distillation
    * @param minutes to distil in, with fewer updates than the recipe has if need be; null for as
    *     long as they take
-   * @param weights the folder with the shipped teacher and judge
-   * @param prompts to measure on, at most
-   * @param spear updates of the run without a shield; 0 leaves it out
+   * @param within for everything, with less of it if need be; null for as long as it takes
+   * @param weights the folder with the shipped teacher, judge and drawn latents
+   * @param prompts to measure on, at most; null for all, or fewer if the time is short
+   * @param spear updates of the run without a shield, 0 leaves it out; null for enough to fall
+   *     apart, or none if the time is short
+   * @param redraw whether the teacher draws all its pictures, even where they are shipped
    */
   public record Options(
       Path out,
       DistillRecipe recipe,
       @Nullable Duration minutes,
+      @Nullable Duration within,
       Path weights,
-      int prompts,
-      long spear) {}
+      @Nullable Integer prompts,
+      @Nullable Long spear,
+      boolean redraw) {}
 
   /** How long each part took, in seconds; distilling, and so the whole, over all processes. */
   record Seconds(double prepare, double distil, double evaluate, double total) {}
@@ -72,6 +78,12 @@ public final class Demo {
 
   private static final int SAMPLES = 3;
   private static final int SPEAR_BATCH = 16;
+
+  /** By so many updates the spear alone has fallen apart for all to see. */
+  private static final long SPEAR_UPDATES = 90;
+
+  /** So many updates show a pace. */
+  private static final int PACE_UPDATES = 4;
 
   private final Options options;
   private final Function<String, Progress> progress;
@@ -105,8 +117,16 @@ public final class Demo {
         Progress preparing = progress.apply("preparing pictures")) {
       requireSeen(judge, teacher);
       Corpus corpus = Corpus.open(recipe.data(), preparing, notices);
-      record(folder, corpus);
+      String checksum = record(folder, corpus);
       double prepared = since(begin);
+      TeacherPictures slow =
+          new TeacherPictures(
+              teacher,
+              checksum,
+              recipe.seed(),
+              shipped(),
+              folder.samples().resolve("teacher.safetensors"));
+      DemoPlan plan = plan(folder, teacher, slow, judge, corpus, begin);
 
       Trainer.End end;
       double distilled;
@@ -116,7 +136,7 @@ public final class Demo {
         Story watched = story("shield", corpus, () -> distillation.student(origin));
         watched.begin();
         long started = System.nanoTime();
-        end = distil(distillation, corpus, folder, watched);
+        end = distil(distillation, corpus, folder, watched, plan);
         double here = since(started);
         distilled = Math.max(here, updating(folder));
         earlier = distilled - here;
@@ -134,14 +154,14 @@ public final class Demo {
                   updates,
                   recipe.run().updates()));
         }
-        if (spear(teacher, corpus) == Trainer.End.STOPPED) {
+        if (spear(teacher, corpus, plan.spear()) == Trainer.End.STOPPED) {
           return Trainer.End.STOPPED;
         }
         long measuring = System.nanoTime();
         try (Scope scope = Scope.open()) {
           TextToImage student = distillation.student(origin);
           ModelFolder.write(options.out().resolve("student"), student, DType.BFLOAT16);
-          Results results = measure(teacher, student, judge, corpus);
+          Results results = measure(teacher, student, slow, judge, corpus, plan.prompts());
           Seconds seconds =
               new Seconds(prepared, distilled, since(measuring), earlier + since(begin));
           samples(results);
@@ -175,11 +195,111 @@ public final class Demo {
     }
   }
 
-  private void record(RunFolder folder, Corpus corpus) {
+  /** Writes what the run is made of; returns the teacher's checksum. */
+  private String record(RunFolder folder, Corpus corpus) {
     folder.writeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()));
     Map<String, String> inputs = StudentTraining.inputs(options.recipe().source(), corpus);
     inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
     Origin.settle(folder, options.recipe().seed(), inputs);
+    return Objects.requireNonNull(inputs.get("teacher"));
+  }
+
+  /** The teacher's shipped latents, unless all are to be drawn. */
+  private @Nullable DrawnLatents shipped() {
+    return options.redraw()
+        ? null
+        : DrawnLatents.read(options.weights().resolve(TeacherPictures.SHIPPED)).orElse(null);
+  }
+
+  /** The plan that the run was begun with, or one made now from what this machine does. */
+  private DemoPlan plan(
+      RunFolder folder,
+      TextToImage teacher,
+      TeacherPictures slow,
+      Judge judge,
+      Corpus corpus,
+      long begin) {
+    Path file = folder.path().resolve("plan.yaml");
+    Recipes<DemoPlan> plans = Recipes.of(DemoPlan.class);
+    if (java.nio.file.Files.exists(file)) {
+      return plans
+          .read(file)
+          .insisting(
+              options.prompts(),
+              options.spear(),
+              options.minutes() != null || options.within() != null);
+    }
+    Examples asked =
+        corpus
+            .measured(options.prompts() == null ? Integer.MAX_VALUE : options.prompts())
+            .examples();
+    DemoPlan.Wish wish = wish(teacher, slow, asked);
+    DemoPlan.Paces paces;
+    try (Progress shown = progress.apply("measuring this machine's pace");
+        Scope scope = Scope.open()) {
+      TeacherPictures.Pace drawn = slow.pace(asked.captions(), judge);
+      shown.step(1, 2, Map.of());
+      paces = new DemoPlan.Paces(drawn.evaluation(), drawn.picture(), updatePace(teacher, corpus));
+      shown.step(2, 2, Map.of());
+    }
+    DemoPlan plan = DemoPlan.of(wish, paces, since(begin));
+    plan.told(wish).forEach(notices);
+    folder.write(file, plans.write(plan));
+    return plan;
+  }
+
+  private DemoPlan.Wish wish(TextToImage teacher, TeacherPictures slow, Examples asked) {
+    int n = options.recipe().steps();
+    GenerationSettings full = teacher.defaults();
+    List<GenerationSettings> drawn = new ArrayList<>(Candidate.sameCost(full, n));
+    drawn.add(full.withSteps(n));
+    int again = n + full.evaluations() + evaluations(drawn);
+    if (!slow.areShipped(asked.captions())) {
+      drawn.add(full);
+    }
+    Long spear = options.spear();
+    return new DemoPlan.Wish(
+        seconds(options.within()),
+        seconds(options.minutes()),
+        options.recipe().run().updates(),
+        asked.size(),
+        options.prompts() == null,
+        spear == null ? SPEAR_UPDATES : spear,
+        spear == null,
+        n + evaluations(drawn),
+        2 + drawn.size(),
+        Math.min(DIVERSE_PROMPTS, asked.size()) * (SAMPLES - 1) * again);
+  }
+
+  private static int evaluations(List<GenerationSettings> drawn) {
+    return drawn.stream().mapToInt(GenerationSettings::evaluations).sum();
+  }
+
+  private static double seconds(@Nullable Duration duration) {
+    return duration == null ? Double.POSITIVE_INFINITY : duration.toMillis() / 1e3;
+  }
+
+  /** Seconds of an update, by a few of the same kind that leave nothing behind. */
+  private double updatePace(TextToImage teacher, Corpus corpus) {
+    Path scratch = options.out().resolve("pace");
+    RunRecipe main = options.recipe().run();
+    try (StudentTraining some =
+            new StudentTraining(options.recipe().with(few(PACE_UPDATES, main.batch())), teacher);
+        RunFolder folder = RunFolder.open(scratch, notices)) {
+      some.run(corpus, folder, List.of(), interrupted);
+      List<MetricsLog.Line> log = MetricsLog.read(folder.metrics());
+      if (log.size() < PACE_UPDATES) {
+        throw new StoppedException();
+      }
+      return log.stream()
+          .skip(1) // compilers and memory
+          .mapToDouble(
+              line -> line.metrics().get("seconds") instanceof Number s ? s.doubleValue() : 0)
+          .min()
+          .orElseThrow();
+    } finally {
+      RunFolder.remove(scratch);
+    }
   }
 
   private Story story(String name, Corpus corpus, java.util.function.Supplier<TextToImage> model) {
@@ -192,10 +312,11 @@ public final class Demo {
   }
 
   private Trainer.End distil(
-      StudentTraining distillation, Corpus corpus, RunFolder folder, Story story) {
+      StudentTraining distillation, Corpus corpus, RunFolder folder, Story story, DemoPlan plan) {
     List<Observer> observers = new ArrayList<>();
-    if (options.minutes() != null) {
-      observers.add(new TimeLimit(options.minutes(), options.recipe().plateau()));
+    Duration limit = plan.limit();
+    if (limit != null) {
+      observers.add(new TimeLimit(limit, options.recipe().plateau()));
     }
     try (Progress shown = progress.apply("distilling");
         Events events = new Events(folder.events())) {
@@ -204,25 +325,21 @@ public final class Demo {
     }
   }
 
+  private RunRecipe few(long updates, int batch) {
+    RunRecipe main = options.recipe().run();
+    return new RunRecipe(updates, batch, 1, main.checkpointEvery(), 1, 0, main.memory());
+  }
+
   /** The same start with the engine alone, until it falls apart. */
-  private Trainer.End spear(TextToImage teacher, Corpus corpus) {
-    long updates = options.spear();
+  private Trainer.End spear(TextToImage teacher, Corpus corpus, long updates) {
     if (updates == 0) {
       return Trainer.End.FINISHED;
     }
-    RunRecipe main = options.recipe().run();
     DistillRecipe recipe =
         options
             .recipe()
             .withoutRegulariser(
-                new RunRecipe(
-                    updates,
-                    Math.min(SPEAR_BATCH, main.batch()),
-                    1,
-                    main.checkpointEvery(),
-                    1,
-                    0,
-                    main.memory()));
+                few(updates, Math.min(SPEAR_BATCH, options.recipe().run().batch())));
     try (StudentTraining alone = new StudentTraining(recipe, teacher);
         RunFolder folder = RunFolder.open(options.out().resolve("spear"), notices);
         Progress shown = progress.apply("the spear alone")) {
@@ -236,6 +353,8 @@ public final class Demo {
    * All that was measured.
    *
    * @param candidates what the teacher can do at the student's cost, the lowest distance first
+   * @param redrawn how those of the teacher's shipped pictures that were drawn again compare; null
+   *     if it drew all
    */
   record Results(
       Trial trial,
@@ -246,7 +365,8 @@ public final class Demo {
       List<Candidate> candidates,
       Tensor realImages,
       Scores real,
-      Evaluation.@Nullable NoiseFloor floor) {
+      Evaluation.@Nullable NoiseFloor floor,
+      TeacherPictures.@Nullable Redrawn redrawn) {
     List<Candidate> measured() {
       return List.of(student, teacher, teacherSameCost, teacherSameSteps);
     }
@@ -276,13 +396,19 @@ public final class Demo {
     private static final long serialVersionUID = 1L;
   }
 
-  private Results measure(TextToImage teacher, TextToImage student, Judge judge, Corpus corpus) {
+  private Results measure(
+      TextToImage teacher,
+      TextToImage student,
+      TeacherPictures slow,
+      Judge judge,
+      Corpus corpus,
+      int prompts) {
     Trial trial =
         new Trial(
             judge,
             JudgeFolder.at(options.weights().resolve("judge")),
             teacher.textEncoder(),
-            corpus.measured(options.prompts()),
+            corpus.measured(prompts),
             DIVERSE_PROMPTS,
             SAMPLES,
             options.recipe().seed());
@@ -303,20 +429,21 @@ public final class Demo {
     try (Progress shown = drawing("drawing with the teacher in as many steps")) {
       sameSteps = Candidate.measure("teacherSameSteps", teacher, full.withSteps(n), trial, shown);
     }
-    Candidate slow;
+    Candidate guided;
     try (Progress shown = drawing("drawing with the teacher, all its steps")) {
-      slow = Candidate.measure("teacher", teacher, full, trial, shown);
+      guided = slow.measure(trial, notices, shown);
     }
     return new Results(
         trial,
         best,
-        slow,
+        guided,
         candidates.get(0),
         sameSteps,
         candidates,
         trial.set().examples().real(),
         trial.real().scores(),
-        trial.noiseFloor());
+        trial.noiseFloor(),
+        slow.redrawn());
   }
 
   private void samples(Results results) {
@@ -377,6 +504,13 @@ public final class Demo {
       real.set("noiseFloor", floor.toJson());
     }
     root.set("real", real);
+    TeacherPictures.Redrawn redrawn = results.redrawn();
+    if (redrawn != null) {
+      root.putObject("teacherRedrawn")
+          .put("pictures", redrawn.pictures())
+          .put("meanDifference", redrawn.mean())
+          .put("largestDifference", redrawn.largest());
+    }
     ObjectNode differences = root.putObject("differences");
     Measurement student = results.student().measurement();
     for (Candidate other :

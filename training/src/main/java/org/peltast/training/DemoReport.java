@@ -244,7 +244,28 @@ public final class DemoReport {
         story(),
         charts(),
         facts(),
-        folder.readRecipe().orElse(""));
+        folder.readRecipe().orElse(""),
+        next(n));
+  }
+
+  private List<ReportData.Next> next(int steps) {
+    Path student = folder.path().resolve("student");
+    return List.of(
+        new ReportData.Next(
+            "Draw your own prompt",
+            format(
+                "./peltast generate --model %s --prompt \"a red apple, noto\" --out apple.png",
+                student)),
+        steps == 1
+            ? new ReportData.Next(
+                "Take more time and two steps",
+                "./peltast demo --steps 2 --minutes 30 --out output/two-steps")
+            : new ReportData.Next(
+                "Take more time and one step",
+                "./peltast demo --steps 1 --minutes 30 --out output/one-step"),
+        new ReportData.Next(
+            "Measure on every held-out prompt",
+            format("./peltast evaluate --model %s --prompts 1000", student)));
   }
 
   /** What may be said of the student's distance beside another's; empty if that is not known. */
@@ -284,7 +305,9 @@ public final class DemoReport {
       }
       prompts.add(new ReportData.Prompt(captions.get(i), pictures));
     }
-    return prompts.isEmpty() ? null : new ReportData.Gallery(sources, prompts);
+    return prompts.isEmpty()
+        ? null
+        : new ReportData.Gallery(metrics.path("seed").asLong(), sources, prompts);
   }
 
   private static List<String> captions(Path file) {
@@ -362,6 +385,14 @@ public final class DemoReport {
           format(
               "Diversity and Vendi score are of %d pictures each of %d prompts.",
               metrics.path("samples").asInt(0), metrics.path("samplePrompts").asInt(0)));
+    }
+    JsonNode redrawn = metrics.path("teacherRedrawn");
+    if (redrawn.isObject()) {
+      notes.add(
+          format(
+              "The teacher's pictures were decoded from the latents that are shipped; %d were drawn"
+                  + " again, and differ from these by %.2f of 255 on average.",
+              redrawn.path("pictures").asInt(), redrawn.path("meanDifference").asDouble()));
     }
     notes.add(
         "Same cost: what the teacher does undistilled with as many network evaluations, by the"

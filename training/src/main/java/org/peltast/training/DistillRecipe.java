@@ -89,6 +89,24 @@ public record DistillRecipe(
     return 1 - falling;
   }
 
+  /** The same with another loop. */
+  DistillRecipe with(RunRecipe otherRun) {
+    return new DistillRecipe(
+        seed,
+        device,
+        precision,
+        teacher,
+        variant,
+        transformer,
+        data,
+        unconditional,
+        steps,
+        method,
+        student,
+        guard,
+        otherRun);
+  }
+
   /** The same with CFG augmentation alone. */
   DistillRecipe withoutRegulariser(RunRecipe otherRun) {
     MethodRecipe.DecoupledDmd of =
