@@ -38,9 +38,10 @@ import org.peltast.tensor.Tensor;
  *       golden files are compared by;
  *   <li>where the standard ones do not do: {@link #openCodec}, {@link #openText}, {@link
  *       #writeText}. A {@link TextEncoder} is the whole text side of a family: it applies its
- *       prompt template (never to the empty prompt, which stands for "no condition"), concatenates
- *       the features of several encoders along D, and hands pooled features on as {@link
- *       TokenFeatures#vectors}, which arrive in the network as {@code Condition.vectors}.
+ *       prompt template (to the empty prompt, which stands for "no condition", as the family's
+ *       pipeline does to the empty negative prompt), concatenates the features of several encoders
+ *       along D, and hands pooled features on as {@link TokenFeatures#vectors}, which arrive in the
+ *       network as {@code Condition.vectors}.
  * </ol>
  *
  * <p><b>How the planned ones fit.</b> <i>Lumina 2</i>: {@code transformer}, {@code
@@ -149,9 +150,12 @@ public interface ModelFamily {
    *
    * @param folder of the model
    * @param index its {@code model_index.json}
+   * @param device to encode on
+   * @param precision of products, for encoders that have several
    */
-  default Supplier<TextEncoder> openText(Path folder, JsonConfig index) {
-    return TextEncoders.open(folder, index);
+  default Supplier<TextEncoder> openText(
+      Path folder, JsonConfig index, Device device, Precision precision) {
+    return TextEncoders.open(folder, index, device, precision);
   }
 
   /**

@@ -40,7 +40,9 @@ import tools.jackson.databind.node.ObjectNode;
  *   transformer/config.json            the network, or unet/; loads into diffusers unchanged
  *   transformer/*.safetensors          its weights, one file or shards with an index
  *   vae/config.json                    the codec and its normalisation
- *   text_encoder/config.json           the text encoder's id; its weights come with the project
+ *   text_encoder/                      a language model of transformers, or the id of the text
+ *                                      encoder that comes with the project
+ *   tokenizer/                         of a language model
  *   peltast.json                       size, steps, guidance, sampler, precision, provenance
  * </pre>
  *
@@ -118,7 +120,6 @@ public final class ModelFolder {
     requireClass(index, "scheduler", family.schedulers());
     NoiseSchedule schedule = schedule(folder, family);
     requireClass(index, "vae", Codecs.CLASSES);
-    Supplier<TextEncoder> encoder = family.openText(folder, index);
     JsonConfig extras =
         Files.exists(folder.resolve(EXTRAS)) ? JsonConfig.read(folder.resolve(EXTRAS)) : null;
     if (extras != null) {
@@ -126,6 +127,7 @@ public final class ModelFolder {
     }
     int patch = extras == null ? 0 : extras.integer("patch", 0);
     Precision p = precision != null ? precision : precision(extras, device);
+    Supplier<TextEncoder> encoder = family.openText(folder, index, device, p);
     Backbone network = family.open(source.network(family), schedule, patch, device, p);
     NormalisedCodec codec = null;
     try {

@@ -9,30 +9,52 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.files.JsonConfig;
+import org.peltast.models.text.LanguageModelEncoder;
 import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.models.text.TextEncoder;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Text encoders in model folders: what {@code text_encoder/} holds. */
 final class TextEncoders {
   private static final String COMPONENT = "text_encoder";
+  private static final String TOKENIZER = "tokenizer";
   private static final String MINILM = "MiniLmEncoder";
+
+  /** The language models of transformers, with or without the head that nobody asks. */
+  private static final List<String> LANGUAGE_MODELS =
+      List.of("Qwen3Model", "Qwen3ForCausalLM", "Gemma2Model", "Gemma2ForCausalLM");
 
   private TextEncoders() {}
 
   /** The encoder that a model's index names, checked now and opened when it is first needed. */
-  static Supplier<TextEncoder> open(Path folder, JsonConfig index) {
+  static Supplier<TextEncoder> open(
+      Path folder, JsonConfig index, Device device, Precision precision) {
     String name = ModelFolder.componentClass(index, COMPONENT);
     if (name == null) {
       return () -> {
         throw new ModelException(folder + " has no text encoder, so it cannot read prompts");
       };
     }
+    if (LANGUAGE_MODELS.contains(name)) {
+      LanguageModelEncoder encoder =
+          LanguageModelEncoder.open(
+              folder.resolve(COMPONENT), folder.resolve(TOKENIZER), device, precision);
+      return () -> encoder;
+    }
     if (!name.equals(MINILM)) {
       throw new ModelException(
-          index.file() + ": the text_encoder is of class " + name + "; supported is " + MINILM);
+          index.file()
+              + ": the text_encoder is of class "
+              + name
+              + "; supported are "
+              + String.join(", ", LANGUAGE_MODELS)
+              + " and "
+              + MINILM);
     }
     JsonConfig json = JsonConfig.read(folder.resolve(COMPONENT).resolve("config.json"));
     json.requireKnown(Set.of("id", "max_tokens"));
@@ -57,17 +79,43 @@ final class TextEncoders {
     };
   }
 
-  /** Writes an encoder's id, its weights being the project's, and says the components' classes. */
+  /**
+   * Writes the text side: a language model's files, as links to those that it was read from where
+   * the disk allows, or the id of the project's own encoder; and says the components' classes.
+   */
   static Map<String, List<@Nullable String>> write(Path folder, TextEncoder encoder)
       throws IOException {
+    Map<String, List<@Nullable String>> components = new TreeMap<>();
+    if (encoder instanceof LanguageModelEncoder model) {
+      link(model.folder(), Files.createDirectory(folder.resolve(COMPONENT)));
+      link(model.tokenizerFolder(), Files.createDirectory(folder.resolve(TOKENIZER)));
+      components.put(COMPONENT, List.of("transformers", model.className()));
+      components.put(TOKENIZER, List.of("transformers", model.tokenizerClass()));
+      return components;
+    }
     ObjectNode text = JsonConfig.JSON.createObjectNode();
     text.put("_class_name", MINILM);
     text.put("id", encoder.id());
     text.put("max_tokens", encoder.maxTokens());
     JsonConfig.write(Files.createDirectory(folder.resolve(COMPONENT)).resolve("config.json"), text);
-    Map<String, List<@Nullable String>> components = new TreeMap<>();
     components.put(COMPONENT, List.of("peltast", MINILM));
-    components.put("tokenizer", Arrays.asList(null, null));
+    components.put(TOKENIZER, Arrays.asList(null, null));
     return components;
+  }
+
+  /** Gigabytes that nobody changes: a second name for each file, or a copy on another disk. */
+  private static void link(Path from, Path to) throws IOException {
+    List<Path> files;
+    try (Stream<Path> list = Files.list(from)) {
+      files = list.filter(Files::isRegularFile).toList();
+    }
+    for (Path file : files) {
+      Path target = to.resolve(String.valueOf(file.getFileName()));
+      try {
+        Files.createLink(target, file.toRealPath());
+      } catch (IOException | UnsupportedOperationException e) {
+        Files.copy(file, target);
+      }
+    }
   }
 }

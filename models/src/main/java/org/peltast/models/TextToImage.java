@@ -1,8 +1,10 @@
 package org.peltast.models;
 
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +14,7 @@ import org.peltast.diffusion.Network;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.Sampler;
 import org.peltast.models.codec.Codec;
+import org.peltast.models.text.CachedTextEncoder;
 import org.peltast.models.text.Captions;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.Autograd;
@@ -182,7 +185,7 @@ public final class TextToImage implements AutoCloseable {
               + " and "
               + batch);
     }
-    Captions captions = new Captions(textEncoder(), device());
+    Captions captions = new Captions(encodedAhead(prompts, settings), device());
     return Scope.compute(
         () -> {
           List<Tensor> all = new ArrayList<>();
@@ -200,6 +203,27 @@ public final class TextToImage implements AutoCloseable {
           }
           return Tensor.cat(all, 0);
         });
+  }
+
+  /**
+   * The text encoder; a large one has encoded the prompts and rests, so that network and codec have
+   * its memory, unless there are more prompts than a quarter of the heap holds the features of.
+   */
+  private TextEncoder encodedAhead(List<String> prompts, GenerationSettings settings) {
+    TextEncoder own = textEncoder();
+    Set<String> all = new LinkedHashSet<>(prompts);
+    if (settings.guidance().isOn()) {
+      all.add("");
+    }
+    long most = (long) own.maxTokens() * own.width() * Float.BYTES * all.size();
+    long room = Runtime.getRuntime().maxMemory() / 4;
+    if (!own.isLarge() || most > room) {
+      return own;
+    }
+    CachedTextEncoder cached = CachedTextEncoder.inMemory(own, room); // not closed: nor is its own
+    cached.encode(List.copyOf(all));
+    cached.rest();
+    return cached;
   }
 
   /**

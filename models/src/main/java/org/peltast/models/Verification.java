@@ -18,6 +18,8 @@ import org.peltast.models.codec.Codecs;
 import org.peltast.models.codec.Taef2Codec;
 import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
+import org.peltast.models.text.TextNetwork;
+import org.peltast.models.text.TextNetworks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -148,6 +150,10 @@ public final class Verification {
     if (network && (operation.equals("forward") || operation.equals("backward"))) {
       return network(folder, component, golden, device, operation.equals("backward"));
     }
+    boolean text = List.of("text_encoder", "text_encoder_2").contains(component);
+    if (text && (operation.equals("forward") || operation.equals("backward"))) {
+      return text(folder.resolve(component), golden, device, operation.equals("backward"));
+    }
     return switch (what) {
       case "vae encode" -> encode(folder, golden, device);
       case "vae decode" -> decode(folder, golden, device);
@@ -158,8 +164,9 @@ public final class Verification {
           throw new Unsupported(
               "The operation "
                   + what
-                  + " cannot be checked yet; supported are transformer forward"
-                  + " and backward, vae encode, decode, and both in turn, and pipeline sample.");
+                  + " cannot be checked yet; supported are forward and backward of transformer,"
+                  + " text_encoder and text_encoder_2, vae encode, decode, and both in turn, and"
+                  + " pipeline sample.");
     };
   }
 
@@ -218,6 +225,52 @@ public final class Verification {
             .parameters()
             .values()
             .forEach((name, weight) -> answers.put("grad.weights." + name, gradient(weight)));
+      }
+      return compare(golden, answers);
+    }
+  }
+
+  /**
+   * A text encoder's states, and the gradients of its weights: of {@code last_hidden_state} by
+   * {@code cotangent} if the file has a gradient of the norm that makes it, else of the state that
+   * conditions pictures, the one before the last layer.
+   */
+  private static List<Line> text(Path folder, GoldenFile golden, Device device, boolean backward) {
+    String type = TextNetworks.modelType(folder);
+    if (!TextNetworks.modelTypes().contains(type)) {
+      throw new Unsupported(
+          "Text encoders of type "
+              + type
+              + " cannot be computed yet, only "
+              + String.join(", ", TextNetworks.modelTypes())
+              + ".");
+    }
+    DType storage = backward ? DType.FLOAT32 : golden.precision().products();
+    try (TextNetwork network = TextNetworks.open(folder, device, golden.precision(), storage);
+        Autograd recording = backward ? Autograd.on() : Autograd.off()) {
+      network.parameters().trainable(backward);
+      Map<String, Tensor> answers =
+          new LinkedHashMap<>(
+              network.outputs(
+                  golden.raw("input_ids").to(DType.INT64),
+                  golden.hasInput("attention_mask") ? golden.raw("attention_mask") : null));
+      if (backward) {
+        boolean last =
+            golden.outputs().keySet().stream()
+                .anyMatch(name -> name.matches("grad\\.weights\\.(model\\.)?norm\\.weight"));
+        Tensor of = answers.get(last ? TextNetwork.LAST : TextNetwork.PENULTIMATE);
+        if (of == null) {
+          throw new Unsupported("Text encoders of type " + type + " have no such state.");
+        }
+        of.backward(golden.input("cotangent"));
+        network
+            .parameters()
+            .values()
+            .forEach(
+                (name, weight) -> {
+                  answers.put("grad.weights." + name, gradient(weight));
+                  answers.put("grad.weights.model." + name, gradient(weight));
+                });
       }
       return compare(golden, answers);
     }

@@ -304,8 +304,10 @@ class ModelFolderTest {
     edit(index, "PixelCodec", "VQModel");
     fails(folder, "vae is of class VQModel", "PixelCodec");
     edit(index, "VQModel", "PixelCodec");
-    edit(index, "MiniLmEncoder", "Qwen3Model");
-    fails(folder, "text_encoder is of class Qwen3Model", "MiniLmEncoder");
+    edit(index, "MiniLmEncoder", "T5EncoderModel");
+    fails(folder, "text_encoder is of class T5EncoderModel", "Qwen3Model", "MiniLmEncoder");
+    edit(index, "T5EncoderModel", "Qwen3Model");
+    fails(folder, "lacks the key model_type");
     edit(index, "Qwen3Model", "MiniLmEncoder");
     edit(index, "FlowMatchEulerDiscreteScheduler", "DDIMScheduler");
     fails(folder, "scheduler is of class DDIMScheduler");

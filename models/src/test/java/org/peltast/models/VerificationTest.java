@@ -51,9 +51,30 @@ class VerificationTest {
     }
   }
 
+  /**
+   * Qwen3 and Gemma 2: states and gradients, padded on either side, beyond the window, bfloat16.
+   */
+  @TestFactory
+  Stream<DynamicTest> everyTextEncoderAgreesWithTransformers() throws IOException {
+    try (Stream<Path> walk = Files.walk(Golden.path("text-qwen3-tiny").getParent(), 2)) {
+      List<Path> files =
+          walk.filter(p -> p.getParent().getFileName().toString().startsWith("text-"))
+              .filter(p -> p.getFileName().toString().matches("(for|back)ward.*\\.safetensors"))
+              .sorted()
+              .toList();
+      assertThat(files).hasSizeGreaterThanOrEqualTo(12);
+      return files.stream()
+          .map(
+              f ->
+                  DynamicTest.dynamicTest(
+                      f.getParent().getFileName() + "/" + f.getFileName(), () -> passes(f)));
+    }
+  }
+
   private void passes(Path file) throws IOException {
     Path folder = file.getParent();
-    if (Files.exists(folder.resolve("transformer/formula.json"))) {
+    if (Files.exists(folder.resolve("transformer/formula.json"))
+        || Files.exists(folder.resolve("text_encoder/formula.json"))) {
       folder = FormulaWeights.materialise(folder, Files.createTempDirectory(temporary, "model"));
     }
     Report report = verify(folder, file);

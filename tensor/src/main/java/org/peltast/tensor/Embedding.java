@@ -24,7 +24,7 @@ public final class Embedding {
   public Tensor forward(Tensor ids) {
     long[] shape = java.util.Arrays.copyOf(ids.shape(), ids.rank() + 1);
     shape[ids.rank()] = weight.value().size(1);
-    return weight.value().indexSelect(0, ids.reshape(ids.count())).reshape(shape);
+    return weight.value().indexSelect(0, ids.reshape(ids.count())).to(DType.FLOAT32).reshape(shape);
   }
 
   /** The table [count, dim]. */

@@ -5,7 +5,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One weight of a network: its float32 value, and that value in the dtype of products.
+ * One weight of a network: its value, float32 unless the network is only used, and that value in
+ * the dtype of products.
  *
  * <p>The shares of a {@link WorkerPool} each see the same value with a gradient of its own, so that
  * they can be differentiated side by side; {@link Gradients#clip} adds these up.
@@ -92,7 +93,7 @@ public final class Parameter {
     return init;
   }
 
-  /** The float32 value; recorded inside a pool, with the gradient of the share that asks. */
+  /** The value as it is kept; recorded inside a pool, with the gradient of the share that asks. */
   public Tensor value() {
     return Autograd.isOn() ? view().value : whole();
   }
@@ -267,6 +268,9 @@ public final class Parameter {
 
   /** Asks for the gradients of all workers, or no longer. */
   synchronized void ask(boolean wanted) {
+    if (wanted && whole().dtype() != DType.FLOAT32) {
+      throw new TensorException(name + " is kept as " + whole() + ", and only float32 is trained");
+    }
     trainable = wanted;
     for (WorkerView view : views) {
       view.value.requireGrad(wanted);
@@ -283,10 +287,12 @@ public final class Parameter {
    */
   public Tensor inProducts() {
     DType wanted = owner.precision().products();
-    if (wanted == DType.FLOAT32) {
+    DType kept = whole().dtype();
+    if (wanted == kept) {
       return value();
     }
-    if (trainable && Autograd.isOn()) {
+    // What is kept narrow is kept so to save memory, which a second copy would not.
+    if (kept != DType.FLOAT32 || (trainable && Autograd.isOn())) {
       return value().to(wanted);
     }
     return cast(wanted);

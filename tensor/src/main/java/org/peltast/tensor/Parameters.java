@@ -14,8 +14,9 @@ import org.jspecify.annotations.Nullable;
  * The named weights of one network, in the order in which its layers declare them, under the names
  * that its checkpoints use. Layers hold {@link Parameter}s; this owns their memory.
  *
- * <p>All weights are float32 on one device. {@link #precision} says in which dtype products are
- * computed; a layer asks a parameter for its {@link Parameter#inProducts() value in that dtype}.
+ * <p>All weights are float32 on one device; those of a network that is not trained may be kept in
+ * half precision. {@link #precision} says in which dtype products are computed; a layer asks a
+ * parameter for its {@link Parameter#inProducts() value in that dtype}.
  */
 public final class Parameters implements AutoCloseable {
   /** Below so many weights a pass over them is shorter than waking a thread. */
@@ -30,11 +31,13 @@ public final class Parameters implements AutoCloseable {
     final Scope scope = Scope.detached();
     final Device device;
     final Precision precision;
+    final DType storage;
     int version;
 
-    Shared(Device device, Precision precision) {
+    Shared(Device device, Precision precision, DType storage) {
       this.device = device;
       this.precision = precision;
+      this.storage = storage;
     }
   }
 
@@ -84,8 +87,23 @@ public final class Parameters implements AutoCloseable {
 
   /** An empty set on a device, for a network to fill. */
   public static Parameters on(Device device, Precision precision) {
+    return on(device, precision, DType.FLOAT32);
+  }
+
+  /**
+   * An empty set for a network that is only used: its matrices, and what has more dimensions, are
+   * kept in a dtype of their own; vectors, which are few numbers, in float32. Where products are in
+   * another dtype, a matrix is converted each time that it is used, and the copy not kept.
+   *
+   * @param storage FLOAT32, BFLOAT16 or FLOAT16; what is not FLOAT32 cannot be trained
+   */
+  public static Parameters on(Device device, Precision precision, DType storage) {
+    if (storage != DType.FLOAT32 && storage != DType.BFLOAT16 && storage != DType.FLOAT16) {
+      throw new TensorException(
+          "weights are kept in FLOAT32, BFLOAT16 or FLOAT16, not in " + storage);
+    }
     Engine.requireUsable(device);
-    return new Parameters(new LinkedHashMap<>(), "", new Shared(device, precision));
+    return new Parameters(new LinkedHashMap<>(), "", new Shared(device, precision, storage));
   }
 
   /**
@@ -107,7 +125,8 @@ public final class Parameters implements AutoCloseable {
       throw new TensorException("the parameter " + full + " is declared twice");
     }
     try (Scope s = Scope.open()) {
-      Tensor value = Tensor.zeros(DType.FLOAT32, shared.device, shape);
+      DType kept = shape.length < 2 ? DType.FLOAT32 : shared.storage;
+      Tensor value = Tensor.zeros(kept, shared.device, shape);
       Parameter p = new Parameter(this, full, init, shared.scope.keep(value));
       byName.put(full, p);
       return p;

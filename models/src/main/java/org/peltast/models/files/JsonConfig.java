@@ -94,6 +94,11 @@ public final class JsonConfig {
     return List.copyOf(root.propertyNames());
   }
 
+  /** The value of a key, whatever it is; a missing node if it is absent. */
+  public JsonNode node(String key) {
+    return root.path(key);
+  }
+
   /** Whether a key has a value other than null. */
   public boolean has(String key) {
     return !root.path(key).isMissingNode() && !root.path(key).isNull();

@@ -203,6 +203,24 @@ public final class CachedTextEncoder implements TextEncoder {
     }
   }
 
+  @Override
+  public boolean isLarge() {
+    return encoder.isLarge();
+  }
+
+  /** Lets the encoder rest; what is kept answers on. */
+  @Override
+  public void rest() {
+    encoder.rest();
+  }
+
+  /** The encoder of negative prompts with a cache of its own, in memory. */
+  @Override
+  public TextEncoder forNegative() {
+    TextEncoder negative = encoder.forNegative();
+    return negative == encoder ? this : inMemory(negative, maxBytes);
+  }
+
   /** Closes the file and the encoder. */
   @Override
   public synchronized void close() {

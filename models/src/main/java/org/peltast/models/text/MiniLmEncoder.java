@@ -108,7 +108,7 @@ public final class MiniLmEncoder implements TextEncoder {
    */
   public static void openLibraries() {
     try {
-      stayOffline();
+      TokenizerLibrary.stayOffline();
       LibUtils.checkStatus();
       OnnxNatives.prepare();
       OrtEnvironment.getEnvironment();
@@ -118,7 +118,7 @@ public final class MiniLmEncoder implements TextEncoder {
   }
 
   private static HuggingFaceTokenizer tokenizer(byte[] json, int maxTokens, boolean cuts) {
-    stayOffline();
+    TokenizerLibrary.stayOffline();
     // The file asks for padding and truncation to 128.
     Map<String, String> options =
         Map.of(
@@ -136,21 +136,6 @@ public final class MiniLmEncoder implements TextEncoder {
               "The tokenizer of the MiniLM text encoder cannot be loaded (%s); delete the folder .djl.ai in your home, which makes it be unpacked anew.",
               e.getMessage()),
           e);
-    }
-  }
-
-  /**
-   * On a machine with CUDA the tokenizer would otherwise look for natives on the network, and on
-   * any machine report its use.
-   */
-  private static void stayOffline() {
-    setIfAbsent("ai.djl.offline", "true");
-    setIfAbsent("OPT_OUT_TRACKING", "true");
-  }
-
-  private static void setIfAbsent(String property, String value) {
-    if (System.getProperty(property) == null) {
-      System.setProperty(property, value);
     }
   }
 
@@ -206,7 +191,7 @@ public final class MiniLmEncoder implements TextEncoder {
     life.readLock().lock();
     try {
       requireOpen();
-      return counter().encode(wellFormed(prompt)).getIds().length;
+      return counter().encode(TokenizerLibrary.wellFormed(prompt)).getIds().length;
     } finally {
       life.readLock().unlock();
     }
@@ -231,7 +216,7 @@ public final class MiniLmEncoder implements TextEncoder {
     life.readLock().lock();
     try {
       requireOpen();
-      return tokenizer.encode(wellFormed(prompt)).getIds();
+      return tokenizer.encode(TokenizerLibrary.wellFormed(prompt)).getIds();
     } finally {
       life.readLock().unlock();
     }
@@ -250,7 +235,7 @@ public final class MiniLmEncoder implements TextEncoder {
   }
 
   private TokenFeatures run(String prompt) {
-    long[] ids = tokenizer.encode(wellFormed(prompt)).getIds(); // [L]
+    long[] ids = tokenizer.encode(TokenizerLibrary.wellFormed(prompt)).getIds(); // [L]
     long[] ones = new long[ids.length];
     Arrays.fill(ones, 1);
     long[] types = new long[ids.length];
@@ -273,23 +258,6 @@ public final class MiniLmEncoder implements TextEncoder {
     } catch (OrtException e) {
       throw new IllegalStateException("The text encoder failed: " + e.getMessage(), e);
     }
-  }
-
-  /** Half a surrogate pair has no UTF-8 form: it becomes U+FFFD, which the tokenizer drops. */
-  private static String wellFormed(String prompt) {
-    boolean broken =
-        prompt
-            .codePoints()
-            .anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE);
-    if (!broken) {
-      return prompt;
-    }
-    StringBuilder mended = new StringBuilder(prompt.length());
-    prompt
-        .codePoints()
-        .map(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? 0xFFFD : c)
-        .forEach(mended::appendCodePoint);
-    return mended.toString();
   }
 
   private void requireOpen() {

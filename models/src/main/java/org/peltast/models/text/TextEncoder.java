@@ -63,6 +63,28 @@ public interface TextEncoder extends AutoCloseable {
     return encode(List.of(prompt)).get(0);
   }
 
+  /**
+   * The same encoder as it reads negative prompts, which guidance leads away from: this one, unless
+   * it frames them in another way. It shares its weights; closing either closes both.
+   */
+  default TextEncoder forNegative() {
+    return this;
+  }
+
+  /**
+   * Whether a run should keep features on disk, and let the encoder {@link #rest} while it trains:
+   * for encoders that are large beside the network. Not unless an encoder says so.
+   */
+  default boolean isLarge() {
+    return false;
+  }
+
+  /**
+   * Gives memory back until features are next asked for: what an encoder of billions of weights
+   * does before training begins. Nothing unless an encoder says so.
+   */
+  default void rest() {}
+
   /** Gives native memory back. A closed encoder answers with an {@link IllegalStateException}. */
   @Override
   void close();

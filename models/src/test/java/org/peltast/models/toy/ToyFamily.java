@@ -112,7 +112,8 @@ public final class ToyFamily implements ModelFamily {
   }
 
   @Override
-  public Supplier<TextEncoder> openText(Path folder, JsonConfig index) {
+  public Supplier<TextEncoder> openText(
+      Path folder, JsonConfig index, Device device, Precision precision) {
     return ToyEncoder::new;
   }
 
