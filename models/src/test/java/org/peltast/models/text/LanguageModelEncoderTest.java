@@ -113,7 +113,12 @@ class LanguageModelEncoderTest {
       assertThat(features).hasSize(4);
       for (int i = 0; i < features.size(); i++) {
         double tokens =
-            expected.get("output.prompt_attention_mask").select(0, i).to(DType.FLOAT32).sum().item();
+            expected
+                .get("output.prompt_attention_mask")
+                .select(0, i)
+                .to(DType.FLOAT32)
+                .sum()
+                .item();
         assertThat(features.get(i).tokens()).isEqualTo((int) tokens);
         float[] actual = features.get(i).values();
         float[] wanted =
@@ -269,6 +274,8 @@ class LanguageModelEncoderTest {
       assertThat(all.get(0).width()).isEqualTo(20).isEqualTo(encoder.width());
       assertThat(all.get(2).tokens()).isEqualTo(512).isEqualTo(encoder.maxTokens());
       assertThat(all.get(0).tokens()).isEqualTo(encoder.tokenIds("a red apple").length);
+      assertThat(encoder.tokens("你好 😀 ".repeat(400))).isGreaterThan(512);
+      assertThat(encoder.tokens("")).isEqualTo(encoder.specialTokens());
       // The framed prompt's own states, as the network gives them without the frame's help.
       long[] ids = encoder.tokenIds("a red apple");
       try (Scope s = Scope.open();
