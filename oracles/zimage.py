@@ -50,6 +50,14 @@ MODELS = {
 
 SCHEDULER = dict(num_train_timesteps=1000, shift=3.0, use_dynamic_shifting=False)
 
+# A shift that depends on the picture's size, and a network for it: (name, configuration, scheduler)
+DYNAMIC = dict(
+    config=dict(in_channels=16, dim=16, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=6,
+                axes_dims=[4, 2, 2], axes_lens=[96, 16, 16]),
+    scheduler=dict(num_train_timesteps=1000, shift=3.0, use_dynamic_shifting=True, base_shift=0.4, max_shift=1.2,
+                   base_image_seq_len=8, max_image_seq_len=64),
+)
+
 
 def call(model, latents, timestep, captions, lengths, patch_size):
     """diffusers takes lists of [C, F, H, W] and of [L, D]; golden files hold one tensor each."""
@@ -139,7 +147,7 @@ SAMPLES = {
 }
 
 
-def pipeline_goldens(pipe, folder):
+def pipeline_goldens(pipe, folder, samples=SAMPLES, **more):
     random = golden.seeded(41)
     height, width = 48, 80
     dim = pipe.transformer.config.cap_feat_dim
@@ -147,7 +155,7 @@ def pipeline_goldens(pipe, folder):
     positive = [torch.randn(n, dim, generator=random) for n in (11, 38)]
     negative = [torch.randn(n, dim, generator=random) for n in (6, 6)]
     pipe.set_progress_bar_config(disable=True)
-    for name, spec in SAMPLES.items():
+    for name, spec in samples.items():
         guided = spec["guidance_scale"] > 0
         arguments = dict(
             height=height, width=width, num_inference_steps=spec["steps"], guidance_scale=spec["guidance_scale"],
@@ -156,7 +164,7 @@ def pipeline_goldens(pipe, folder):
         )
         final = pipe(latents=latents.clone(), output_type="latent", **arguments).images
         outputs = dict(latents=final)
-        if name == "sample":  # the decoded picture once: it is ten times the size of the rest
+        if name == "sample" and pipe.vae is not None:  # the decoded picture once: it is ten times the size of the rest
             outputs["image"] = pipe(latents=latents.clone(), output_type="pt", **arguments).images
         values, mask = padded(positive)
         inputs = dict(latents=latents, prompt_embeds=values, prompt_attention_mask=mask)
@@ -165,7 +173,34 @@ def pipeline_goldens(pipe, folder):
             inputs |= dict(negative_prompt_embeds=values, negative_prompt_attention_mask=mask)
         meta = {k: spec[k] for k in ("steps", "guidance_scale", "cfg_normalization", "cfg_truncation") if k in spec}
         golden.write(folder / f"{name}.safetensors", "pipeline", "sample", "1e-3", inputs,
-                     outputs, golden.origin(), height=height, width=width, dtype="float32", **meta)
+                     outputs, golden.origin(), height=height, width=width, dtype="float32", **more, **meta)
+
+
+def dynamic_goldens(out, full):
+    """A pipeline whose scheduler shifts dynamically."""
+    folder = out / "zimage-dynamic"
+    shutil.rmtree(folder, ignore_errors=True)
+    model = ZImageTransformer2DModel(**DYNAMIC["config"]).eval()
+    parameters = golden.randomise(model)
+    scheduler = FlowMatchEulerDiscreteScheduler(**DYNAMIC["scheduler"])
+    pipeline_goldens(ZImagePipeline(scheduler, None, None, None, model), folder,
+                     {"sample": dict(steps=4, guidance_scale=2.0)}, weights=None if full else "formula")
+    save_by_formula(folder, model, parameters, scheduler, full)
+
+
+def save_by_formula(folder, model, parameters, scheduler, full):
+    if full:
+        model.save_pretrained(folder / "transformer")
+    else:
+        model.save_config(folder / "transformer")
+        golden.dump_formula(folder / "transformer" / "formula.json", parameters)
+    scheduler.save_pretrained(folder / "scheduler")
+    golden.dump_json(folder / "model_index.json", {
+        "_class_name": "ZImagePipeline",
+        "_diffusers_version": diffusers.__version__,
+        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+        "transformer": ["diffusers", "ZImageTransformer2DModel"],
+    })
 
 
 def main():
@@ -191,21 +226,11 @@ def main():
             pipeline_goldens(pipe, folder)
             vae_goldens(vae, folder)
         else:
-            if arguments.full:
-                model.save_pretrained(folder / "transformer")
-            else:
-                model.save_config(folder / "transformer")
-                golden.dump_formula(folder / "transformer" / "formula.json", parameters)
-            FlowMatchEulerDiscreteScheduler(**SCHEDULER).save_pretrained(folder / "scheduler")
-            golden.dump_json(folder / "model_index.json", {
-                "_class_name": "ZImagePipeline",
-                "_diffusers_version": diffusers.__version__,
-                "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-                "transformer": ["diffusers", "ZImageTransformer2DModel"],
-            })
+            save_by_formula(folder, model, parameters, FlowMatchEulerDiscreteScheduler(**SCHEDULER), arguments.full)
         transformer_goldens(name, spec, model, folder, arguments.full)
         if spec.get("stored"):
             bfloat16_golden(spec, model, folder)
+    dynamic_goldens(arguments.out, arguments.full)
 
 
 if __name__ == "__main__":

@@ -222,7 +222,7 @@ class HostileInputTest {
         all,
         "a class of another world",
         m -> replace(m.resolve("model_index.json"), "ZImageTransformer2DModel", "UNet2DModel"),
-        "supported is ZImageTransformer2DModel");
+        "or ZImageTransformer2DModel");
     model(
         all,
         "JSON cut in the middle",

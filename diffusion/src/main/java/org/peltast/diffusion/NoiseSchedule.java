@@ -11,18 +11,32 @@ import java.util.Locale;
  * @param prediction what the network answers
  * @param shift from grids' times to the network's
  */
-public record NoiseSchedule(NoisePath path, Prediction prediction, TimeShift shift) {
+public record NoiseSchedule(NoisePath path, Prediction prediction, Shift shift) {
   /** Rectified flow with velocity prediction: Z-Image, Lumina 2, SD3, FLUX. */
-  public static NoiseSchedule flow(TimeShift shift) {
+  public static NoiseSchedule flow(Shift shift) {
     return new NoiseSchedule(new RectifiedFlow(), Prediction.VELOCITY, shift);
+  }
+
+  /**
+   * The same with the shift of pictures of one size.
+   *
+   * @param length as {@link Shift#at} takes it
+   */
+  public NoiseSchedule at(double length) {
+    return new NoiseSchedule(path, prediction, shift.at(length));
   }
 
   /**
    * A network under this path and shift.
    *
-   * @throws DiffusionException if it predicts something else
+   * @throws DiffusionException if it predicts something else, or the shift depends on a size: ask
+   *     {@link #at} first
    */
   public Denoiser denoiser(Network network) {
+    if (!(shift instanceof TimeShift fixed)) {
+      throw new DiffusionException(
+          "the shift depends on the size of the pictures, which is not known here");
+    }
     if (network.prediction() != prediction) {
       throw new DiffusionException(
           String.format(
@@ -31,7 +45,7 @@ public record NoiseSchedule(NoisePath path, Prediction prediction, TimeShift shi
               prediction,
               network.prediction()));
     }
-    return new Denoiser(network, path, shift);
+    return new Denoiser(network, path, fixed);
   }
 
   /**

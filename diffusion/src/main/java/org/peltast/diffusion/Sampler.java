@@ -1,5 +1,6 @@
 package org.peltast.diffusion;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
@@ -62,7 +63,12 @@ public sealed interface Sampler permits EulerOde, Ddim, Renoise {
         double t = denoiser.shift().apply(grid.time(k));
         double next = denoiser.shift().apply(grid.time(k + 1));
         try (Scope scope = Scope.open()) {
-          Tensor clean = guided(denoiser, guidance, x, t, both);
+          Tensor times = Tensor.full(t, DType.FLOAT32, x.device(), x.size(0));
+          Tensor answer =
+              guidance.isOn(k, grid.size(), t)
+                  ? guided(denoiser.network(), guidance, x, times, both)
+                  : denoiser.network().forward(x, times, text);
+          Tensor clean = denoiser.path().clean(denoiser.network().prediction(), answer, x, times);
           if (watcher != null) {
             watcher.saw(k, x, clean);
           }
@@ -74,15 +80,13 @@ public sealed interface Sampler permits EulerOde, Ddim, Renoise {
     }
   }
 
-  /** The guided clean prediction, conditional and unconditional in one batch. */
+  /** The network's guided answer, conditional and unconditional in one batch. */
   private static Tensor guided(
-      Denoiser d, Guidance guidance, Tensor x, double t, Network.Text both) {
-    if (!guidance.isOn()) {
-      return d.clean(x, Tensor.full(t, DType.FLOAT32, x.device(), x.size(0)), both);
-    }
-    Tensor twice = Tensor.cat(java.util.List.of(x, x), 0);
-    Tensor times = Tensor.full(t, DType.FLOAT32, x.device(), twice.size(0));
-    java.util.List<Tensor> halves = d.clean(twice, times, both).chunk(2, 0);
-    return guidance.apply(halves.get(0), halves.get(1));
+      Network network, Guidance guidance, Tensor x, Tensor times, Network.Text both) {
+    List<Tensor> halves =
+        network
+            .forward(Tensor.cat(List.of(x, x), 0), Tensor.cat(List.of(times, times), 0), both)
+            .chunk(2, 0);
+    return guidance.guided(halves.get(0), halves.get(1));
   }
 }

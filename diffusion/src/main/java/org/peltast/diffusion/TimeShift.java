@@ -6,7 +6,7 @@ package org.peltast.diffusion;
  *
  * @param factor s, positive; 1 shifts nothing
  */
-public record TimeShift(double factor) {
+public record TimeShift(double factor) implements Shift {
   /** No shift. */
   public static final TimeShift NONE = new TimeShift(1);
 
@@ -15,6 +15,11 @@ public record TimeShift(double factor) {
     if (!(factor > 0) || Double.isInfinite(factor)) {
       throw new DiffusionException("a timestep shift must be positive and finite, got " + factor);
     }
+  }
+
+  @Override
+  public TimeShift at(double length) {
+    return this;
   }
 
   /** Pre-shift time to the network's time, both in [0, 1] with 0 = noise. */

@@ -38,7 +38,7 @@ public record GenerationSettings(
 
   /** The same with another guidance scale; 1 is none. */
   public GenerationSettings withGuidance(double alpha) {
-    return new GenerationSettings(height, width, grid, new Guidance(alpha), sampler);
+    return new GenerationSettings(height, width, grid, guidance.withAlpha(alpha), sampler);
   }
 
   /** The same with another sampler. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.models.codec.Codecs;
 import org.peltast.models.codec.NormalisedCodec;
@@ -82,6 +83,25 @@ public interface ModelFamily {
    * first is the one that is written.
    */
   List<String> schedulers();
+
+  /**
+   * What the family's pipeline takes for the length of an image's sequence where its scheduler
+   * shifts dynamically: by how many tokens of 2 × 2 latents, unless a family says otherwise.
+   *
+   * @param channels of the latents
+   * @param height of the latents
+   * @param width of the latents
+   */
+  default double shiftLength(int channels, int height, int width) {
+    int rows = height / 2;
+    int columns = width / 2;
+    return (double) rows * columns;
+  }
+
+  /** What its undistilled models are drawn with unless told otherwise. */
+  default Guidance guidance() {
+    return new Guidance(5);
+  }
 
   /**
    * Opens a network: its configuration and its weights, single or in shards, under diffusers' names

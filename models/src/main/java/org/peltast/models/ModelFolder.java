@@ -85,7 +85,6 @@ public final class ModelFolder {
   private static final int LONGEST_STEM = 220;
 
   private static final int DEFAULT_STEPS = 50;
-  private static final double DEFAULT_GUIDANCE = 5;
   private static final int DEFAULT_SIZE = 1024;
 
   private ModelFolder() {}
@@ -232,12 +231,13 @@ public final class ModelFolder {
         (int) Math.min(DEFAULT_SIZE / unit, network.maxHeight() / network.multiple()) * unit;
     int width = (int) Math.min(DEFAULT_SIZE / unit, network.maxWidth() / network.multiple()) * unit;
     String sampler = GenerationSettings.name(schedule.sampler());
+    Guidance guidance = network.family().guidance();
     if (json == null) {
       return new GenerationSettings(
           height,
           width,
           StepGrid.uniform(DEFAULT_STEPS),
-          new Guidance(DEFAULT_GUIDANCE),
+          guidance,
           GenerationSettings.sampler(sampler));
     }
     return inFile(
@@ -251,7 +251,7 @@ public final class ModelFolder {
               grid.length > 0
                   ? StepGrid.of(grid)
                   : StepGrid.uniform(json.integer("steps", DEFAULT_STEPS)),
-              new Guidance(json.number("guidance", DEFAULT_GUIDANCE)),
+              guidance.withAlpha(json.number("guidance", guidance.alpha())),
               GenerationSettings.sampler(json.string("sampler", sampler)));
         });
   }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import org.peltast.diffusion.DiffusionException;
+import org.peltast.diffusion.DynamicShift;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.Prediction;
 import org.peltast.diffusion.RectifiedFlow;
@@ -20,11 +21,11 @@ import tools.jackson.databind.node.ObjectNode;
  * how diffusers' sampler steps through it. The first is read here; of the second, what {@link
  * org.peltast.diffusion.Sampler} and {@link org.peltast.diffusion.StepGrid} decide here is passed
  * over ({@code timestep_spacing}, {@code steps_offset}, …), and what bends the steps' noise levels
- * in a way that is not computed here (Karras' sigmas, dynamic shifting, thresholding, …) is refused
+ * in a way that is not computed here (Karras' sigmas, a terminal shift, thresholding, …) is refused
  * by name. So is every key that is not known: it might be either.
  */
 public final class Schedulers {
-  /** Rectified flow with a static shift. */
+  /** Rectified flow with a static or a dynamic shift. */
   public static final String FLOW_EULER = "FlowMatchEulerDiscreteScheduler";
 
   /** Samplers of one and the same path, that of Stable Diffusion; the first is written. */
@@ -41,7 +42,6 @@ public final class Schedulers {
   /** Off unless set to true; there is no computing what they ask for. */
   private static final List<String> SWITCHES =
       List.of(
-          "use_dynamic_shifting",
           "use_karras_sigmas",
           "use_exponential_sigmas",
           "use_beta_sigmas",
@@ -59,11 +59,6 @@ public final class Schedulers {
   /** Used only by what is off, or by diffusers' own choice of steps. */
   private static final Set<String> PASSED_OVER =
       Set.of(
-          "base_image_seq_len",
-          "base_shift",
-          "max_image_seq_len",
-          "max_shift",
-          "time_shift_type",
           "clip_sample_range",
           "dynamic_thresholding_ratio",
           "final_sigmas_type",
@@ -75,7 +70,16 @@ public final class Schedulers {
           "timestep_spacing",
           "variance_type");
 
-  private static final Set<String> FLOW_KEYS = Set.of("num_train_timesteps", "shift");
+  private static final Set<String> FLOW_KEYS =
+      Set.of(
+          "num_train_timesteps",
+          "shift",
+          "use_dynamic_shifting",
+          "base_image_seq_len",
+          "base_shift",
+          "max_image_seq_len",
+          "max_shift",
+          "time_shift_type");
 
   private static final Set<String> VP_KEYS =
       Set.of(
@@ -124,7 +128,7 @@ public final class Schedulers {
                 + key
                 + (json.has(key) ? " is true" : " is true by default")
                 + ", which is not supported"
-                + (own == FLOW_KEYS ? "; only a static shift is" : "; set it to false"));
+                + (own == FLOW_KEYS ? "" : "; set it to false"));
       }
     }
     for (String key : SETTINGS) {
@@ -164,7 +168,25 @@ public final class Schedulers {
 
   private static NoiseSchedule flow(JsonConfig json) {
     timesteps(json); // the network's own times are in [0, 1]
-    return NoiseSchedule.flow(new TimeShift(json.number("shift", 1.0)));
+    if (!json.bool("use_dynamic_shifting", false)) {
+      return NoiseSchedule.flow(new TimeShift(json.number("shift", 1.0)));
+    }
+    String type = json.string("time_shift_type", "exponential");
+    return NoiseSchedule.flow(
+        new DynamicShift(
+            json.integer("base_image_seq_len", 256),
+            json.integer("max_image_seq_len", 4096),
+            json.number("base_shift", 0.5),
+            json.number("max_shift", 1.15),
+            switch (type) {
+              case "exponential" -> DynamicShift.Type.EXPONENTIAL;
+              case "linear" -> DynamicShift.Type.LINEAR;
+              default ->
+                  throw new ModelException(
+                      json.file()
+                          + ": time_shift_type must be exponential or linear, but is "
+                          + type);
+            }));
   }
 
   private static NoiseSchedule variancePreserving(JsonConfig json) {
@@ -224,7 +246,7 @@ public final class Schedulers {
             case SAMPLE -> "sample";
           });
       json.put("timestep_spacing", "trailing"); // as step grids here begin at the noisiest step
-      if (schedule.shift().factor() != 1) {
+      if (!schedule.shift().equals(TimeShift.NONE)) {
         throw new ModelException("a " + className + " has no shift, so it cannot be written");
       }
       return json;
@@ -233,8 +255,18 @@ public final class Schedulers {
         && schedule.prediction() == Prediction.VELOCITY
         && className.equals(FLOW_EULER)) {
       json.put("num_train_timesteps", TRAIN_TIMESTEPS);
-      json.put("shift", schedule.shift().factor());
-      json.put("use_dynamic_shifting", false);
+      if (schedule.shift() instanceof DynamicShift dynamic) {
+        json.put("base_image_seq_len", dynamic.baseLength());
+        json.put("base_shift", dynamic.baseShift());
+        json.put("max_image_seq_len", dynamic.maxLength());
+        json.put("max_shift", dynamic.maxShift());
+        json.put(
+            "time_shift_type",
+            dynamic.type() == DynamicShift.Type.EXPONENTIAL ? "exponential" : "linear");
+      } else if (schedule.shift() instanceof TimeShift fixed) {
+        json.put("shift", fixed.factor());
+      }
+      json.put("use_dynamic_shifting", schedule.shift() instanceof DynamicShift);
       return json;
     }
     throw new ModelException("a " + className + " cannot say the schedule " + schedule);

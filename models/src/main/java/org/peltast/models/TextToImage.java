@@ -99,12 +99,19 @@ public final class TextToImage implements AutoCloseable {
 
   /**
    * Another network of the same kind with this model's other parts, which it shares and does not
-   * close: a student beside its teacher.
+   * close: a student beside its teacher. A shift that depends on the pictures' size becomes that of
+   * the size in the settings, at which the student was trained.
    */
   public TextToImage with(
       Backbone other, GenerationSettings settings, Map<String, String> otherProvenance) {
     return new TextToImage(
-        other, schedule, codec, this::textEncoder, settings, otherProvenance, false);
+        other,
+        schedule(settings.height(), settings.width()),
+        codec,
+        this::textEncoder,
+        settings,
+        otherProvenance,
+        false);
   }
 
   /** The network. */
@@ -112,9 +119,21 @@ public final class TextToImage implements AutoCloseable {
     return network;
   }
 
-  /** The network under its path and shift. */
+  /** The network under its path and the shift of the pictures that it is meant to draw. */
   public Denoiser denoiser() {
-    return schedule.denoiser(network);
+    return denoiser(defaults);
+  }
+
+  /** The network under its path and the shift of pictures of a size. */
+  private Denoiser denoiser(GenerationSettings settings) {
+    return schedule(settings.height(), settings.width()).denoiser(network);
+  }
+
+  private NoiseSchedule schedule(int height, int width) {
+    return schedule.at(
+        network
+            .family()
+            .shiftLength(network.channels(), height / codec.factor(), width / codec.factor()));
   }
 
   /** Noise path, prediction and shift that the network was trained with. */
@@ -258,7 +277,7 @@ public final class TextToImage implements AutoCloseable {
             return settings
                 .sampler()
                 .sample(
-                    denoiser(),
+                    denoiser(settings),
                     settings.grid(),
                     settings.guidance(),
                     noise(seed, first + from, n, settings, r -> r),

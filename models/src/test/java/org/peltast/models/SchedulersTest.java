@@ -2,6 +2,7 @@ package org.peltast.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.peltast.diffusion.DynamicShift;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.Prediction;
 import org.peltast.diffusion.RectifiedFlow;
@@ -48,6 +50,28 @@ class SchedulersTest {
     assertThat(read("{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 6.0}"))
         .isEqualTo(new NoiseSchedule(new RectifiedFlow(), Prediction.VELOCITY, new TimeShift(6)));
     assertThat(read("{}")).isEqualTo(NoiseSchedule.flow(TimeShift.NONE));
+  }
+
+  /** As FLUX's file has it; the numbers are those of a picture of 1024 × 512. */
+  @Test
+  void aDynamicShiftDependsOnTheSize() throws IOException {
+    String json =
+        "{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 3.0,"
+            + " \"use_dynamic_shifting\": true, \"base_shift\": 0.6}";
+    NoiseSchedule schedule = read(json);
+    assertThat(schedule.shift())
+        .isEqualTo(new DynamicShift(256, 4096, 0.6, 1.15, DynamicShift.Type.EXPONENTIAL));
+    double mu = 0.6 + (2048 - 256) * 0.55 / 3840;
+    assertThat(schedule.at(2048).shift())
+        .isInstanceOfSatisfying(
+            TimeShift.class, s -> assertThat(s.factor()).isCloseTo(Math.exp(mu), within(1e-12)));
+    NoiseSchedule linear = read(json.replace("}", ", \"time_shift_type\": \"linear\"}"));
+    assertThat(linear.at(256).shift())
+        .isInstanceOfSatisfying(
+            TimeShift.class, s -> assertThat(s.factor()).isCloseTo(0.6, within(1e-12)));
+    for (NoiseSchedule flow : List.of(schedule, linear)) {
+      assertThat(read(Schedulers.json(flow, Schedulers.FLOW_EULER).toString())).isEqualTo(flow);
+    }
   }
 
   /** As SDXL's own file has it, leftovers of other samplers included. */
@@ -116,7 +140,9 @@ class SchedulersTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "\"use_dynamic_shifting\": true|use_dynamic_shifting is true, which is not supported",
+        "\"use_dynamic_shifting\": true, \"time_shift_type\": \"cubic\"|time_shift_type must be exponential or linear, but is cubic",
+        "\"use_dynamic_shifting\": true, \"max_image_seq_len\": 256|a larger maximum, got 256 and 256",
+        "\"use_dynamic_shifting\": \"yes\"|use_dynamic_shifting must be true or false",
         "\"use_karras_sigmas\": true|use_karras_sigmas is true",
         "\"use_exponential_sigmas\": true|use_exponential_sigmas is true",
         "\"use_beta_sigmas\": true|use_beta_sigmas is true",

@@ -35,14 +35,14 @@ class VerificationTest {
 
   /** One test a file: forward, backward, bfloat16, pipelines, the autoencoder. */
   @TestFactory
-  Stream<DynamicTest> everyZImageFileAgreesWithDiffusers() throws IOException {
+  Stream<DynamicTest> everyFileAgreesWithDiffusers() throws IOException {
     try (Stream<Path> walk = Files.walk(Golden.path("zimage-tiny").getParent(), 2)) {
       List<Path> files =
-          walk.filter(p -> p.getParent().getFileName().toString().startsWith("zimage-"))
+          walk.filter(p -> p.getParent().getFileName().toString().matches("(zimage|lumina2)-.*"))
               .filter(p -> p.toString().endsWith(".safetensors"))
               .sorted()
               .toList();
-      assertThat(files).hasSizeGreaterThanOrEqualTo(20);
+      assertThat(files).hasSizeGreaterThanOrEqualTo(35);
       return files.stream()
           .map(
               f ->
@@ -73,15 +73,19 @@ class VerificationTest {
 
   private void passes(Path file) throws IOException {
     Path folder = file.getParent();
-    if (Files.exists(folder.resolve("transformer/formula.json"))
-        || Files.exists(folder.resolve("text_encoder/formula.json"))) {
-      folder = FormulaWeights.materialise(folder, Files.createTempDirectory(temporary, "model"));
-    }
+    folder = materialised(folder);
     Report report = verify(folder, file);
     assertThat(report.lines())
         .allSatisfy(line -> assertThat(line.verdict()).as(line.toString()).isEqualTo(Verdict.PASS));
     assertThat(report.lines()).hasSize(outputs(file));
     assertThat(report.exitCode()).isZero();
+  }
+
+  private Path materialised(Path folder) throws IOException {
+    return Files.exists(folder.resolve("transformer/formula.json"))
+            || Files.exists(folder.resolve("text_encoder/formula.json"))
+        ? FormulaWeights.materialise(folder, Files.createTempDirectory(temporary, "model"))
+        : folder;
   }
 
   private static int outputs(Path file) {
@@ -197,8 +201,18 @@ class VerificationTest {
   }
 
   @Test
-  void otherGuidanceFails() {
+  void otherGuidanceFails() throws IOException {
     try (Scope s = Scope.open()) {
+      Path lumina = materialised(Golden.path("lumina2-tiny"));
+      for (Map<String, String> metadata :
+          List.of(
+              Map.of("guidance_scale", "3.9"),
+              Map.of("steps", "5"),
+              Map.of("cfg_normalization", "False"),
+              Map.of("cfg_trunc_ratio", "0.4"))) {
+        Path file = changed("lumina2-tiny/sample.safetensors", metadata, "output.image", null);
+        assertThat(verify(lumina, file).exitCode()).as(metadata.toString()).isEqualTo(1);
+      }
       Path folder = Golden.path("zimage-tiny");
       for (Map<String, String> metadata :
           List.of(
@@ -230,11 +244,11 @@ class VerificationTest {
       Path lora = changed(forward, Map.of("lora", "x.safetensors"), "input.none", null);
       assertThat(verify(folder, lora).lines().get(0).note()).contains("LoRA");
 
-      Path lumina = Files.createDirectories(temporary.resolve("lumina/transformer"));
+      Path flux = Files.createDirectories(temporary.resolve("flux/transformer"));
       Files.writeString(
-          lumina.resolve("config.json"), "{\"_class_name\": \"Lumina2Transformer2DModel\"}");
-      assertThat(verify(lumina.getParent(), Golden.path(forward)).lines().get(0).note())
-          .contains("Lumina2Transformer2DModel");
+          flux.resolve("config.json"), "{\"_class_name\": \"FluxTransformer2DModel\"}");
+      assertThat(verify(flux.getParent(), Golden.path(forward)).lines().get(0).note())
+          .contains("FluxTransformer2DModel", "Lumina2Transformer2DModel");
     }
   }
 

@@ -12,9 +12,23 @@ public final class SwiGlu {
    * Declares {@code w1.weight}, {@code w3.weight} [hidden, dim], {@code w2.weight} [dim, hidden].
    */
   public SwiGlu(Parameters parameters, long dim, long hidden) {
-    w1 = new Linear(parameters.at("w1"), dim, hidden, false);
-    w2 = new Linear(parameters.at("w2"), hidden, dim, false);
-    w3 = new Linear(parameters.at("w3"), dim, hidden, false);
+    this(
+        new Linear(parameters.at("w1"), dim, hidden, false),
+        new Linear(parameters.at("w2"), hidden, dim, false),
+        new Linear(parameters.at("w3"), dim, hidden, false));
+  }
+
+  /**
+   * Of layers without biases, which have names of their own.
+   *
+   * @param w1 W₁ [hidden, dim]
+   * @param w2 W₂ [dim, hidden]
+   * @param w3 W₃ [hidden, dim]
+   */
+  public SwiGlu(Linear w1, Linear w2, Linear w3) {
+    this.w1 = w1;
+    this.w2 = w2;
+    this.w3 = w3;
   }
 
   /**

@@ -142,6 +142,21 @@ public final class JsonConfig {
     }
   }
 
+  /** Refuses a configuration of another class; none at all is this one. */
+  public void requireClass(String name) {
+    String found = string("_class_name", name);
+    if (!found.equals(name)) {
+      throw new ModelException(
+          file + ": _class_name is " + found + "; the class supported here is " + name);
+    }
+  }
+
+  /** The same refusal, which names the file. */
+  public ModelException told(ModelException e) {
+    String message = String.valueOf(e.getMessage());
+    return message.startsWith(file.toString()) ? e : new ModelException(file + ": " + message, e);
+  }
+
   /** A text that must be there. */
   public String string(String key) {
     return value(key, null, JsonNode::isString, JsonNode::stringValue, "a text");

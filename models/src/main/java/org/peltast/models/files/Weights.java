@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -71,6 +72,32 @@ public final class Weights {
         }
         p.copyFrom(part.reshape(p.shape()));
       }
+    }
+  }
+
+  /**
+   * Refuses a configuration that describes far more weights than there are, before memory is asked
+   * for: a mistyped digit must not take down the machine. What fits less obviously is told tensor
+   * by tensor later.
+   *
+   * @param weights of the network, a file or folder
+   * @param described how many weights the largest matrices of the configuration have
+   */
+  public static void requirePlausible(JsonConfig json, Path weights, double described) {
+    double held = 0;
+    try (Checkpoint checkpoint = Checkpoint.open(weights)) {
+      for (TensorInfo info : checkpoint.tensors().values()) {
+        held += info.elements();
+      }
+    }
+    if (described > 4 * held + 1e6) {
+      throw new ModelException(
+          String.format(
+              Locale.ROOT,
+              "%s describes a network of %.3g weights, but its files hold %.3g; fetch or write the model again",
+              json.file(),
+              described,
+              held));
     }
   }
 

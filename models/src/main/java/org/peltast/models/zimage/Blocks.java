@@ -2,116 +2,107 @@ package org.peltast.models.zimage;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.nextdit.BlockStack;
+import org.peltast.models.nextdit.RotaryAttention;
+import org.peltast.models.nextdit.SandwichBlock;
+import org.peltast.models.zimage.fused.BlockWeights;
 import org.peltast.models.zimage.fused.FusedBlocks;
+import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameters;
-import org.peltast.tensor.Scope;
+import org.peltast.tensor.RmsNorm;
+import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
 
-/**
- * Blocks one after another: by the plain operators, or, where they apply, by the fused kernels,
- * which compute the same.
- */
+/** Z-Image's blocks under the names of its checkpoints, by the fused kernels where they may be. */
 final class Blocks {
-  private final List<Block> blocks = new ArrayList<>();
-  private final @Nullable FusedBlocks fused;
+  private Blocks() {}
 
   /** Blocks {@code name.0}, {@code name.1}, …; {@code fusing} by the kernels where it may be. */
-  Blocks(
+  static BlockStack of(
       Parameters p,
       String name,
       int count,
       ZImageConfig config,
       boolean modulated,
       boolean fusing) {
+    List<SandwichBlock> blocks = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      blocks.add(new Block(p.at(name).at("" + i), config, modulated));
+      blocks.add(block(p.at(name).at("" + i), config, modulated));
     }
-    fused =
-        count > 0 && fusing
-            ? new FusedBlocks(
-                blocks.stream().map(Block::weights).toList(),
-                config.dim(),
-                config.heads(),
-                config.feedForwardDim(),
-                config.normEps(),
-                ZImageConfig.QK_NORM_EPS,
-                p.precision().products())
+    return new BlockStack(blocks, count > 0 && fusing ? kernels(blocks, config, p) : null);
+  }
+
+  private static SandwichBlock block(Parameters p, ZImageConfig config, boolean modulated) {
+    int dim = config.dim();
+    RotaryAttention attention =
+        new RotaryAttention(
+            p.at("attention"),
+            new RotaryAttention.Shape(dim, config.heads(), config.heads(), config.qkNorm()));
+    SwiGlu feedForward = new SwiGlu(p.at("feed_forward"), dim, config.feedForwardDim());
+    RmsNorm attentionNorm1 = new RmsNorm(p.at("attention_norm1"), dim, config.normEps());
+    RmsNorm ffnNorm1 = new RmsNorm(p.at("ffn_norm1"), dim, config.normEps());
+    RmsNorm attentionNorm2 = new RmsNorm(p.at("attention_norm2"), dim, config.normEps());
+    RmsNorm ffnNorm2 = new RmsNorm(p.at("ffn_norm2"), dim, config.normEps());
+    Linear modulation =
+        modulated
+            ? new Linear(
+                p.at("adaLN_modulation").at("0"),
+                config.modulationDim(),
+                4L * dim,
+                Parameters.Init.zeros(),
+                SandwichBlock.modulationBias())
             : null;
+    return new SandwichBlock(
+        attention, feedForward, attentionNorm1, attentionNorm2, ffnNorm1, ffnNorm2, modulation);
   }
 
-  /**
-   * Applies them in order.
-   *
-   * @param x [B, S, dim] float32
-   * @param time [B, modulationDim] float32, for modulated blocks
-   * @param rope see {@link RotaryAttention#forward}
-   * @param mask see {@link RotaryAttention#forward}
-   * @return [B, S, dim] float32
-   */
-  Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask) {
-    return forward(x, time, rope, mask, (int) x.size(1));
-  }
-
-  /**
-   * The same where not all tokens' rows are asked for: the last block computes no others.
-   *
-   * @param asked A, how many tokens, from the first
-   * @return [B, A, dim] float32
-   */
-  Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask, int asked) {
-    return forward(x, time, rope, mask, asked, Map.of());
-  }
-
-  /**
-   * The same, and what some blocks answer on the way.
-   *
-   * @param taps by block's number, who is given its answer for all tokens, [B, S, dim] float32
-   */
-  Tensor forward(
-      Tensor x,
-      @Nullable Tensor time,
-      Tensor rope,
-      @Nullable Tensor mask,
-      int asked,
-      Map<Integer, Consumer<Tensor>> taps) {
-    boolean byKernels = fused != null && FusedBlocks.takes(x.size(1));
-    int all = (int) x.size(1);
-    Tensor y = x;
-    int from = 0;
-    while (from < blocks.size()) {
-      int to = from + 1;
-      while (byKernels && to < blocks.size() && !taps.containsKey(to - 1)) {
-        to++;
+  private static BlockStack.Kernels kernels(
+      List<SandwichBlock> blocks, ZImageConfig config, Parameters p) {
+    FusedBlocks fused =
+        new FusedBlocks(
+            blocks.stream().map(Blocks::weights).toList(),
+            config.dim(),
+            config.heads(),
+            config.feedForwardDim(),
+            config.normEps(),
+            RotaryAttention.NORM_EPS,
+            p.precision().products());
+    return new BlockStack.Kernels() {
+      @Override
+      public boolean takes(long tokens) {
+        return FusedBlocks.takes(tokens);
       }
-      boolean tapped = taps.containsKey(to - 1);
-      int rows = to < blocks.size() || tapped ? all : asked;
-      y = apply(from, to, byKernels, y, time, rope, mask, rows);
-      if (tapped) {
-        Objects.requireNonNull(taps.get(to - 1)).accept(y);
+
+      @Override
+      public Tensor forward(
+          int from,
+          int to,
+          Tensor x,
+          @Nullable Tensor time,
+          Tensor rope,
+          @Nullable Tensor mask,
+          int asked) {
+        return fused.forward(from, to, x, time, rope, mask, asked);
       }
-      from = to;
-    }
-    return y.size(1) == asked ? y : y.narrow(1, 0, asked);
+    };
   }
 
-  private Tensor apply(
-      int from,
-      int to,
-      boolean byKernels,
-      Tensor x,
-      @Nullable Tensor time,
-      Tensor rope,
-      @Nullable Tensor mask,
-      int rows) {
-    FusedBlocks kernels = fused;
-    if (byKernels && kernels != null) {
-      return kernels.forward(from, to, x, time, rope, mask, rows);
-    }
-    Block block = blocks.get(from);
-    return Scope.compute(() -> block.forward(x, time, rope, mask, rows));
+  private static BlockWeights weights(SandwichBlock block) {
+    return new BlockWeights(
+        block.attention().toQ(),
+        block.attention().toK(),
+        block.attention().toV(),
+        block.attention().toOut(),
+        block.feedForward().w1(),
+        block.feedForward().w2(),
+        block.feedForward().w3(),
+        block.attentionIn().weight(),
+        block.attentionOut().weight(),
+        block.feedForwardIn().weight(),
+        block.feedForwardOut().weight(),
+        block.attention().normQ(),
+        block.attention().normK(),
+        block.modulation());
   }
 }

@@ -42,9 +42,6 @@ public record ZImageConfig(
   /** Widest time embedding that modulates the blocks. */
   static final int MAX_MODULATION_DIM = 256;
 
-  /** ε of the q and k norms, whatever {@link #normEps} is. */
-  static final double QK_NORM_EPS = 1e-5;
-
   /** Checks that the parts fit each other. */
   public ZImageConfig {
     patchSizes = List.copyOf(patchSizes);

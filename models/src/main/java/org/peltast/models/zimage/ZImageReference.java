@@ -1,40 +1,46 @@
 package org.peltast.models.zimage;
 
-import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
-import java.util.Objects;
-import org.peltast.models.Backbone;
+import org.peltast.diffusion.Guidance;
 import org.peltast.models.GoldenFile;
-import org.peltast.models.ModelFamily;
-import org.peltast.tensor.Device;
-import org.peltast.tensor.Tensor;
+import org.peltast.models.nextdit.FlowReference;
 
-/** How golden files of diffusers' {@code ZImageTransformer2DModel} and pipeline are computed. */
-final class ZImageReference implements ModelFamily.Reference {
-  private static final String LATENTS = "latents";
-  private static final String TIME = "timestep";
-  private static final String CAPTIONS = "caption_features";
+/**
+ * How golden files of diffusers' {@code ZImageTransformer2DModel} and pipeline are computed. The
+ * pipeline's guidance is {@code c + s(c − u)} for every s > 0 (so α = 1 + s), with a limit on the
+ * guided prediction's norm, and none past a time.
+ */
+final class ZImageReference extends FlowReference {
+  /** The patch size that the reference pipeline calls its transformer with. */
+  private static final int PATCH = 2;
 
-  @Override
-  public List<String> leaves() {
-    return List.of(LATENTS, TIME, CAPTIONS);
+  ZImageReference() {
+    super(ZImageFamily.INSTANCE);
   }
 
   @Override
-  public Tensor forward(Backbone network, GoldenFile golden, Map<String, Tensor> leaves) {
-    return network.forward(
-        leaf(leaves, LATENTS),
-        leaf(leaves, TIME),
-        network.read(golden.condition(leaf(leaves, CAPTIONS), "caption_mask")));
-  }
-
-  private static Tensor leaf(Map<String, Tensor> leaves, String name) {
-    return Objects.requireNonNull(leaves.get(name), name);
+  protected int patch(GoldenFile golden) {
+    return golden.has("patch_size") ? golden.integer("patch_size") : PATCH;
   }
 
   @Override
-  public Map<String, Tensor> sample(Path folder, GoldenFile golden, Device device) {
-    return ZImagePipeline.sample(folder, golden, device);
+  protected Guidance guidance(GoldenFile golden) {
+    double scale = golden.has("guidance_scale") ? golden.number("guidance_scale") : 0;
+    return scale > 0 ? new Guidance(1 + scale, rescale(golden), truncation(golden)) : Guidance.NONE;
+  }
+
+  /** The reference takes a truth value for a number: True limits to 1. */
+  private static Guidance.Rescale rescale(GoldenFile golden) {
+    String key = "cfg_normalization";
+    if (isFalse(golden, key)) {
+      return Guidance.Rescale.NONE;
+    }
+    double limit = golden.text(key).equalsIgnoreCase("true") ? 1 : golden.number(key);
+    return limit > 0 ? new Guidance.Rescale.AtMost(limit) : Guidance.Rescale.NONE;
+  }
+
+  private static Guidance.Truncation truncation(GoldenFile golden) {
+    String key = "cfg_truncation";
+    boolean given = golden.has(key) && !golden.text(key).matches("(?i)none|null|");
+    return given ? new Guidance.Truncation.Until(golden.number(key)) : Guidance.Truncation.NONE;
   }
 }

@@ -4,8 +4,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.FeatureTaps;
@@ -13,6 +11,12 @@ import org.peltast.diffusion.Prediction;
 import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.ModelException;
+import org.peltast.models.nextdit.BlockStack;
+import org.peltast.models.nextdit.LayerTaps;
+import org.peltast.models.nextdit.Patches;
+import org.peltast.models.nextdit.RefinedCaptions;
+import org.peltast.models.nextdit.RotaryPositions;
+import org.peltast.models.nextdit.TransformerCost;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
@@ -33,8 +37,11 @@ import org.peltast.tensor.Tensor;
  * the other way.
  */
 public final class ZImageTransformer implements Backbone, FeatureTaps {
-  static final int TIME_SINUSOIDS = 256;
-  static final int TIME_HIDDEN = 1024;
+  private static final int TIME_SINUSOIDS = 256;
+  private static final int TIME_HIDDEN = 1024;
+
+  /** Where a caption's first row is on the first axis. */
+  private static final int CAPTION_PLACE = 1;
 
   private final ZImageConfig config;
   private final int patch;
@@ -43,16 +50,16 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
   private final Map<Integer, Linear> heads = new LinkedHashMap<>(); // [patch²·C, dim]
   private final Map<Integer, Linear> headModulations =
       new LinkedHashMap<>(); // [dim, modulationDim]
-  private final Blocks noiseRefiner;
-  private final Blocks contextRefiner;
-  private final Blocks layers;
+  private final BlockStack noiseRefiner;
+  private final BlockStack contextRefiner;
+  private final BlockStack layers;
   private final Linear timeIn; // [1024, 256]
   private final Linear timeOut; // [modulationDim, 1024]
   private final RmsNorm captionNorm; // [captionDim]
   private final Linear captionEmbedder; // [dim, captionDim]
   private final Parameter imagePad; // [1, dim]
   private final Parameter captionPad; // [1, dim]
-  private final Rope rope;
+  private final RotaryPositions positions;
 
   /**
    * A network of that shape, all weights zero until initialised or loaded, on its first patch size.
@@ -99,8 +106,8 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
               Parameters.Init.zeros()));
     }
     int refiners = config.refinerLayers();
-    noiseRefiner = new Blocks(parameters, "noise_refiner", refiners, config, true, fusing);
-    contextRefiner = new Blocks(parameters, "context_refiner", refiners, config, false, fusing);
+    noiseRefiner = Blocks.of(parameters, "noise_refiner", refiners, config, true, fusing);
+    contextRefiner = Blocks.of(parameters, "context_refiner", refiners, config, false, fusing);
     Parameters time = parameters.at("t_embedder").at("mlp");
     timeIn = new Linear(time.at("0"), TIME_SINUSOIDS, TIME_HIDDEN, true);
     timeOut = new Linear(time.at("2"), TIME_HIDDEN, config.modulationDim(), true);
@@ -110,8 +117,12 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
         new Linear(parameters.at("cap_embedder").at("1"), config.captionDim(), dim, true);
     imagePad = parameters.declare("x_pad_token", new Parameters.Init.Normal(0.02), 1, dim);
     captionPad = parameters.declare("cap_pad_token", new Parameters.Init.Normal(0.02), 1, dim);
-    layers = new Blocks(parameters, "layers", config.layers(), config, true, fusing);
-    rope = new Rope(config, parameters.device());
+    layers = Blocks.of(parameters, "layers", config.layers(), config, true, fusing);
+    positions =
+        new RotaryPositions(
+            new RotaryPositions.Settings(
+                config.ropeTheta(), config.axesDims(), config.axesLens(), true),
+            parameters.device());
   }
 
   /**
@@ -168,7 +179,20 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
 
   @Override
   public ItemCost cost(int height, int width, int captionTokens) {
-    return ZImageCost.of(config, patch, (height / patch) * (width / patch), captionTokens);
+    int tokens = (height / patch) * (width / patch);
+    return new TransformerCost(
+            config.dim(),
+            config.feedForwardDim(),
+            config.heads(),
+            config.heads(),
+            config.layers(),
+            config.refinerLayers(),
+            config.captionDim(),
+            TIME_SINUSOIDS,
+            TIME_HIDDEN,
+            config.modulationDim(),
+            patch * patch * config.inChannels())
+        .of(tokens, filled(tokens), filled(captionTokens));
   }
 
   @Override
@@ -217,9 +241,9 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
             .extend(1, longest)
             .mul(rowMask(lengths, 0, longest))
             .add(captionPad.value().mul(rowMask(rows, lengths, longest))); // [B, N, dim]
-    Tensor turns = rope.caption(longest).unsqueeze(1); // [N, 1, headDim / 2]
-    Tensor mask = keyMask(rows, longest);
-    return new ZImageText(contextRefiner.forward(x, null, turns, mask), rows);
+    Tensor places = RotaryPositions.headed(positions.caption(CAPTION_PLACE, longest));
+    Tensor mask = RefinedCaptions.mask(rows, parameters.device());
+    return new RefinedCaptions(contextRefiner.forward(x, null, places, mask), rows);
   }
 
   @Override
@@ -232,82 +256,33 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
     return config.dim();
   }
 
-  /** {@code layers.0}, {@code layers.1}, …: after each block over image and caption. */
+  /** See {@link LayerTaps}. */
   @Override
   public List<String> featureNames() {
-    return IntStream.range(0, config.layers()).mapToObj(i -> "layers." + i).toList();
+    return LayerTaps.names(config.layers());
   }
 
-  /**
-   * The velocity and the image's tokens after some of the blocks.
-   *
-   * @return features [B, N, dim] float32 of the N tokens of an image, row by row; those of the
-   *     caption, whose number depends on the batch's longest, are left out
-   */
   @Override
   public Features features(Tensor x, Tensor t, Text text, List<String> names) {
-    Map<String, Tensor> features = new LinkedHashMap<>();
-    Map<Integer, Consumer<Tensor>> taps = new LinkedHashMap<>();
-    long tokens = (x.size(2) / patch) * (x.size(3) / patch);
-    for (String name : names) {
-      int block = featureNames().indexOf(name);
-      if (block < 0) {
-        throw new ModelException(
-            "the model has no features '"
-                + name
-                + "', but layers.0 to layers."
-                + (config.layers() - 1));
-      }
-      taps.put(block, stream -> features.put(name, stream.narrow(1, 0, tokens)));
-    }
-    Tensor prediction = forward(x, t, text, taps);
-    return new Features(prediction, features);
-  }
-
-  private Tensor forward(Tensor x, Tensor t, Text text, Map<Integer, Consumer<Tensor>> taps) {
-    ZImageText captions = ZImageText.of(text);
-    requireInput(x, t, captions);
+    RefinedCaptions captions = RefinedCaptions.of(text);
+    Patches.requireInput(x, t, captions, config.inChannels(), patch);
     int height = (int) x.size(2) / patch;
     int width = (int) x.size(3) / patch;
     int tokens = height * width;
     int imageRows = filled(tokens);
 
     Tensor time = timeEmbedding(t); // [B, modulationDim]
-    Tensor image = embed(x, height, width, imageRows); // [B, imageRows, dim]
-    Tensor imageTurns = imageTurns(captions, height, width, imageRows);
-    image = noiseRefiner.forward(image, time, headed(imageTurns), null);
+    Tensor image = embed(x, tokens, imageRows); // [B, imageRows, dim]
+    List<Integer> places = captions.rows().stream().map(n -> CAPTION_PLACE + n).toList();
+    Tensor imagePlaces = positions.images(places, height, width, imageRows);
+    image = noiseRefiner.forward(image, time, RotaryPositions.headed(imagePlaces), null);
 
-    // Image first, captions after: what pads a short caption to the longest is then at the end.
     Tensor joint = Tensor.cat(List.of(image, captions.features()), 1); // [B, imageRows + N, dim]
-    Tensor turns = headed(jointTurns(imageTurns, captions));
-    Tensor mask = jointMask(captions.rows(), imageRows, (int) joint.size(1));
-    return head(layers.forward(joint, time, turns, mask, tokens, taps), time, height, width);
-  }
-
-  private void requireInput(Tensor x, Tensor t, ZImageText captions) {
-    if (x.rank() != 4
-        || x.size(1) != config.inChannels()
-        || x.size(2) % patch != 0
-        || x.size(3) % patch != 0
-        || x.count() == 0
-        || x.dtype() != DType.FLOAT32) {
-      throw new ModelException(
-          "the model takes float32 [B, "
-              + config.inChannels()
-              + ", H, W] with H and W multiples of "
-              + patch
-              + ", got "
-              + x);
-    }
-    if (!t.hasShape(x.size(0)) || captions.batch() != x.size(0)) {
-      throw new ModelException(
-          "a batch of "
-              + x.size(0)
-              + " images needs as many times and captions, got "
-              + t
-              + " and "
-              + captions.batch());
-    }
+    Tensor captionPlaces = positions.caption(CAPTION_PLACE, (int) captions.features().size(1));
+    Tensor jointPlaces = RotaryPositions.headed(RotaryPositions.joint(imagePlaces, captionPlaces));
+    LayerTaps taps = new LayerTaps(names, config.layers(), tokens);
+    joint = layers.forward(joint, time, jointPlaces, captions.mask(imageRows), tokens, taps.taps());
+    return taps.with(head(joint, time, height, width));
   }
 
   /** The rows of a sequence of n tokens, pad rows included. */
@@ -329,66 +304,23 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
     return timeOut.forwardFloat32(timeIn.forwardFloat32(sinusoids).silu());
   }
 
-  /** Patches, as (row, column, channel), embedded and filled up with pad tokens: [B, rows, dim]. */
-  private Tensor embed(Tensor x, int height, int width, int rows) {
-    long b = x.size(0);
-    long c = x.size(1);
-    Tensor patches =
-        x.reshape(b, c, height, patch, width, patch)
-            .permute(0, 2, 4, 3, 5, 1) // [B, h, w, p, p, C]
-            .reshape(b, (long) height * width, (long) patch * patch * c);
-    Tensor tokens = of(embedders).forward(patches).to(DType.FLOAT32); // [B, h·w, dim]
-    int missing = rows - height * width;
+  /** Patches embedded and filled up with pad tokens: [B, rows, dim]. */
+  private Tensor embed(Tensor x, int count, int rows) {
+    Tensor tokens = of(embedders).forward(Patches.of(x, patch)).to(DType.FLOAT32); // [B, h·w, dim]
+    int missing = rows - count;
     return missing == 0
         ? tokens
         : Tensor.cat(
-            List.of(tokens, imagePad.value().unsqueeze(0).expand(b, missing, config.dim())), 1);
-  }
-
-  /**
-   * Complex64 [rows, headDim / 2] if all captions take as many rows, else [B, rows, headDim / 2].
-   */
-  private Tensor imageTurns(ZImageText captions, int height, int width, int rows) {
-    List<Integer> lengths = captions.rows();
-    if (lengths.stream().distinct().count() == 1) {
-      return rope.image(lengths.get(0), height, width, rows);
-    }
-    List<Tensor> each = new ArrayList<>();
-    for (int n : lengths) {
-      each.add(rope.image(n, height, width, rows));
-    }
-    return Tensor.stack(each, 0);
-  }
-
-  private Tensor jointTurns(Tensor imageTurns, ZImageText captions) {
-    Tensor captionTurns = rope.caption((int) captions.features().size(1)); // [N, headDim / 2]
-    if (imageTurns.rank() == 2) {
-      return Tensor.cat(List.of(imageTurns, captionTurns), 0);
-    }
-    Tensor repeated =
-        captionTurns
-            .unsqueeze(0)
-            .expand(imageTurns.size(0), captionTurns.size(0), captionTurns.size(1));
-    return Tensor.cat(List.of(imageTurns, repeated), 1);
-  }
-
-  /** With a dimension for the heads before the last. */
-  private static Tensor headed(Tensor turns) {
-    return turns.unsqueeze(-2);
+            List.of(tokens, imagePad.value().unsqueeze(0).expand(x.size(0), missing, config.dim())),
+            1);
   }
 
   /** The last norm, modulated, then the velocity of each patch put in its place: [B, C, H, W]. */
   private Tensor head(Tensor tokens, Tensor time, int height, int width) {
-    long b = tokens.size(0);
-    int c = config.inChannels();
     Tensor scale =
         of(headModulations).forwardFloat32(time.silu()).add(1).unsqueeze(1); // [B, 1, dim]
-    return of(heads)
-        .forward(tokens.layerNorm(1e-6).mul(scale)) // [B, h·w, p·p·C]
-        .to(DType.FLOAT32)
-        .reshape(b, height, width, patch, patch, c)
-        .permute(0, 5, 1, 3, 2, 4) // [B, C, h, p, w, p]
-        .reshape(b, c, (long) height * patch, (long) width * patch);
+    Tensor velocities = of(heads).forward(tokens.layerNorm(1e-6).mul(scale)); // [B, h·w, p·p·C]
+    return Patches.joined(velocities.to(DType.FLOAT32), patch, height, width);
   }
 
   private Linear of(Map<Integer, Linear> byPatch) {
@@ -412,23 +344,6 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
     return Tensor.of(mask, ends.size(), n, 1).to(parameters.device());
   }
 
-  /** [B, 1, 1, n] with −∞ beyond each item's rows; null if no item is short. */
-  private @Nullable Tensor keyMask(List<Integer> rows, int n) {
-    return jointMask(rows, 0, n);
-  }
-
-  private @Nullable Tensor jointMask(List<Integer> rows, int before, int n) {
-    if (rows.stream().allMatch(r -> before + r == n)) {
-      return null;
-    }
-    float[] mask = new float[rows.size() * n];
-    for (int i = 0; i < rows.size(); i++) {
-      java.util.Arrays.fill(
-          mask, i * n + before + rows.get(i), (i + 1) * n, Float.NEGATIVE_INFINITY);
-    }
-    return Tensor.of(mask, rows.size(), 1, 1, n).to(parameters.device());
-  }
-
   @Override
   public ZImageTransformer copy() {
     Parameters p = Parameters.on(parameters.device(), parameters.precision());
@@ -442,7 +357,7 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
 
   @Override
   public void close() {
-    rope.close();
+    positions.close();
     parameters.close();
   }
 }

@@ -1,0 +1,112 @@
+package org.peltast.models.nextdit;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/**
+ * Blocks one after another: by the plain operators, or, where they apply, by fused kernels, which
+ * compute the same.
+ */
+public final class BlockStack {
+  /** Kernels that compute consecutive blocks in one go. */
+  public interface Kernels {
+    /** Whether they compute sequences of so many tokens. */
+    boolean takes(long tokens);
+
+    /**
+     * Applies the blocks from {@code from} to below {@code to}; the rest as in {@link
+     * SandwichBlock#forward}.
+     */
+    Tensor forward(
+        int from,
+        int to,
+        Tensor x,
+        @Nullable Tensor time,
+        Tensor rope,
+        @Nullable Tensor mask,
+        int asked);
+  }
+
+  private final List<SandwichBlock> blocks;
+  private final @Nullable Kernels kernels;
+
+  /**
+   * A stack.
+   *
+   * @param kernels of these blocks; null if there are none
+   */
+  public BlockStack(List<SandwichBlock> blocks, @Nullable Kernels kernels) {
+    this.blocks = List.copyOf(blocks);
+    this.kernels = blocks.isEmpty() ? null : kernels;
+  }
+
+  /**
+   * Applies them in order.
+   *
+   * @param x [B, S, dim] float32
+   * @param time [B, M] float32, for modulated blocks
+   * @param rope see {@link RotaryAttention#forward}
+   * @param mask see {@link RotaryAttention#forward}
+   * @return [B, S, dim] float32
+   */
+  public Tensor forward(Tensor x, @Nullable Tensor time, Tensor rope, @Nullable Tensor mask) {
+    return forward(x, time, rope, mask, (int) x.size(1), Map.of());
+  }
+
+  /**
+   * The same where not all tokens' rows are asked for, the last block computing no others; and what
+   * some blocks answer on the way.
+   *
+   * @param asked A, how many tokens, from the first
+   * @param taps by block's number, who is given its answer for all tokens, [B, S, dim] float32
+   * @return [B, A, dim] float32
+   */
+  public Tensor forward(
+      Tensor x,
+      @Nullable Tensor time,
+      Tensor rope,
+      @Nullable Tensor mask,
+      int asked,
+      Map<Integer, Consumer<Tensor>> taps) {
+    boolean byKernels = kernels != null && kernels.takes(x.size(1));
+    int all = (int) x.size(1);
+    Tensor y = x;
+    int from = 0;
+    while (from < blocks.size()) {
+      int to = from + 1;
+      while (byKernels && to < blocks.size() && !taps.containsKey(to - 1)) {
+        to++;
+      }
+      boolean tapped = taps.containsKey(to - 1);
+      int rows = to < blocks.size() || tapped ? all : asked;
+      y = apply(from, to, byKernels, y, time, rope, mask, rows);
+      if (tapped) {
+        Objects.requireNonNull(taps.get(to - 1)).accept(y);
+      }
+      from = to;
+    }
+    return y.size(1) == asked ? y : y.narrow(1, 0, asked);
+  }
+
+  private Tensor apply(
+      int from,
+      int to,
+      boolean byKernels,
+      Tensor x,
+      @Nullable Tensor time,
+      Tensor rope,
+      @Nullable Tensor mask,
+      int rows) {
+    Kernels fused = kernels;
+    if (byKernels && fused != null) {
+      return fused.forward(from, to, x, time, rope, mask, rows);
+    }
+    SandwichBlock block = blocks.get(from);
+    return Scope.compute(() -> block.forward(x, time, rope, mask, rows));
+  }
+}
