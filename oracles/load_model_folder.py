@@ -1,4 +1,4 @@
-"""Loads a model folder into diffusers' ZImageTransformer2DModel unchanged, and asks it for an answer.
+"""Loads the transformer of a Z-Image or Lumina 2 model folder into diffusers unchanged, and asks it for an answer.
 
 python load_model_folder.py DIR
 python load_model_folder.py DIR --golden FILE...                        compare with golden files (forward, backward) of any origin
@@ -10,13 +10,15 @@ Exits 0 only if no key is missing or unexpected, the answer is finite and every 
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
+import diffusers
 import golden
+import lumina2
 import torch
 import zimage
-from diffusers import ZImageTransformer2DModel
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -32,6 +34,8 @@ def read_inputs(path):
 
 
 def answer(model, inputs, patch_size):
+    if isinstance(model, diffusers.Lumina2Transformer2DModel):
+        return lumina2.call(model, inputs, inputs["latents"], inputs["caption_features"])
     lengths = inputs["caption_mask"].sum(1).tolist()
     return zimage.call(model, inputs["latents"], inputs["timestep"], inputs["caption_features"], lengths, patch_size)
 
@@ -72,7 +76,10 @@ def main():
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
 
-    model, info = ZImageTransformer2DModel.from_pretrained(
+    name = json.loads((arguments.folder / "transformer" / "config.json").read_text())["_class_name"]
+    if name not in ("ZImageTransformer2DModel", "Lumina2Transformer2DModel"):
+        parser.error(f"transformers of class {name} are not asked here")
+    model, info = getattr(diffusers, name).from_pretrained(
         arguments.folder / "transformer", torch_dtype=getattr(torch, arguments.dtype), output_loading_info=True,
         local_files_only=True)
     model.eval()
@@ -82,9 +89,10 @@ def main():
         print(f"{kind}: {found if found else 'none'}")
         bad |= bool(found)
     count = sum(p.numel() for p in model.parameters())
-    print(f"parameters: {count:,}  dim {model.config.dim}, layers {model.config.n_layers}, channels {model.config.in_channels}")
+    print(f"{name}: {count:,} parameters, channels {model.config.in_channels}")
 
-    patch_size = arguments.patch_size or model.config.all_patch_size[0]
+    patch_size = arguments.patch_size or (
+        model.config.all_patch_size[0] if name.startswith("ZImage") else model.config.patch_size)
     lengths = [int(n) for n in arguments.captions.split(",")]
     inputs = read_inputs(arguments.inputs) if arguments.inputs else zimage.example(
         model.config, (lengths * arguments.batch)[: arguments.batch], (arguments.batch, arguments.height, arguments.width),

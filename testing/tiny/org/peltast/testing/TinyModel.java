@@ -8,8 +8,10 @@ import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.diffusion.TimeShift;
+import org.peltast.models.Backbone;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.NetworkRecipe;
 import org.peltast.models.TextToImage;
 import org.peltast.models.codec.Normalisation;
 import org.peltast.models.codec.NormalisedCodec;
@@ -72,6 +74,25 @@ public final class TinyModel {
               text,
               new GenerationSettings(
                   edge, edge, StepGrid.uniform(2), new Guidance(3), new EulerOde()),
+              Map.of()),
+          DType.FLOAT32);
+    }
+  }
+
+  /** A model of any family whose codec is pixels, for pictures of a size. */
+  static void write(Path folder, NetworkRecipe recipe, int height, int width) {
+    try (TextEncoder text = new MiniLmEncoder();
+        Backbone network = recipe.create(3, text.width(), Device.CPU, Precision.FLOAT32)) {
+      network.parameters().initialise(Rng.of(1).fork("weights"));
+      ModelFolder.write(
+          folder,
+          TextToImage.of(
+              network,
+              recipe.schedule(),
+              new NormalisedCodec(new PixelCodec(), Normalisation.uniform(3, 0, 0.5)),
+              text,
+              new GenerationSettings(
+                  height, width, StepGrid.uniform(2), new Guidance(3), new EulerOde()),
               Map.of()),
           DType.FLOAT32);
     }

@@ -35,13 +35,15 @@ import picocli.CommandLine.TypeConversionException;
     name = "generate",
     description = {
       "Draws pictures of prompts with a model folder.",
-      "The same model, prompt and seed give the same bytes. What is not said, the model folder says."
+      "The same model, prompt and seed give the same bytes. What is not said, the model folder says.",
+      "PNG files say how they were drawn: prompt, seed, settings, and the recipe that the model comes from; peltast inspect shows it."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast generate --prompt \"a red apple, noto style\"",
       "  peltast generate --model output/demo/student --prompt \"an owl, twemoji style\" --steps 4 --seed 7 --count 9 --out owls.png",
-      "  peltast generate --model weights/teacher --prompts prompts.txt --out pictures/"
+      "  peltast generate --model weights/teacher --prompts prompts.txt --out pictures/",
+      "  peltast generate --model Z-Image --prompt \"a lighthouse in a storm\" --width 1280 --height 720 --guidance 5 --steps 28"
     })
 final class GenerateCommand implements Callable<Integer> {
   private static final int MAX_COUNT = 10_000;
@@ -115,6 +117,12 @@ final class GenerateCommand implements Callable<Integer> {
       description = "edge of the pictures, if not the size that the model was trained for")
   private @Nullable Integer size;
 
+  @Option(names = "--width", paramLabel = "PIXELS", description = "of the pictures")
+  private @Nullable Integer width;
+
+  @Option(names = "--height", paramLabel = "PIXELS", description = "of the pictures")
+  private @Nullable Integer height;
+
   @Option(
       names = "--batch",
       paramLabel = "N",
@@ -155,6 +163,9 @@ final class GenerateCommand implements Callable<Integer> {
     require(
         guidance == null || (Double.isFinite(guidance) && guidance >= 0),
         "--guidance must be a number of 0 or more.");
+    require(
+        size == null || (width == null && height == null),
+        "--size sets both edges; leave it out beside --width and --height.");
     Path out = place();
     requirePlace(out);
     List<String> prompts = new ArrayList<>();
@@ -169,10 +180,12 @@ final class GenerateCommand implements Callable<Integer> {
     Device on = Device.parse(device);
     long begin = System.nanoTime();
     List<BufferedImage> pictures;
+    PictureTexts texts;
     GenerationSettings settings;
+    Path folder = model == null ? Places.shipped("student") : model;
     try (TextToImage opened =
             ModelFolder.open(
-                source.in(model == null ? Places.shipped("student") : model),
+                source.in(folder),
                 on,
                 Precision.parse(
                     precision != null
@@ -183,6 +196,7 @@ final class GenerateCommand implements Callable<Integer> {
         Progress progress = Display.progress("drawing")) {
       settings = settings(opened.defaults());
       opened.requireSize(settings);
+      texts = new PictureTexts(settings, seed, folder, opened.provenance());
       requireRoom(prompts.size(), settings);
       CutPrompts.of(opened.textEncoder(), prompts).ifPresent(Display::notice);
       pictures =
@@ -199,8 +213,12 @@ final class GenerateCommand implements Callable<Integer> {
       int columns = rowOfEach ? count : (int) Math.ceil(Math.sqrt(pictures.size()));
       PictureGrid.write(
           PictureGrid.draw(pictures, captions ? prompts : List.of(), columns, scale), out);
+      texts.put(out, prompts, 0);
     } else {
-      Pictures.writeAll(out, pictures);
+      List<Path> files = Pictures.writeAll(out, pictures);
+      for (int i = 0; i < files.size(); i++) {
+        texts.put(files.get(i), prompts.subList(i, i + 1), i);
+      }
     }
     System.err.printf(
         Locale.ROOT,
@@ -292,7 +310,9 @@ final class GenerateCommand implements Callable<Integer> {
     settings = guidance == null ? settings : settings.withGuidance(guidance);
     settings =
         sampler == null ? settings : settings.withSampler(GenerationSettings.sampler(sampler));
-    return size == null ? settings : settings.withSize(size, size);
+    settings = size == null ? settings : settings.withSize(size, size);
+    return settings.withSize(
+        height == null ? settings.height() : height, width == null ? settings.width() : width);
   }
 
   private static void require(boolean condition, String sentence) {

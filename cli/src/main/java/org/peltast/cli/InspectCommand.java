@@ -20,7 +20,9 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.peltast.report.PngText;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.Inspection;
 import org.peltast.safetensors.SafetensorsException;
@@ -35,12 +37,14 @@ import picocli.CommandLine.Spec;
     name = "inspect",
     description = {
       "Lists the tensors of safetensors files: names, types, shapes, sizes, metadata.",
-      "Only headers are read: a file of any size opens at once."
+      "Only headers are read: a file of any size opens at once.",
+      "Of a PNG picture it shows the texts: how it was drawn, if peltast generate wrote it."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast inspect model.safetensors",
-      "  peltast inspect output/demo/student --summary"
+      "  peltast inspect output/demo/student --summary",
+      "  peltast inspect generated.png"
     })
 final class InspectCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -48,7 +52,7 @@ final class InspectCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "FILE_OR_DIR",
       description =
-          "a safetensors file, an index of shards (*.index.json), or a folder, searched with its subfolders")
+          "a safetensors file, an index of shards (*.index.json), a folder, searched with its subfolders, or a PNG picture")
   private Path path;
 
   @Option(
@@ -67,6 +71,11 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
+    if (PngText.isPng(path)) {
+      PngText.read(path).forEach((key, text) -> out.println(printable(key) + ": " + lines(text)));
+      out.flush();
+      return ExitCode.OK;
+    }
     PrintWriter err = spec.commandLine().getErr();
     Found found = Found.at(path, variant);
     boolean first = true;
@@ -283,6 +292,11 @@ final class InspectCommand implements Callable<Integer> {
 
   private static String plural(long count, String what) {
     return count + " " + what + (count == 1 ? "" : "s");
+  }
+
+  /** A text of several lines, each fit for a terminal. */
+  private static String lines(String text) {
+    return text.lines().map(InspectCommand::printable).collect(Collectors.joining("\n  "));
   }
 
   /** A name from a file, fit for a terminal. */

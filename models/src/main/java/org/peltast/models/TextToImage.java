@@ -12,7 +12,9 @@ import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.NoiseSchedule;
+import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.Sampler;
+import org.peltast.diffusion.TimeShift;
 import org.peltast.models.codec.Codec;
 import org.peltast.models.text.CachedTextEncoder;
 import org.peltast.models.text.Captions;
@@ -111,6 +113,28 @@ public final class TextToImage implements AutoCloseable {
         this::textEncoder,
         settings,
         otherProvenance,
+        false);
+  }
+
+  /**
+   * The same model under another shift of its timesteps, with parts that it shares and does not
+   * close.
+   *
+   * @throws ModelException if its path has none
+   */
+  public TextToImage withShift(TimeShift shift) {
+    if (!(schedule.path() instanceof RectifiedFlow)) {
+      throw new ModelException(
+          "timesteps are shifted in rectified flow alone, and this model follows another path: leave"
+              + " the shift out");
+    }
+    return new TextToImage(
+        network,
+        new NoiseSchedule(schedule.path(), schedule.prediction(), shift),
+        codec,
+        this::textEncoder,
+        defaults,
+        provenance,
         false);
   }
 

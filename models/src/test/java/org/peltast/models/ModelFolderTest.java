@@ -16,6 +16,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.peltast.diffusion.DynamicShift;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
@@ -101,6 +102,30 @@ class ModelFolderTest {
         new LetterEncoder(),
         settings,
         Map.of("recipe", "none", "seed", "3"));
+  }
+
+  /** Of 6 × 8 pixels, which are 3 × 4 tokens of 2 × 2. */
+  @Test
+  void aStudentHasTheShiftOfTheSizeThatItWasTrainedAt() {
+    DynamicShift dynamic = new DynamicShift(4, 64, 0.5, 1.1, DynamicShift.Type.EXPONENTIAL);
+    TextToImage teacher =
+        TextToImage.of(
+            model.network(),
+            NoiseSchedule.flow(dynamic),
+            model.codec(),
+            model.textEncoder(),
+            settings(),
+            Map.of());
+    assertThat(teacher.denoiser().shift()).isEqualTo(dynamic.at(12));
+    Path folder = temporary.resolve("dynamic");
+    ModelFolder.write(folder, teacher, DType.FLOAT32);
+    assertThat(ModelFolder.schedule(folder, teacher.network().family()))
+        .isEqualTo(NoiseSchedule.flow(dynamic));
+    assertThat(teacher.with(teacher.network(), settings(), Map.of()).schedule())
+        .isEqualTo(NoiseSchedule.flow(dynamic.at(12)));
+    TextToImage larger = teacher.with(teacher.network(), settings().withSize(12, 8), Map.of());
+    assertThat(larger.schedule()).isEqualTo(NoiseSchedule.flow(dynamic.at(24)));
+    assertThat(teacher.withShift(new TimeShift(3)).denoiser().shift()).isEqualTo(new TimeShift(3));
   }
 
   /** One token a letter, after one for the beginning. */

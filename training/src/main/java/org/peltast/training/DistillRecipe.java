@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.diffusion.TimeShift;
 import org.peltast.models.ModelSource;
 
 /**
@@ -19,6 +20,8 @@ import org.peltast.models.ModelSource;
  * @param data whose captions are the prompts, and whose images some methods learn from
  * @param unconditional whether all prompts are the empty one
  * @param steps of the generator, equally long in pre-shift time
+ * @param shift of the timesteps, at which generator, teacher and fake are trained and the generator
+ *     draws; null for that of the teacher's folder
  * @param method how it is distilled
  * @param student the generator's optimiser
  * @param guard what watches over the run
@@ -34,6 +37,7 @@ public record DistillRecipe(
     DataRecipe data,
     boolean unconditional,
     int steps,
+    @Nullable Double shift,
     MethodRecipe method,
     RoleRecipe student,
     GuardRecipe guard,
@@ -41,6 +45,10 @@ public record DistillRecipe(
   /** Checks the ranges, and that the parts fit each other. */
   public DistillRecipe {
     Ranges.check(() -> StepGrid.uniform(steps));
+    Double given = shift;
+    if (given != null) {
+      Ranges.check(() -> new TimeShift(given));
+    }
     Ranges.device(device);
     Ranges.precision(precision);
     if (guard.variance() != 0
@@ -69,6 +77,7 @@ public record DistillRecipe(
         DataRecipe.defaults(),
         false,
         2,
+        null,
         MethodRecipe.DecoupledDmd.defaults(),
         new RoleRecipe(4e-4, 10, 0.6, 0, 0.99, 0, 0.5, 0.95),
         GuardRecipe.defaults(),
@@ -124,6 +133,7 @@ public record DistillRecipe(
         data,
         unconditional,
         steps,
+        shift,
         new MethodRecipe.DecoupledDmd(
             of.alpha(),
             of.renoising(),

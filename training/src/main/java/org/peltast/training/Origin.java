@@ -1,6 +1,7 @@
 package org.peltast.training;
 
 import java.util.Map;
+import java.util.TreeMap;
 import org.peltast.runs.Provenance;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Engine;
@@ -37,8 +38,11 @@ public final class Origin {
             inputs));
   }
 
-  /** It as a model folder keeps it: under {@code run}, if it was written down. */
+  /** It as a model folder keeps it: under {@code run} and {@code recipe}, if written down. */
   public static Map<String, String> of(RunFolder folder) {
-    return folder.readProvenance().map(p -> Map.of("run", p.toJson())).orElse(Map.of());
+    Map<String, String> entries = new TreeMap<>();
+    folder.readProvenance().ifPresent(p -> entries.put("run", p.toJson()));
+    folder.readRecipe().ifPresent(recipe -> entries.put("recipe", recipe));
+    return entries;
   }
 }

@@ -64,11 +64,15 @@ public final class Pictures {
     }
   }
 
-  /** Writes {@code 0000.png}, {@code 0001.png}, … into a folder. */
-  public static void writeAll(Path folder, List<BufferedImage> images) {
+  /** Writes {@code 0000.png}, {@code 0001.png}, … into a folder, and says what they are called. */
+  public static List<Path> writeAll(Path folder, List<BufferedImage> images) {
+    List<Path> files = new ArrayList<>();
     for (int i = 0; i < images.size(); i++) {
-      write(folder.resolve(String.format(Locale.ROOT, "%04d.png", i)), images.get(i));
+      Path file = folder.resolve(String.format(Locale.ROOT, "%04d.png", i));
+      write(file, images.get(i));
+      files.add(file);
     }
+    return files;
   }
 
   /**

@@ -7,6 +7,7 @@ import java.util.Map;
 import org.peltast.data.CaptionedImages;
 import org.peltast.evaluate.ColourStatistics;
 import org.peltast.models.TextToImage;
+import org.peltast.models.text.Captions;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -49,11 +50,12 @@ final class Reference {
         }
         for (int from = 0; from < captions.size(); from += TOGETHER) {
           try (Scope part = Scope.open()) {
+            Captions texts = new Captions(teacher.textEncoder(), teacher.device());
+            List<String> some = captions.subList(from, Math.min(captions.size(), from + TOGETHER));
             Tensor latents =
                 teacher.latents(
-                    new org.peltast.models.text.Captions(teacher.textEncoder(), teacher.device())
-                        .of(captions.subList(from, Math.min(captions.size(), from + TOGETHER))),
-                    null,
+                    texts.of(some),
+                    teacher.defaults().guidance().isOn() ? texts.empty(some.size()) : null,
                     recipe.seed(),
                     from,
                     teacher.defaults());

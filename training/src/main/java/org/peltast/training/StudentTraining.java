@@ -16,6 +16,7 @@ import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Renoise;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.diffusion.TimeShift;
 import org.peltast.distill.Method;
 import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
@@ -67,12 +68,13 @@ public final class StudentTraining implements AutoCloseable {
   public StudentTraining(
       DistillRecipe recipe, TextToImage teacher, @Nullable Function<MethodContext, Method> method) {
     this.recipe = recipe;
-    this.teacher = teacher;
+    this.teacher =
+        recipe.shift() == null ? teacher : teacher.withShift(new TimeShift(recipe.shift()));
     this.average = teacher.network().copy();
     this.assembly =
         new Assembly(
             recipe,
-            teacher,
+            this.teacher,
             new PictureAppearance(teacher.codec(), recipe.guard().variance() != 0),
             method);
     this.memory =
@@ -249,7 +251,12 @@ public final class StudentTraining implements AutoCloseable {
         Autograd off = Autograd.off()) {
       average.parameters().load(assembly.role().averages());
     }
-    return teacher.with(average, settings(), provenance);
+    return student(average, provenance);
+  }
+
+  /** The same with a network of the caller's in place of the average. */
+  public TextToImage student(Backbone network, Map<String, String> provenance) {
+    return teacher.with(network, settings(), provenance);
   }
 
   /** The steps that the generator is trained for, unguided, noised afresh in between. */

@@ -6,7 +6,7 @@ import org.peltast.models.nextdit.FlowReference;
 
 /**
  * How golden files of diffusers' {@code Lumina2Transformer2DModel} and pipeline are computed. The
- * pipeline's guidance is {@code u + s(c − u)}, on for s > 1; unless told otherwise it brings the
+ * pipeline's guidance is {@code u + s(c − u)}, on for s above 1; unless told otherwise it brings the
  * norm of each row back to the conditional prediction's; and a share of the last steps may go
  * without it.
  */

@@ -100,6 +100,9 @@ class ToyFamilyTest {
     try (TextToImage first = ModelFolder.open(folder);
         TextToImage second = ModelFolder.open(copied(first))) {
       assertThat(first.schedule()).isEqualTo(SCHEDULE);
+      assertThatThrownBy(() -> first.withShift(new TimeShift(3)))
+          .isInstanceOf(ModelException.class)
+          .hasMessageContaining("shifted in rectified flow alone");
       assertThat(second.schedule()).isEqualTo(SCHEDULE);
       assertThat(first.defaults().sampler()).isInstanceOf(Ddim.class);
       Tensor drawn = first.generate(prompts, 3, first.defaults(), 2, n -> {});

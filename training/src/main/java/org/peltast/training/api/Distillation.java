@@ -166,8 +166,7 @@ public final class Distillation {
         kept.parameters().changed();
       }
       return new Result(
-          new Student(model.with(kept, training.settings(), Origin.of(run))),
-          end == Trainer.End.FINISHED);
+          new Student(training.student(kept, Origin.of(run))), end == Trainer.End.FINISHED);
     }
   }
 

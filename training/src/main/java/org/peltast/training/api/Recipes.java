@@ -61,6 +61,7 @@ public final class Recipes {
             d.data(),
             d.unconditional(),
             d.steps(),
+            d.shift(),
             method,
             d.student(),
             d.guard(),
