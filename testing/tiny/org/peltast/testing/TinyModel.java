@@ -80,7 +80,7 @@ public final class TinyModel {
   }
 
   /** A model of any family whose codec is pixels, for pictures of a size. */
-  static void write(Path folder, NetworkRecipe recipe, int height, int width) {
+  public static void write(Path folder, NetworkRecipe recipe, int height, int width) {
     try (TextEncoder text = new MiniLmEncoder();
         Backbone network = recipe.create(3, text.width(), Device.CPU, Precision.FLOAT32)) {
       network.parameters().initialise(Rng.of(1).fork("weights"));

@@ -20,9 +20,12 @@ import org.peltast.models.TextToImage;
 import org.peltast.report.PictureFormat;
 import org.peltast.report.PictureGrid;
 import org.peltast.runs.Progress;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorFiles;
 import org.peltast.training.CutPrompts;
 import org.peltast.training.Pictures;
 import picocli.CommandLine.ArgGroup;
@@ -43,7 +46,7 @@ import picocli.CommandLine.TypeConversionException;
       "  peltast generate --prompt \"a red apple, noto style\"",
       "  peltast generate --model output/demo/student --prompt \"an owl, twemoji style\" --steps 4 --seed 7 --count 9 --out owls.png",
       "  peltast generate --model weights/teacher --prompts prompts.txt --out pictures/",
-      "  peltast generate --model Z-Image --prompt \"a lighthouse in a storm\" --width 1280 --height 720 --guidance 5 --steps 28"
+      "  peltast generate --model Z-Image --prompt \"a lighthouse in a storm\" --size 1280x720 --guidance 5 --steps 28"
     })
 final class GenerateCommand implements Callable<Integer> {
   private static final int MAX_COUNT = 10_000;
@@ -90,7 +93,7 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "PATH",
       description =
-          "a .png, .jpg, .jpeg or .webp file for all pictures in a grid, or a folder for 0000.png, 0001.png, … (default: ${DEFAULT-VALUE})")
+          "a .png, .jpg, .jpeg or .webp file for all pictures in a grid, a folder for 0000.png, 0001.png, …, or a .safetensors file for a tensor image [N, 3, H, W] of numbers from 0 to 1 (default: ${DEFAULT-VALUE})")
   private String named = "generated.png";
 
   @Option(
@@ -112,16 +115,25 @@ final class GenerateCommand implements Callable<Integer> {
   private @Nullable String sampler;
 
   @Option(
+      names = "--negative-prompt",
+      paramLabel = "TEXT",
+      description =
+          "what guidance leads away from, in place of no prompt at all; it needs guidance above 1")
+  private String negative = "";
+
+  @Option(
       names = "--size",
-      paramLabel = "PIXELS",
-      description = "edge of the pictures, if not the size that the model was trained for")
-  private @Nullable Integer size;
+      paramLabel = "SIZE",
+      description =
+          "of the pictures, WIDTHxHEIGHT or one number of pixels for both, if not the size that the model was trained for")
+  private @Nullable String size;
 
-  @Option(names = "--width", paramLabel = "PIXELS", description = "of the pictures")
-  private @Nullable Integer width;
-
-  @Option(names = "--height", paramLabel = "PIXELS", description = "of the pictures")
-  private @Nullable Integer height;
+  @Option(
+      names = "--latents",
+      paramLabel = "FILE",
+      description =
+          "a safetensors file with the noise to start from in place of the seed's: a tensor latents or input.latents of standard normal numbers, one item a picture")
+  private @Nullable Path latents;
 
   @Option(
       names = "--batch",
@@ -163,9 +175,7 @@ final class GenerateCommand implements Callable<Integer> {
     require(
         guidance == null || (Double.isFinite(guidance) && guidance >= 0),
         "--guidance must be a number of 0 or more.");
-    require(
-        size == null || (width == null && height == null),
-        "--size sets both edges; leave it out beside --width and --height.");
+    edges();
     Path out = place();
     requirePlace(out);
     List<String> prompts = new ArrayList<>();
@@ -179,7 +189,7 @@ final class GenerateCommand implements Callable<Integer> {
     NativeLibraries.open();
     Device on = Device.parse(device);
     long begin = System.nanoTime();
-    List<BufferedImage> pictures;
+    List<BufferedImage> pictures = List.of();
     PictureTexts texts;
     GenerationSettings settings;
     Path folder = model == null ? Places.shipped("student") : model;
@@ -196,19 +206,30 @@ final class GenerateCommand implements Callable<Integer> {
         Progress progress = Display.progress("drawing")) {
       settings = settings(opened.defaults());
       opened.requireSize(settings);
-      texts = new PictureTexts(settings, seed, folder, opened.provenance());
+      texts = new PictureTexts(settings, negative.strip(), seed, opened.provenance());
       requireRoom(prompts.size(), settings);
       CutPrompts.of(opened.textEncoder(), prompts).ifPresent(Display::notice);
-      pictures =
-          Pictures.of(
-              opened.generate(
-                  prompts,
-                  seed,
-                  settings,
-                  batch,
-                  done -> progress.step(done, prompts.size(), Map.of())));
+      require(
+          negative.isBlank() || settings.guidance().isOn(),
+          "--negative-prompt needs guidance: set --guidance above 1.");
+      Tensor images =
+          opened.generate(
+              prompts,
+              negative.strip(),
+              latents == null ? null : start(latents),
+              seed,
+              settings,
+              batch,
+              done -> progress.step(done, prompts.size(), Map.of()));
+      if (isTensor(out)) {
+        TensorFiles.write(out, Map.of("image", images), Map.of());
+      } else {
+        pictures = Pictures.of(images);
+      }
     }
-    if (isGrid(out)) {
+    if (isTensor(out)) {
+      // Written already.
+    } else if (isGrid(out)) {
       boolean rowOfEach = count > 1 && count < prompts.size();
       int columns = rowOfEach ? count : (int) Math.ceil(Math.sqrt(pictures.size()));
       PictureGrid.write(
@@ -224,8 +245,8 @@ final class GenerateCommand implements Callable<Integer> {
         Locale.ROOT,
         "Wrote %s: %d picture%s, %d network evaluations each, %s.%n",
         out,
-        pictures.size(),
-        pictures.size() == 1 ? "" : "s",
+        prompts.size(),
+        prompts.size() == 1 ? "" : "s",
         settings.evaluations(),
         Formats.seconds((System.nanoTime() - begin) / 1e9));
     return ExitCode.OK;
@@ -259,6 +280,21 @@ final class GenerateCommand implements Callable<Integer> {
     }
   }
 
+  /** The noise of a file, in float32, in the current scope. */
+  private static Tensor start(Path file) {
+    Map<String, Tensor> tensors = TensorFiles.read(file);
+    Tensor found = tensors.getOrDefault("latents", tensors.get("input.latents"));
+    if (found == null || !found.dtype().isFloating()) {
+      throw new CommandException(
+          "there is no tensor latents or input.latents of floating-point numbers in " + file + ".");
+    }
+    return found.to(DType.FLOAT32);
+  }
+
+  private static boolean isTensor(Path out) {
+    return out.toString().toLowerCase(Locale.ROOT).endsWith(".safetensors");
+  }
+
   private boolean isGrid(Path out) {
     return PictureFormat.of(out).isPresent() && !endsWithSlash();
   }
@@ -269,7 +305,7 @@ final class GenerateCommand implements Callable<Integer> {
 
   /** Before minutes of drawing: that the pictures will find their place, in a known format. */
   private void requirePlace(Path out) {
-    if (isGrid(out)) {
+    if (isGrid(out) || isTensor(out)) {
       Places.requireFile(out, "--out");
       return;
     }
@@ -310,9 +346,21 @@ final class GenerateCommand implements Callable<Integer> {
     settings = guidance == null ? settings : settings.withGuidance(guidance);
     settings =
         sampler == null ? settings : settings.withSampler(GenerationSettings.sampler(sampler));
-    settings = size == null ? settings : settings.withSize(size, size);
-    return settings.withSize(
-        height == null ? settings.height() : height, width == null ? settings.width() : width);
+    int[] edges = edges();
+    return edges.length == 0 ? settings : settings.withSize(edges[1], edges[0]);
+  }
+
+  /** Width and height that were asked for; none if they were not. */
+  private int[] edges() {
+    if (size == null) {
+      return new int[0];
+    }
+    Matcher asked = Pattern.compile("(\\d{1,5})(?:[xX×](\\d{1,5}))?").matcher(size.strip());
+    require(
+        asked.matches(),
+        "--size must be pixels or WIDTHxHEIGHT, as 512 or 768x512, but is " + size + ".");
+    int width = Integer.parseInt(asked.group(1));
+    return new int[] {width, asked.group(2) == null ? width : Integer.parseInt(asked.group(2))};
   }
 
   private static void require(boolean condition, String sentence) {

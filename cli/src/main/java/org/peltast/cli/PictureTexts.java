@@ -11,16 +11,16 @@ import org.peltast.report.PngText;
 import org.peltast.training.Origin;
 
 /**
- * What a drawn picture says of itself, as texts in its PNG file: all that it takes to draw it
- * again.
+ * What a drawn picture says of itself, as texts in its PNG file: what it takes to draw it again
+ * with the same model.
  *
  * @param settings that it was drawn with
+ * @param negative what guidance led away from; empty for no condition
  * @param seed of its noise
- * @param model its folder
  * @param provenance of the model: where its weights come from, recipe and seeds of its run included
  */
 record PictureTexts(
-    GenerationSettings settings, long seed, Path model, Map<String, String> provenance) {
+    GenerationSettings settings, String negative, long seed, Map<String, String> provenance) {
   /**
    * Puts them into a file, if it is a PNG; other formats have no place for them.
    *
@@ -37,6 +37,9 @@ record PictureTexts(
     Map<String, String> texts = new LinkedHashMap<>();
     texts.put("Software", "Peltast " + Origin.peltast());
     texts.put("prompt", String.join("\n", prompts));
+    if (!negative.isEmpty()) {
+      texts.put("negative prompt", negative);
+    }
     texts.put("seed", Long.toString(seed));
     texts.put(
         "picture",
@@ -48,7 +51,8 @@ record PictureTexts(
         settings.grid().equals(StepGrid.uniform(steps)) ? "" + steps : settings.grid().toString());
     texts.put("guidance", Double.toString(settings.guidance().alpha()));
     texts.put("sampler", GenerationSettings.name(settings.sampler()));
-    texts.put("model", model.toString());
+    // Not where the model lies: a copy elsewhere draws the same bytes, and a path is nobody's
+    // business.
     provenance.forEach((key, value) -> texts.put("model." + key, value));
     return texts;
   }

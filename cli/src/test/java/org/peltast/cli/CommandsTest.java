@@ -105,7 +105,7 @@ class CommandsTest {
           generate --prompt a --count 0            | --count must be from 1 to 10000
           generate --prompt a --steps 0            | --steps must be from 1 to 1000
           generate --prompt a --model no/model     | no/model does not exist
-          generate --prompt a --size 8 --width 8   | --size sets both edges; leave it out beside --width
+          generate --prompt a --size 8by8          | --size must be pixels or WIDTHxHEIGHT
           distill --set shift=0                    | a timestep shift must be positive
           generate --prompt a --device gpu         | unknown device 'gpu'
           demo --steps 3                           | --steps must be 1, 2, 4 or 8

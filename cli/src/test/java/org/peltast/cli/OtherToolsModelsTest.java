@@ -725,8 +725,7 @@ class OtherToolsModelsTest {
       delimiter = '|',
       value = {
         "\"quantization_config\": {\"quant_method\": \"bitsandbytes\"} | quantization_config is set (bitsandbytes)",
-        "\"rope_scaling\": 2.0 | the key rope_scaling is not one that is read",
-        "\"n_kv_heads\": 7 | n_kv_heads is 7"
+        "\"rope_scaling\": 2.0 | the key rope_scaling is not one that is read"
       })
   void aConfigurationThatChangesTheMathematicsIsRefused(String entry, String says)
       throws IOException {

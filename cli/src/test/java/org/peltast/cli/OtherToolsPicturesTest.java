@@ -326,7 +326,7 @@ class OtherToolsPicturesTest {
     put(one, "a.png", warm(), WARM);
     alike = evaluate(one);
     assertThat(alike.code()).isEqualTo(ExitCode.USAGE);
-    assertThat(alike.said()).contains("needs two pictures or more");
+    assertThat(alike.said()).contains("measuring needs four or more");
   }
 
   private Learnt evaluate(Path pictures) throws IOException {

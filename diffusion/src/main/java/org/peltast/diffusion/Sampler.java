@@ -38,7 +38,7 @@ public sealed interface Sampler permits EulerOde, Ddim, Renoise {
   /**
    * Samples images without recording gradients.
    *
-   * @param start standard normal [B, C, H, W]
+   * @param start standard normal [B, C, H, W], multiplied by {@link StepGrid#startScale}
    * @param text the B captions
    * @param empty B empty captions; needed when guidance is on
    * @return [B, C, H, W], owned by the caller's scope
@@ -58,7 +58,7 @@ public sealed interface Sampler permits EulerOde, Ddim, Renoise {
     Network.Text both = guidance.isOn() && empty != null ? text.followedBy(empty) : text;
     try (Scope outer = Scope.open();
         Autograd off = Autograd.off()) {
-      Tensor x = start;
+      Tensor x = grid.startScale() == 1 ? start : start.mul(grid.startScale());
       for (int k = 0; k < grid.size(); k++) {
         double t = denoiser.shift().apply(grid.time(k));
         double next = denoiser.shift().apply(grid.time(k + 1));

@@ -8,8 +8,10 @@ import java.util.Arrays;
  */
 public final class StepGrid {
   private final double[] times;
+  private final double startScale;
 
-  private StepGrid(double[] times) {
+  private StepGrid(double startScale, double[] times) {
+    this.startScale = startScale;
     this.times = times;
   }
 
@@ -22,7 +24,7 @@ public final class StepGrid {
     for (int i = 0; i < n; i++) {
       t[i] = (double) i / n;
     }
-    return new StepGrid(t);
+    return new StepGrid(1, t);
   }
 
   /** The given times: rising, in [0, 1), the first of them 0. */
@@ -38,7 +40,33 @@ public final class StepGrid {
     if (times.length == 0) {
       throw new DiffusionException("a step grid needs at least one step");
     }
-    return new StepGrid(times.clone());
+    return new StepGrid(1, times.clone());
+  }
+
+  /**
+   * Times that need not begin at pure noise, as schedulers of discrete timesteps choose them.
+   *
+   * @param startScale see {@link #startScale}
+   * @param times rising, in [0, 1)
+   */
+  public static StepGrid starting(double startScale, double... times) {
+    for (int i = 0; i < times.length; i++) {
+      if (!(times[i] >= 0 && times[i] < 1) || (i > 0 && !(times[i] > times[i - 1]))) {
+        throw new DiffusionException(
+            "a step grid rises from 0 (noise) or later and stays below 1 (clean); got "
+                + Arrays.toString(times));
+      }
+    }
+    if (times.length == 0 || !(startScale > 0 && startScale <= 1)) {
+      throw new DiffusionException(
+          "a step grid needs at least one step, and a scale of its start above 0 and up to 1");
+    }
+    return new StepGrid(startScale, times.clone());
+  }
+
+  /** What the noise that sampling starts from is multiplied by; 1 unless a scheduler says so. */
+  public double startScale() {
+    return startScale;
   }
 
   /** The number of steps. */
@@ -53,7 +81,7 @@ public final class StepGrid {
 
   @Override
   public boolean equals(Object o) {
-    return o instanceof StepGrid g && Arrays.equals(times, g.times);
+    return o instanceof StepGrid g && startScale == g.startScale && Arrays.equals(times, g.times);
   }
 
   @Override

@@ -7,7 +7,8 @@ import org.peltast.tensor.Tensor;
  * The discrete variance-preserving path of Stable Diffusion: {@code x = √ᾱ·x₀ + √(1 − ᾱ)·ε} with ᾱ
  * the running product of 1 − β over N steps, β "scaled linear". Network time t ∈ [0, 1] stands for
  * the timestep {@code n = (1 − t)·N − 1}, so that t = 0 is the noisiest, n = N − 1, and t = 1 − 1/N
- * is n = 0; between timesteps ᾱ is interpolated, beyond the last it tends to 1 at t = 1.
+ * is n = 0. Between timesteps the noise level σ = √((1 − ᾱ)/ᾱ) is interpolated, as diffusers' Euler
+ * scheduler does; beyond the last it falls to 0 at t = 1.
  *
  * @param steps N, 1000 for SDXL
  * @param betaStart β of the cleanest step
@@ -59,9 +60,19 @@ public record VariancePreserving(int steps, double betaStart, double betaEnd) im
       return 1;
     }
     int low = (int) Math.floor(n);
-    double below = low < 0 ? 1 : alphaBar(low);
-    double above = alphaBar(Math.min(low + 1, steps - 1));
-    return below + (above - below) * (n - low);
+    if (n == low && low >= 0) {
+      return alphaBar(Math.min(low, steps - 1));
+    }
+    double below = low < 0 ? 0 : sigma(low);
+    double above = sigma(Math.min(low + 1, steps - 1));
+    double sigma = below + (above - below) * (n - low);
+    return 1 / (1 + sigma * sigma);
+  }
+
+  /** σ of a whole timestep: noise to signal, √((1 − ᾱ)/ᾱ). */
+  private double sigma(int n) {
+    double alphaBar = alphaBar(n);
+    return Math.sqrt((1 - alphaBar) / alphaBar);
   }
 
   private Tensor table(Tensor t, Tensor like, boolean signal) {

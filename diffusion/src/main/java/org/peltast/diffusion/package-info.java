@@ -18,9 +18,9 @@
  *       network they make a {@link org.peltast.diffusion.Denoiser}, which predicts clean images.
  *   <li>{@link org.peltast.diffusion.Guidance}: {@code u + α(c − u)}, the one definition of α.
  *   <li>{@link org.peltast.diffusion.Sampler}: from noise to an image along a {@link
- *       org.peltast.diffusion.StepGrid}: {@link org.peltast.diffusion.EulerOde}, {@link
- *       org.peltast.diffusion.Ddim}, and {@link org.peltast.diffusion.Renoise}, by which few-step
- *       generators draw.
+ *       org.peltast.diffusion.StepGrid}, which a {@link org.peltast.diffusion.StepSpacing} lays
+ *       out: {@link org.peltast.diffusion.EulerOde}, {@link org.peltast.diffusion.Ddim}, and {@link
+ *       org.peltast.diffusion.Renoise}, by which few-step generators draw.
  *   <li>{@link org.peltast.diffusion.DiffusionException}: a wrong use, in one sentence.
  * </ul>
  */

@@ -1,5 +1,6 @@
 package org.peltast.models;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Network;
 
@@ -24,6 +25,11 @@ public interface Backbone extends Network, AutoCloseable {
 
   /** The most columns of latents that it takes. */
   long maxWidth();
+
+  /** Rows and columns of the latents that it was trained on; empty if it does not say. */
+  default List<Integer> sampleSize() {
+    return List.of();
+  }
 
   /** D, the width of the token features that it reads. */
   int captionWidth();

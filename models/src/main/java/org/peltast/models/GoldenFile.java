@@ -6,12 +6,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.peltast.diffusion.Condition;
+import org.peltast.models.files.JsonConfig;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
 
 /**
  * A golden file: inputs and outputs that a reference implementation recorded, and its settings as
@@ -91,6 +94,22 @@ public final class GoldenFile {
           path + ": the metadata " + key + " is no whole number: " + text(key));
     }
     return (int) value;
+  }
+
+  /** Metadata that must be a JSON list of texts. */
+  public List<String> texts(String key) {
+    try {
+      List<String> texts = new ArrayList<>();
+      for (JsonNode n : JsonConfig.JSON.readTree(text(key))) {
+        texts.add(n.asString());
+      }
+      if (!texts.isEmpty()) {
+        return texts;
+      }
+    } catch (JacksonException e) {
+      // told below
+    }
+    throw new ModelException(path + ": the metadata " + key + " is no list of texts");
   }
 
   /** Where products were computed in bfloat16, so are ours. */

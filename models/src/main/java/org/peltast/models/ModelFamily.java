@@ -45,7 +45,7 @@ import org.peltast.tensor.Tensor;
  *       network as {@code Condition.vectors}.
  * </ol>
  *
- * <p><b>How the planned ones fit.</b> <i>Lumina 2</i>: {@code transformer}, {@code
+ * <p><b>How those fit that are here.</b> <i>Lumina 2</i>: {@code transformer}, {@code
  * Lumina2Transformer2DModel}, rectified flow with a static shift; grouped key–value heads and its
  * own rotary positions are inside its blocks; the system prompt is its text encoder's. <i>SDXL</i>:
  * {@code unet}, {@code UNet2DConditionModel}, a scaled-linear variance-preserving path with ε- or
@@ -188,6 +188,11 @@ public interface ModelFamily {
     return TextEncoders.write(folder, encoder);
   }
 
+  /** Settings of the pipeline for {@code model_index.json} that the text side decides, by key. */
+  default Map<String, Boolean> indexSettings(TextEncoder encoder) {
+    return Map.of();
+  }
+
   /** How golden files of the family's reference implementation are computed. */
   interface Reference {
     /** The inputs of a network's golden file through which gradients flow. */
@@ -207,5 +212,15 @@ public interface ModelFamily {
      * @return outputs by name
      */
     Map<String, Tensor> sample(Path folder, GoldenFile golden, Device device);
+
+    /**
+     * What the reference's pipeline makes of the prompts in the golden file's metadata.
+     *
+     * @param folder of the model
+     * @return outputs by name; nothing if that is not computed here
+     */
+    default Map<String, Tensor> encode(Path folder, GoldenFile golden) {
+      return Map.of();
+    }
   }
 }

@@ -18,6 +18,7 @@ import org.peltast.diffusion.DiffusionException;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
+import org.peltast.diffusion.StepSpacing;
 import org.peltast.models.codec.Codec;
 import org.peltast.models.codec.Codecs;
 import org.peltast.models.codec.NormalisedCodec;
@@ -131,7 +132,8 @@ public final class ModelFolder {
     NormalisedCodec codec = null;
     try {
       codec = family.openCodec(source.vae(), device);
-      GenerationSettings settings = settings(extras, network, schedule, codec);
+      StepSpacing spacing = Schedulers.spacing(folder, schedule, family.schedulers());
+      GenerationSettings settings = settings(extras, network, schedule, spacing, codec);
       return TextToImage.owning(network, schedule, codec, encoder, settings, provenance(extras));
     } catch (RuntimeException e) {
       network.close();
@@ -212,6 +214,11 @@ public final class ModelFolder {
     return Schedulers.read(folder, family.schedulers());
   }
 
+  /** How a model's scheduler lays out steps; its schedule is {@link #schedule}. */
+  public static StepSpacing spacing(Path folder, ModelFamily family) {
+    return Schedulers.spacing(folder, schedule(folder, family), family.schedulers());
+  }
+
   private static Precision precision(@Nullable JsonConfig extras, Device device) {
     if (extras == null) {
       return Precision.auto(device);
@@ -225,20 +232,31 @@ public final class ModelFolder {
   }
 
   private static GenerationSettings settings(
-      @Nullable JsonConfig json, Backbone network, NoiseSchedule schedule, Codec codec) {
+      @Nullable JsonConfig json,
+      Backbone network,
+      NoiseSchedule schedule,
+      StepSpacing spacing,
+      Codec codec) {
     int unit = codec.factor() * network.multiple();
+    boolean trained = network.sampleSize().size() == 2; // it says for what size
     int height =
-        (int) Math.min(DEFAULT_SIZE / unit, network.maxHeight() / network.multiple()) * unit;
-    int width = (int) Math.min(DEFAULT_SIZE / unit, network.maxWidth() / network.multiple()) * unit;
+        trained
+            ? network.sampleSize().get(0) * codec.factor()
+            : (int) Math.min(DEFAULT_SIZE / unit, network.maxHeight() / network.multiple()) * unit;
+    int width =
+        trained
+            ? network.sampleSize().get(1) * codec.factor()
+            : (int) Math.min(DEFAULT_SIZE / unit, network.maxWidth() / network.multiple()) * unit;
     String sampler = GenerationSettings.name(schedule.sampler());
     Guidance guidance = network.family().guidance();
     if (json == null) {
       return new GenerationSettings(
           height,
           width,
-          StepGrid.uniform(DEFAULT_STEPS),
+          spacing.grid(DEFAULT_STEPS),
           guidance,
-          GenerationSettings.sampler(sampler));
+          GenerationSettings.sampler(sampler),
+          spacing);
     }
     return inFile(
         json,
@@ -250,9 +268,10 @@ public final class ModelFolder {
               json.integer("width", width),
               grid.length > 0
                   ? StepGrid.of(grid)
-                  : StepGrid.uniform(json.integer("steps", DEFAULT_STEPS)),
+                  : spacing.grid(json.integer("steps", DEFAULT_STEPS)),
               guidance.withAlpha(json.number("guidance", guidance.alpha())),
-              GenerationSettings.sampler(json.string("sampler", sampler)));
+              GenerationSettings.sampler(json.string("sampler", sampler)),
+              spacing);
         });
   }
 
@@ -447,7 +466,8 @@ public final class ModelFolder {
       throws IOException {
     ModelFamily family = model.network().family();
     TextEncoder encoder = model.textEncoder();
-    String scheduler = family.schedulers().get(0);
+    String scheduler =
+        Schedulers.className(family.schedulers(), model.schedule(), model.defaults().sampler());
     Map<String, List<@Nullable String>> components = new TreeMap<>();
     components.put("scheduler", List.of("diffusers", scheduler));
     components.put(
@@ -456,6 +476,7 @@ public final class ModelFolder {
     components.putAll(family.writeText(folder, encoder));
     ObjectNode index = JsonConfig.JSON.createObjectNode();
     index.put("_class_name", family.pipelineClass());
+    family.indexSettings(encoder).forEach(index::put);
     components.forEach(
         (name, classes) -> {
           ArrayNode entry = index.putArray(name);
@@ -465,7 +486,7 @@ public final class ModelFolder {
 
     JsonConfig.write(
         Files.createDirectory(folder.resolve("scheduler")).resolve("scheduler_config.json"),
-        Schedulers.json(model.schedule(), scheduler));
+        Schedulers.json(model.schedule(), scheduler, model.defaults()));
 
     Path network = Files.createDirectory(folder.resolve(family.networkComponent()));
     family.write(network, model.network(), weights, dtype);
@@ -480,7 +501,7 @@ public final class ModelFolder {
     ObjectNode json = JsonConfig.JSON.createObjectNode();
     json.put("height", s.height());
     json.put("width", s.width());
-    if (s.grid().equals(StepGrid.uniform(s.grid().size()))) {
+    if (s.grid().equals(s.spacing().grid(s.grid().size()))) {
       json.put("steps", s.grid().size());
     } else {
       ArrayNode grid = json.putArray("grid");

@@ -2,12 +2,17 @@ package org.peltast.models;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.peltast.diffusion.DiffusionException;
+import org.peltast.diffusion.DiscreteSpacing;
 import org.peltast.diffusion.DynamicShift;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.Prediction;
 import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.Renoise;
+import org.peltast.diffusion.Sampler;
+import org.peltast.diffusion.StepSpacing;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.diffusion.VariancePreserving;
 import org.peltast.models.files.JsonConfig;
@@ -18,11 +23,10 @@ import tools.jackson.databind.node.ObjectNode;
  * {@link NoiseSchedule} that a network was trained with.
  *
  * <p>A scheduler's file says two things at once: the noise path (with what is predicted on it), and
- * how diffusers' sampler steps through it. The first is read here; of the second, what {@link
- * org.peltast.diffusion.Sampler} and {@link org.peltast.diffusion.StepGrid} decide here is passed
- * over ({@code timestep_spacing}, {@code steps_offset}, …), and what bends the steps' noise levels
- * in a way that is not computed here (Karras' sigmas, a terminal shift, thresholding, …) is refused
- * by name. So is every key that is not known: it might be either.
+ * how diffusers' sampler steps through it. The first is read as a {@link NoiseSchedule}; of the
+ * second, where steps are laid is read as a {@link StepSpacing}, and what bends the steps' noise
+ * levels in a way that is not computed here (Karras' sigmas, a terminal shift, thresholding, …) is
+ * refused by name. So is every key that is not known: it might be either.
  */
 public final class Schedulers {
   /** Rectified flow with a static or a dynamic shift. */
@@ -35,7 +39,11 @@ public final class Schedulers {
           "DDIMScheduler",
           "DDPMScheduler",
           "EulerAncestralDiscreteScheduler",
-          "PNDMScheduler");
+          "PNDMScheduler",
+          "LCMScheduler");
+
+  /** The scheduler of few-step generators on that path: predicts, and noises afresh. */
+  private static final String RENOISING = "LCMScheduler";
 
   private static final int TRAIN_TIMESTEPS = 1000;
 
@@ -61,13 +69,9 @@ public final class Schedulers {
       Set.of(
           "clip_sample_range",
           "dynamic_thresholding_ratio",
-          "final_sigmas_type",
-          "interpolation_type",
           "sample_max_value",
           "set_alpha_to_one",
           "skip_prk_steps",
-          "steps_offset",
-          "timestep_spacing",
           "variance_type");
 
   private static final Set<String> FLOW_KEYS =
@@ -88,7 +92,13 @@ public final class Schedulers {
           "beta_end",
           "beta_schedule",
           "prediction_type",
-          "timestep_type");
+          "timestep_type",
+          "timestep_spacing",
+          "steps_offset",
+          "final_sigmas_type",
+          "interpolation_type",
+          "original_inference_steps",
+          "timestep_scaling");
 
   private Schedulers() {}
 
@@ -100,7 +110,7 @@ public final class Schedulers {
    * @throws ModelException naming file and key, if class, key or value is not supported
    */
   static NoiseSchedule read(Path model, List<String> supported) {
-    JsonConfig json = JsonConfig.read(model.resolve("scheduler").resolve("scheduler_config.json"));
+    JsonConfig json = file(model);
     String name = json.string("_class_name", supported.get(0));
     boolean flow = name.equals(FLOW_EULER);
     if (!supported.contains(name) || !(flow || VARIANCE_PRESERVING.contains(name))) {
@@ -117,6 +127,46 @@ public final class Schedulers {
     } catch (DiffusionException e) {
       throw new ModelException(json.file() + ": " + e.getMessage(), e);
     }
+  }
+
+  private static JsonConfig file(Path model) {
+    return JsonConfig.read(model.resolve("scheduler").resolve("scheduler_config.json"));
+  }
+
+  /**
+   * How a model's scheduler lays out steps, by a file that {@link #read} has accepted.
+   *
+   * @throws ModelException naming file and key, if the spacing is not supported
+   */
+  static StepSpacing spacing(Path model, NoiseSchedule schedule, List<String> supported) {
+    JsonConfig json = file(model);
+    String name = json.string("_class_name", supported.get(0));
+    if (!(schedule.path() instanceof VariancePreserving path) || name.equals(RENOISING)) {
+      return StepSpacing.UNIFORM;
+    }
+    boolean euler = name.startsWith("Euler");
+    String spacing = json.string("timestep_spacing", euler ? "linspace" : "leading");
+    if (!List.of("leading", "trailing", "linspace").contains(spacing)) {
+      throw new ModelException(
+          json.file()
+              + ": timestep_spacing must be leading, trailing or linspace, but is "
+              + spacing);
+    }
+    int offset = json.integer("steps_offset", 0);
+    if (offset < 0) {
+      throw new ModelException(json.file() + ": steps_offset must not be negative");
+    }
+    DiscreteSpacing.Kind kind = DiscreteSpacing.Kind.valueOf(spacing.toUpperCase(Locale.ROOT));
+    return new DiscreteSpacing(path, kind, offset, euler && kind != DiscreteSpacing.Kind.LEADING);
+  }
+
+  /** The one of a family's schedulers that draws as a model is meant to draw. */
+  static String className(List<String> supported, NoiseSchedule schedule, Sampler sampler) {
+    boolean renoising =
+        schedule.path() instanceof VariancePreserving
+            && sampler instanceof Renoise
+            && supported.contains(RENOISING);
+    return renoising ? RENOISING : supported.get(0);
   }
 
   private static void requireSupported(JsonConfig json, Set<String> own, String name) {
@@ -192,6 +242,8 @@ public final class Schedulers {
   private static NoiseSchedule variancePreserving(JsonConfig json) {
     require(json, "beta_schedule", "linear", "scaled_linear");
     require(json, "timestep_type", "discrete", "discrete");
+    require(json, "final_sigmas_type", "zero", "zero");
+    require(json, "interpolation_type", "linear", "linear");
     String prediction = json.string("prediction_type", "epsilon");
     return new NoiseSchedule(
         new VariancePreserving(
@@ -225,8 +277,13 @@ public final class Schedulers {
     }
   }
 
-  /** The configuration of a schedule, for a scheduler of that class. */
-  static ObjectNode json(NoiseSchedule schedule, String className) {
+  /**
+   * The configuration of a schedule.
+   *
+   * @param className of the scheduler
+   * @param settings that the model is meant to be drawn with
+   */
+  static ObjectNode json(NoiseSchedule schedule, String className, GenerationSettings settings) {
     ObjectNode json = JsonConfig.JSON.createObjectNode();
     json.put("_class_name", className);
     if (schedule.path() instanceof VariancePreserving vp
@@ -245,7 +302,15 @@ public final class Schedulers {
             case VELOCITY -> "v_prediction";
             case SAMPLE -> "sample";
           });
-      json.put("timestep_spacing", "trailing"); // as step grids here begin at the noisiest step
+      if (className.equals(RENOISING)) {
+        // Of so many timesteps it then takes all: 999, 749, 499 and 249 for four steps.
+        json.put("original_inference_steps", settings.grid().size());
+      } else if (settings.spacing() instanceof DiscreteSpacing spacing) {
+        json.put("steps_offset", spacing.offset());
+        json.put("timestep_spacing", spacing.kind().name().toLowerCase(Locale.ROOT));
+      } else {
+        json.put("timestep_spacing", "trailing"); // uniform grids begin at the noisiest step
+      }
       if (!schedule.shift().equals(TimeShift.NONE)) {
         throw new ModelException("a " + className + " has no shift, so it cannot be written");
       }

@@ -3,8 +3,8 @@ package org.peltast.models;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -221,6 +221,42 @@ public final class TextToImage implements AutoCloseable {
    */
   public Tensor generate(
       List<String> prompts, long seed, GenerationSettings settings, int batch, IntConsumer done) {
+    return generate(prompts, "", null, seed, settings, batch, done);
+  }
+
+  /**
+   * Like the other method, led away from something else than "no condition", or from given noise.
+   *
+   * @param negative what guidance leads away from; empty for no condition
+   * @param start standard normal [N, C, h, w] to start from; null draws it
+   */
+  public Tensor generate(
+      List<String> prompts,
+      String negative,
+      @Nullable Tensor start,
+      long seed,
+      GenerationSettings settings,
+      int batch,
+      IntConsumer done) {
+    if (start != null
+        && !start.hasShape(
+            prompts.size(),
+            codec.channels(),
+            settings.height() / codec.factor(),
+            settings.width() / codec.factor())) {
+      throw new ModelException(
+          String.format(
+              Locale.ROOT,
+              "%d pictures of %d × %d start from latents [%d, %d, %d, %d], got %s",
+              prompts.size(),
+              settings.height(),
+              settings.width(),
+              prompts.size(),
+              codec.channels(),
+              settings.height() / codec.factor(),
+              settings.width() / codec.factor(),
+              start));
+    }
     if (prompts.isEmpty() || batch < 1) {
       throw new ModelException(
           "pictures need at least one prompt and a batch of at least 1, got "
@@ -228,7 +264,7 @@ public final class TextToImage implements AutoCloseable {
               + " and "
               + batch);
     }
-    Captions captions = new Captions(encodedAhead(prompts, settings), device());
+    Captions captions = encodedAhead(prompts, settings.guidance().isOn() ? negative : null);
     return Scope.compute(
         () -> {
           List<Tensor> all = new ArrayList<>();
@@ -239,8 +275,14 @@ public final class TextToImage implements AutoCloseable {
                 Scope.compute(
                     () -> {
                       Condition empty =
-                          settings.guidance().isOn() ? captions.empty(some.size()) : null;
-                      return decode(latents(captions.of(some), empty, seed, from, settings));
+                          settings.guidance().isOn()
+                              ? captions.negative(negative, some.size())
+                              : null;
+                      Tensor noise =
+                          start == null
+                              ? startNoise(seed, from, some.size(), settings)
+                              : start.narrow(0, from, some.size()).to(device());
+                      return decode(latents(captions.of(some), empty, noise, seed, from, settings));
                     }));
             done.accept(from + some.size());
           }
@@ -249,24 +291,23 @@ public final class TextToImage implements AutoCloseable {
   }
 
   /**
-   * The text encoder; a large one has encoded the prompts and rests, so that network and codec have
-   * its memory, unless there are more prompts than a quarter of the heap holds the features of.
+   * Captions by the text encoder; a large one has encoded the prompts and rests, so that network
+   * and codec have its memory, unless there are more prompts than a quarter of the heap holds the
+   * features of.
    */
-  private TextEncoder encodedAhead(List<String> prompts, GenerationSettings settings) {
+  private Captions encodedAhead(List<String> prompts, @Nullable String negative) {
     TextEncoder own = textEncoder();
-    Set<String> all = new LinkedHashSet<>(prompts);
-    if (settings.guidance().isOn()) {
-      all.add("");
-    }
-    long most = (long) own.maxTokens() * own.width() * Float.BYTES * all.size();
+    List<String> all = List.copyOf(new LinkedHashSet<>(prompts));
+    long most = (long) own.maxTokens() * own.width() * Float.BYTES * (all.size() + 1);
     long room = Runtime.getRuntime().maxMemory() / 4;
     if (!own.isLarge() || most > room) {
-      return own;
+      return new Captions(own, device());
     }
     CachedTextEncoder cached = CachedTextEncoder.inMemory(own, room); // not closed: nor is its own
-    cached.encode(List.copyOf(all));
+    Captions captions = new Captions(cached, device());
+    captions.prepare(all, negative);
     cached.rest();
-    return cached;
+    return captions;
   }
 
   /**
@@ -280,6 +321,22 @@ public final class TextToImage implements AutoCloseable {
   public Tensor latents(
       Condition captions,
       @Nullable Condition empty,
+      long seed,
+      int first,
+      GenerationSettings settings) {
+    return latents(
+        captions,
+        empty,
+        startNoise(seed, first, captions.batch(), settings),
+        seed,
+        first,
+        settings);
+  }
+
+  private Tensor latents(
+      Condition captions,
+      @Nullable Condition empty,
+      Tensor start,
       long seed,
       int first,
       GenerationSettings settings) {
@@ -304,7 +361,7 @@ public final class TextToImage implements AutoCloseable {
                     denoiser(settings),
                     settings.grid(),
                     settings.guidance(),
-                    noise(seed, first + from, n, settings, r -> r),
+                    start.narrow(0, from, n),
                     text,
                     none,
                     fresh,

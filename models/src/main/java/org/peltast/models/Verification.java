@@ -18,11 +18,14 @@ import org.peltast.models.codec.Codecs;
 import org.peltast.models.codec.Taef2Codec;
 import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
+import org.peltast.models.text.ClipTextModel;
 import org.peltast.models.text.TextNetwork;
 import org.peltast.models.text.TextNetworks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Parameters;
+import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
@@ -151,6 +154,9 @@ public final class Verification {
       return network(folder, component, golden, device, operation.equals("backward"));
     }
     boolean text = List.of("text_encoder", "text_encoder_2").contains(component);
+    if (text && operation.equals("forward") && isClip(folder.resolve(component))) {
+      return clip(folder.resolve(component), golden, device);
+    }
     if (text && (operation.equals("forward") || operation.equals("backward"))) {
       return text(folder.resolve(component), golden, device, operation.equals("backward"));
     }
@@ -158,6 +164,7 @@ public final class Verification {
       case "vae encode" -> encode(folder, golden, device);
       case "vae decode" -> decode(folder, golden, device);
       case "vae encode,decode" -> reconstruct(folder, golden, device);
+      case "pipeline encode" -> compare(golden, family(folder).reference().encode(folder, golden));
       case "pipeline sample" ->
           compare(golden, family(folder).reference().sample(folder, golden, device));
       default ->
@@ -165,8 +172,8 @@ public final class Verification {
               "The operation "
                   + what
                   + " cannot be checked yet; supported are forward and backward of transformer,"
-                  + " text_encoder and text_encoder_2, vae encode, decode, and both in turn, and"
-                  + " pipeline sample.");
+                  + " unet, text_encoder and text_encoder_2, vae encode, decode, and both in turn,"
+                  + " and pipeline encode and sample.");
     };
   }
 
@@ -213,6 +220,9 @@ public final class Verification {
       Map<String, Tensor> leaves = new LinkedHashMap<>();
       for (String name : reference.leaves()) {
         leaves.put(name, golden.input(name).detach().requireGrad(backward));
+      }
+      if (golden.precision() == Precision.BF16) {
+        round(network.parameters()); // the reference keeps weights in that dtype, norms' too
       }
       network.parameters().trainable(backward);
       Tensor sample = reference.forward(network, golden, leaves);
@@ -276,6 +286,14 @@ public final class Verification {
     }
   }
 
+  private static void round(Parameters parameters) {
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      parameters.values().values().forEach(w -> w.copyFrom(w.to(DType.BFLOAT16)));
+    }
+    parameters.changed();
+  }
+
   /** A leaf's gradient; zeros if the answer does not depend on it. */
   private static Tensor gradient(Tensor leaf) {
     Tensor g = leaf.grad();
@@ -297,6 +315,30 @@ public final class Verification {
               + ".");
     }
     return Codecs.load(folder.resolve("vae"), device).codec();
+  }
+
+  private static boolean isClip(Path folder) {
+    List<@Nullable String> classes =
+        JsonConfig.read(folder.resolve("config.json")).strings("architectures");
+    return classes.size() == 1 && ClipTextModel.CLASSES.contains(classes.get(0));
+  }
+
+  /** The hidden states of a CLIP text encoder, under transformers' names. */
+  private static List<Line> clip(Path folder, GoldenFile golden, Device device) {
+    try (ClipTextModel model = ClipTextModel.open(folder, device)) {
+      ClipTextModel.Output output =
+          model.forward(
+              golden.raw("input_ids").to(DType.INT64),
+              golden.hasInput("attention_mask")
+                  ? golden.raw("attention_mask").to(DType.INT64)
+                  : null);
+      return compare(
+          golden,
+          Map.of(
+              "hidden_states.-2", output.penultimate(),
+              "last_hidden_state", output.last(),
+              "pooled", output.pooled()));
+    }
   }
 
   private static List<Line> encode(Path folder, GoldenFile golden, Device device) {

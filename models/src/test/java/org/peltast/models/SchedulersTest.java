@@ -14,10 +14,15 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.peltast.diffusion.Ddim;
 import org.peltast.diffusion.DynamicShift;
+import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.Prediction;
 import org.peltast.diffusion.RectifiedFlow;
+import org.peltast.diffusion.Renoise;
+import org.peltast.diffusion.StepGrid;
+import org.peltast.diffusion.StepSpacing;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.diffusion.VariancePreserving;
 
@@ -45,6 +50,63 @@ class SchedulersTest {
         .hasMessageContainingAll(sentence);
   }
 
+  private static final GenerationSettings SETTINGS =
+      new GenerationSettings(8, 8, StepGrid.uniform(4), Guidance.NONE, new Renoise());
+
+  private StepSpacing spacing(String json) throws IOException {
+    NoiseSchedule schedule = read(json);
+    return Schedulers.spacing(model, schedule, Schedulers.VARIANCE_PRESERVING);
+  }
+
+  private static List<Long> timesteps(StepGrid grid) {
+    List<Long> all = new ArrayList<>();
+    for (int k = 0; k < grid.size(); k++) {
+      all.add(Math.round(VariancePreserving.SDXL.timestep(grid.time(k))));
+    }
+    return all;
+  }
+
+  /** The timesteps that diffusers' schedulers print. */
+  @Test
+  void stepsAreLaidOutAsTheFileSays() throws IOException {
+    String euler =
+        "{\"_class_name\": \"EulerDiscreteScheduler\", \"beta_start\": 0.00085, \"beta_end\": 0.012,"
+            + " \"beta_schedule\": \"scaled_linear\"";
+    StepGrid leading =
+        spacing(euler + ", \"timestep_spacing\": \"leading\", \"steps_offset\": 1}").grid(4);
+    assertThat(timesteps(leading)).containsExactly(751L, 501L, 251L, 1L);
+    assertThat(leading.startScale()).isEqualTo(1);
+    StepGrid trailing = spacing(euler + ", \"timestep_spacing\": \"trailing\"}").grid(7);
+    assertThat(timesteps(trailing)).containsExactly(999L, 856L, 713L, 570L, 428L, 285L, 142L);
+    assertThat(trailing.startScale())
+        .isEqualTo(Math.sqrt(1 - VariancePreserving.SDXL.alphaBar(999)), within(1e-9));
+    assertThat(timesteps(spacing(euler + "}").grid(4))).containsExactly(999L, 666L, 333L, 0L);
+    StepSpacing few = spacing(euler.replace("EulerDiscrete", "LCM") + "}");
+    assertThat(timesteps(few.grid(4))).containsExactly(999L, 749L, 499L, 249L);
+    assertThat(few).isSameAs(StepSpacing.UNIFORM);
+    assertThatThrownBy(() -> spacing(euler + ", \"timestep_spacing\": \"even\"}"))
+        .hasMessageContaining("timestep_spacing must be leading, trailing or linspace");
+  }
+
+  /** A few-step generator is written for diffusers' sampler that draws as it was trained. */
+  @Test
+  void renoisingGeneratorsHaveTheirOwnScheduler() {
+    NoiseSchedule path =
+        new NoiseSchedule(VariancePreserving.SDXL, Prediction.EPSILON, TimeShift.NONE);
+    List<String> all = Schedulers.VARIANCE_PRESERVING;
+    assertThat(Schedulers.className(all, path, new Ddim())).isEqualTo("EulerDiscreteScheduler");
+    assertThat(Schedulers.className(all, path, new Renoise())).isEqualTo("LCMScheduler");
+    assertThat(
+            Schedulers.className(
+                List.of(Schedulers.FLOW_EULER), NoiseSchedule.flow(TimeShift.NONE), new Renoise()))
+        .isEqualTo(Schedulers.FLOW_EULER);
+    assertThat(
+            Schedulers.json(path, "LCMScheduler", SETTINGS)
+                .path("original_inference_steps")
+                .intValue())
+        .isEqualTo(4);
+  }
+
   @Test
   void flowMatchingIsRectifiedFlowWithAShift() throws IOException {
     assertThat(read("{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 6.0}"))
@@ -70,7 +132,8 @@ class SchedulersTest {
         .isInstanceOfSatisfying(
             TimeShift.class, s -> assertThat(s.factor()).isCloseTo(0.6, within(1e-12)));
     for (NoiseSchedule flow : List.of(schedule, linear)) {
-      assertThat(read(Schedulers.json(flow, Schedulers.FLOW_EULER).toString())).isEqualTo(flow);
+      assertThat(read(Schedulers.json(flow, Schedulers.FLOW_EULER, SETTINGS).toString()))
+          .isEqualTo(flow);
     }
   }
 
@@ -115,23 +178,27 @@ class SchedulersTest {
     NoiseSchedule schedule =
         new NoiseSchedule(new VariancePreserving(500, 0.001, 0.02), prediction, TimeShift.NONE);
     for (String name : Schedulers.VARIANCE_PRESERVING) {
-      assertThat(read(Schedulers.json(schedule, name).toString())).isEqualTo(schedule);
+      assertThat(read(Schedulers.json(schedule, name, SETTINGS).toString())).isEqualTo(schedule);
     }
     NoiseSchedule flow = NoiseSchedule.flow(new TimeShift(3));
-    assertThat(read(Schedulers.json(flow, Schedulers.FLOW_EULER).toString())).isEqualTo(flow);
+    assertThat(read(Schedulers.json(flow, Schedulers.FLOW_EULER, SETTINGS).toString()))
+        .isEqualTo(flow);
   }
 
   @Test
   void whatAClassCannotSayIsNotWritten() {
     assertThatThrownBy(
-            () -> Schedulers.json(NoiseSchedule.flow(TimeShift.NONE), "EulerDiscreteScheduler"))
+            () ->
+                Schedulers.json(
+                    NoiseSchedule.flow(TimeShift.NONE), "EulerDiscreteScheduler", SETTINGS))
         .isInstanceOf(ModelException.class);
     assertThatThrownBy(
             () ->
                 Schedulers.json(
                     new NoiseSchedule(
                         VariancePreserving.SDXL, Prediction.EPSILON, new TimeShift(2)),
-                    "EulerDiscreteScheduler"))
+                    "EulerDiscreteScheduler",
+                    SETTINGS))
         .isInstanceOf(ModelException.class)
         .hasMessageContaining("no shift");
   }

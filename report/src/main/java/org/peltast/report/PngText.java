@@ -65,7 +65,7 @@ public final class PngText {
     }
     all.write(png, header, png.length - header);
     Path target = file.toAbsolutePath();
-    Path draft = target.resolveSibling("." + target.getFileName() + ".draft");
+    Path draft = target.resolveSibling(".peltast-" + ProcessHandle.current().pid() + ".draft");
     try {
       Files.write(draft, all.toByteArray());
       Files.move(

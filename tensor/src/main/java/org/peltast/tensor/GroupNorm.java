@@ -35,4 +35,24 @@ public final class GroupNorm {
   public Tensor forward(Tensor x) {
     return x.to(DType.FLOAT32).groupNorm(groups, weight.value(), bias.value(), eps);
   }
+
+  /** The weight [channels]. */
+  public Parameter weight() {
+    return weight;
+  }
+
+  /** The bias [channels]. */
+  public Parameter bias() {
+    return bias;
+  }
+
+  /** The number of groups. */
+  public int groups() {
+    return groups;
+  }
+
+  /** What is added to the variance. */
+  public double eps() {
+    return eps;
+  }
 }

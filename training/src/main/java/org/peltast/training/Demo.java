@@ -114,7 +114,8 @@ public final class Demo {
         TextToImage teacher =
             ModelFolder.open(recipe.source(), device, Precision.parse(recipe.precision(), device));
         Judge judge = JudgeFolder.at(options.weights().resolve("judge")).load(device);
-        Progress preparing = progress.apply("preparing pictures")) {
+        Progress preparing = progress.apply("preparing pictures");
+        Scope scopeOfShipped = Scope.open()) {
       requireSeen(judge, teacher);
       Corpus corpus = Corpus.open(recipe.data(), preparing, notices);
       String checksum = record(folder, corpus);

@@ -92,7 +92,8 @@ record DemoPlan(
       spear = 0;
     }
     double time = Math.min(wish.distil(), Math.max(0, left(wish, paces, before, prompts, spear)));
-    long updates = Math.max(1, Math.min(wish.updates(), (long) Math.min(time / paces.update(), 1e15)));
+    long updates =
+        Math.max(1, Math.min(wish.updates(), (long) Math.min(time / paces.update(), 1e15)));
     return new DemoPlan(
         paces,
         prompts,
@@ -116,7 +117,8 @@ record DemoPlan(
   }
 
   private static double measuring(Wish wish, Paces paces, int prompts) {
-    return prompts * (wish.evaluations() * paces.evaluation() + wish.pictures() * paces.picture());
+    return prompts * (wish.evaluations() * paces.evaluation() + wish.pictures() * paces.picture())
+        + wish.again() * paces.evaluation();
   }
 
   /** What will be done, in sentences; first what does not fit. */

@@ -110,6 +110,7 @@ public record DistillRecipe(
         data,
         unconditional,
         steps,
+        shift,
         method,
         student,
         guard,

@@ -52,6 +52,7 @@ public final class StudentTraining implements AutoCloseable {
   private final Backbone average;
   private final Assembly assembly;
   private final UpdateMemory memory;
+  private @Nullable TextEncoder text; // the teacher's with a cache, while it runs
 
   /** A distillation of an open teacher, which stays the caller's. */
   public StudentTraining(DistillRecipe recipe, TextToImage teacher) {
@@ -137,11 +138,15 @@ public final class StudentTraining implements AutoCloseable {
       BooleanSupplier interrupted,
       ProcessGroup group) {
     // Not closed: what it wraps is the teacher's. A group's file is closed with its process.
-    CachedTextEncoder text =
-        group.size() == 1
-            ? CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY)
-            : onDisk(teacher.textEncoder(), folder);
-    Captions captions = new Captions(text, teacher.device());
+    CachedTextEncoder cached =
+        teacher.textEncoder().isLarge()
+            ? inTurn(
+                group, () -> StudentText.of(teacher.textEncoder(), corpus, recipe, folder.path()))
+            : group.size() == 1
+                ? CachedTextEncoder.inMemory(teacher.textEncoder(), TEXT_MEMORY)
+                : onDisk(teacher.textEncoder(), folder);
+    text = cached;
+    Captions captions = new Captions(cached, teacher.device());
     try (DistillBatches batches =
         inTurn(group, () -> DistillBatches.of(recipe, teacher, corpus, captions))) {
       List<Observer> all =
@@ -204,7 +209,8 @@ public final class StudentTraining implements AutoCloseable {
     List<String> asked = recipe.unconditional() ? Collections.nCopies(prompts.size(), "") : prompts;
     try (Scope scope = Scope.open();
         Autograd off = Autograd.off()) {
-      Captions captions = new Captions(teacher.textEncoder(), teacher.device());
+      TextEncoder known = text == null ? teacher.textEncoder() : text;
+      Captions captions = new Captions(known, teacher.device());
       Condition condition = captions.of(asked);
       long seed = recipe.seed();
       Tensor averaged = student(Map.of()).latents(condition, null, seed, 0, settings());
@@ -223,6 +229,9 @@ public final class StudentTraining implements AutoCloseable {
       Tensor plain = seeing.clean(noised, time, seeing.network().read(condition));
       Tensor without =
           seeing.clean(noised, time, seeing.network().read(captions.empty(asked.size())));
+      if (known.isLarge()) {
+        known.rest();
+      }
       Map<String, List<BufferedImage>> rows = new LinkedHashMap<>();
       rows.put("student, averaged weights, steps: " + recipe.steps(), pictures(averaged));
       rows.put("student, weights in training", pictures(raw));

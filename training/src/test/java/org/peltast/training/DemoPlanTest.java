@@ -27,7 +27,8 @@ class DemoPlanTest {
     assertThat(plan.spear()).isEqualTo(90);
     assertThat(plan.updates()).isEqualTo(1000);
     assertThat(plan.limit()).isEqualTo(Duration.ofSeconds(300));
-    assertThat(plan.measure()).isCloseTo(551 * (14 * 0.002 + 7 * 0.004) + 100 * 0.002, within(1e-9));
+    assertThat(plan.measure())
+        .isCloseTo(551 * (14 * 0.002 + 7 * 0.004) + 100 * 0.002, within(1e-9));
     assertThat(plan.told(wish(600, 300))).hasSize(1).allMatch(s -> s.startsWith("Planned: "));
   }
 

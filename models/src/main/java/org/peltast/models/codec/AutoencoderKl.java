@@ -14,7 +14,7 @@ import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.safetensors.Checkpoint;
-import org.peltast.tensor.Attention;
+import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -30,6 +30,9 @@ import org.peltast.tensor.Tensor;
  * AutoencoderKL} has it: residual blocks with group norms, one attention at the lowest resolution.
  * It computes in float32, for in half precision some of the published ones overflow. As a codec it
  * encodes to the mean.
+ *
+ * <p>Without gradients, large pictures are computed one by one and in {@link Strips}, with the same
+ * result in bounded memory.
  */
 public final class AutoencoderKl implements Codec {
   static final String CLASS = "AutoencoderKL";
@@ -61,8 +64,10 @@ public final class AutoencoderKl implements Codec {
   private final Component component;
   private final int channels;
   private final int factor;
+  private final int narrowest; // channels of the maps of a picture's own size
   private final List<UnaryOperator<Tensor>> encoder = new ArrayList<>();
   private final List<UnaryOperator<Tensor>> decoder = new ArrayList<>();
+  private Strips strips = Strips.STANDARD;
 
   private AutoencoderKl(Component component, JsonConfig json, Parameters p) {
     this.parameters = p;
@@ -86,10 +91,12 @@ public final class AutoencoderKl implements Codec {
     requireBlocks(json, "down_block_types", "DownEncoderBlock2D", widths.size());
     requireBlocks(json, "up_block_types", "UpDecoderBlock2D", widths.size());
     factor = 1 << (widths.size() - 1);
+    narrowest = widths.get(0);
     int last = widths.size() - 1;
 
     Parameters e = p.at("encoder");
-    encoder.add(convolution(e.at("conv_in"), 3, widths.get(0))::forward);
+    Conv2d first = convolution(e.at("conv_in"), 3, widths.get(0));
+    encoder.add(x -> convolve(first, x, widths.get(0)));
     int width = widths.get(0);
     for (int i = 0; i <= last; i++) {
       Parameters block = e.at("down_blocks").at("" + i);
@@ -101,7 +108,8 @@ public final class AutoencoderKl implements Codec {
       if (i < last) {
         Conv2d down =
             new Conv2d(block.at("downsamplers").at("0").at("conv"), width, width, 3, 2, 0, true);
-        encoder.add(x -> down.forward(padded(x)));
+        encoder.add(
+            x -> strips.cuts(x, x.count()) ? strips.halve(down, x) : down.forward(padded(x)));
       }
     }
     middle(encoder, e.at("mid_block"), width, groups, attend);
@@ -126,7 +134,12 @@ public final class AutoencoderKl implements Codec {
       }
       if (i < last) {
         Conv2d up = convolution(block.at("upsamplers").at("0").at("conv"), width, width);
-        decoder.add(x -> up.forward(x.upsampleNearest(2 * x.size(2), 2 * x.size(3))));
+        int channelsHere = width;
+        decoder.add(
+            x ->
+                strips.cuts(x, 4 * x.count())
+                    ? strips.convolve(up, x, y -> y, channelsHere, 2, null)
+                    : up.forward(x.upsampleNearest(2 * x.size(2), 2 * x.size(3))));
       }
     }
     finish(decoder, d, width, 3, groups);
@@ -146,7 +159,7 @@ public final class AutoencoderKl implements Codec {
         key + " must be " + count + " times " + type + ", but is " + types);
   }
 
-  private static void middle(
+  private void middle(
       List<UnaryOperator<Tensor>> layers, Parameters p, int width, int groups, boolean attend) {
     layers.add(new Resnet(p.at("resnets").at("0"), width, width, groups)::forward);
     if (attend) {
@@ -155,11 +168,29 @@ public final class AutoencoderKl implements Codec {
     layers.add(new Resnet(p.at("resnets").at("1"), width, width, groups)::forward);
   }
 
-  private static void finish(
+  private void finish(
       List<UnaryOperator<Tensor>> layers, Parameters p, int width, int out, int groups) {
     GroupNorm norm = new GroupNorm(p.at("conv_norm_out"), groups, width, EPS);
     Conv2d conv = convolution(p.at("conv_out"), width, out);
-    layers.add(x -> conv.forward(norm.forward(x).silu()));
+    layers.add(
+        x -> {
+          if (!strips.cuts(x, x.count())) {
+            return conv.forward(norm.forward(x).silu());
+          }
+          Strips.Pointwise normed = strips.normalised(norm, x);
+          return strips.convolve(conv, x, y -> normed.apply(y).silu(), out, 1, null);
+        });
+  }
+
+  private Tensor convolve(Conv2d conv, Tensor x, int out) {
+    return strips.cuts(x, x.count() / x.size(1) * out)
+        ? strips.convolve(conv, x, y -> y, out, 1, null)
+        : conv.forward(x);
+  }
+
+  /** Cuts maps of other sizes, for tests. */
+  void cut(Strips other) {
+    strips = other;
   }
 
   /** A 3 × 3 convolution with bias that keeps the size. */
@@ -229,13 +260,13 @@ public final class AutoencoderKl implements Codec {
    * @return mean and logarithm of the variance, the latter within [−30, 20], each [B, C, h, w]
    */
   public List<Tensor> posterior(Tensor images) {
-    List<Tensor> halves = through(encoder, images).chunk(2, 1);
+    List<Tensor> halves = through(encoder, images, images.size(2) * images.size(3)).chunk(2, 1);
     return List.of(halves.get(0), halves.get(1).clamp(-30, 20));
   }
 
   /** Latents [B, C, h, w] to pictures [B, 3, H, W] in [−1, 1]. */
   public Tensor picture(Tensor latents) {
-    return through(decoder, latents);
+    return through(decoder, latents, latents.size(2) * latents.size(3) * factor * factor);
   }
 
   @Override
@@ -256,25 +287,52 @@ public final class AutoencoderKl implements Codec {
   @Override
   public Tensor encode(Tensor images) {
     CodecInputs.requireImages(this, images);
-    return posterior(images.mul(2).sub(1)).get(0);
+    return Scope.compute(() -> posterior(images.mul(2).sub(1)).get(0));
   }
 
   @Override
   public Tensor decode(Tensor latents) {
     CodecInputs.requireLatents(this, latents);
-    return picture(latents).add(1).mul(0.5);
+    return Scope.compute(() -> picture(latents).add(1).mul(0.5));
   }
 
-  private static Tensor through(List<UnaryOperator<Tensor>> layers, Tensor x) {
+  /**
+   * Through all layers, large pictures one by one.
+   *
+   * @param pixels of a picture
+   */
+  private Tensor through(List<UnaryOperator<Tensor>> layers, Tensor x, long pixels) {
+    boolean large = !Autograd.isOn() && (double) x.size(0) * pixels * narrowest > strips.whole();
+    if (!large || x.size(0) == 1) {
+      return one(layers, x);
+    }
     return Scope.compute(
         () -> {
-          Tensor y = x;
-          for (UnaryOperator<Tensor> layer : layers) {
-            Tensor in = y;
-            y = Scope.compute(() -> layer.apply(in));
+          List<Tensor> all = new ArrayList<>();
+          for (int i = 0; i < x.size(0); i++) {
+            all.add(one(layers, x.narrow(0, i, 1)));
           }
-          return y;
+          return Tensor.cat(all, 0);
         });
+  }
+
+  /** Holds no more than a layer's input and output. */
+  private static Tensor one(List<UnaryOperator<Tensor>> layers, Tensor x) {
+    Scope held = Scope.detached();
+    try (Scope scope = Scope.open()) {
+      Tensor y = x;
+      for (UnaryOperator<Tensor> layer : layers) {
+        Tensor in = y;
+        Tensor next = Scope.compute(() -> layer.apply(in));
+        Scope after = Scope.detached();
+        y = after.keep(next);
+        held.close();
+        held = after;
+      }
+      return scope.release(scope.keep(y));
+    } finally {
+      held.close();
+    }
   }
 
   @Override
@@ -283,14 +341,16 @@ public final class AutoencoderKl implements Codec {
   }
 
   /** {@code skip(x) + conv₂(silu(norm₂(conv₁(silu(norm₁(x))))))}. */
-  private static final class Resnet {
+  private final class Resnet {
     private final GroupNorm norm1;
     private final Conv2d conv1;
     private final GroupNorm norm2;
     private final Conv2d conv2;
     private final @Nullable Conv2d shortcut; // 1 × 1, where the width changes
+    private final int width;
 
     Resnet(Parameters p, int in, int out, int groups) {
+      width = out;
       norm1 = new GroupNorm(p.at("norm1"), groups, in, EPS);
       conv1 = convolution(p.at("conv1"), in, out);
       norm2 = new GroupNorm(p.at("norm2"), groups, out, EPS);
@@ -299,14 +359,33 @@ public final class AutoencoderKl implements Codec {
     }
 
     Tensor forward(Tensor x) {
+      if (strips.cuts(x, x.count() / x.size(1) * width)) {
+        return inStrips(x);
+      }
       Tensor h = conv1.forward(norm1.forward(x).silu());
       h = conv2.forward(norm2.forward(h).silu());
       return (shortcut == null ? x : shortcut.forward(x)).add(h);
     }
+
+    private Tensor inStrips(Tensor x) {
+      Strips.Pointwise before = strips.normalised(norm1, x);
+      Tensor h = strips.convolve(conv1, x, y -> before.apply(y).silu(), width, 1, null);
+      Strips.Pointwise between = strips.normalised(norm2, h);
+      return strips.convolve(
+          conv2,
+          h,
+          y -> between.apply(y).silu(),
+          width,
+          1,
+          (from, count) -> {
+            Tensor rows = x.narrow(2, from, count);
+            return shortcut == null ? rows : shortcut.forward(rows);
+          });
+    }
   }
 
   /** Self-attention with one head among all pixels, added to its input. */
-  private static final class PixelAttention {
+  private final class PixelAttention {
     private final GroupNorm norm;
     private final Linear toQ;
     private final Linear toK;
@@ -323,7 +402,7 @@ public final class AutoencoderKl implements Codec {
 
     Tensor forward(Tensor x) {
       Tensor rows = norm.forward(x).flatten(2, 3).transpose(1, 2).unsqueeze(1); // [B, 1, H·W, C]
-      Tensor attended = Attention.of(toQ.forward(rows), toK.forward(rows), toV.forward(rows), null);
+      Tensor attended = strips.attend(toQ.forward(rows), toK.forward(rows), toV.forward(rows));
       return toOut.forward(attended).squeeze(1).transpose(1, 2).reshape(x.shape()).add(x);
     }
   }

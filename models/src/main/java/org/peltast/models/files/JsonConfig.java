@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
@@ -87,6 +88,11 @@ public final class JsonConfig {
   /** Where it was read. */
   public Path file() {
     return file;
+  }
+
+  /** The object itself. */
+  public ObjectNode root() {
+    return root;
   }
 
   /** All keys, in the order of the file. */
@@ -197,6 +203,72 @@ public final class JsonConfig {
         "a list of whole numbers");
   }
 
+  /**
+   * Whole numbers, one for each of so many parts; in the file a list, or one number for all parts.
+   *
+   * @param otherwise for all parts, or null for a key that must be there
+   */
+  public List<Integer> integersOf(int parts, String key, @Nullable Integer otherwise) {
+    return lists(parts, key, otherwise, false).stream().map(list -> list.get(0)).toList();
+  }
+
+  /**
+   * Lists of whole numbers, one for each of so many parts; a number in place of a list, or of all
+   * of them, is a list of one.
+   *
+   * @param otherwise for all parts, or null for a key that must be there
+   */
+  public List<List<Integer>> integerListsOf(int parts, String key, @Nullable Integer otherwise) {
+    return lists(parts, key, otherwise, true);
+  }
+
+  private List<List<Integer>> lists(
+      int parts, String key, @Nullable Integer otherwise, boolean nested) {
+    List<List<Integer>> all =
+        value(
+            key,
+            otherwise == null ? null : Collections.nCopies(parts, List.of(otherwise)),
+            n -> isInteger(n) || all(n, m -> isInteger(m) || (nested && all(m, this::isInteger))),
+            n ->
+                n.isArray()
+                    ? list(n, this::asList)
+                    : Collections.nCopies(parts, List.of(n.intValue())),
+            "a whole number or a list of them");
+    if (all.size() != parts || all.stream().anyMatch(List::isEmpty)) {
+      throw new ModelException(
+          file + ": " + key + " must be one number or " + parts + " of them, but is " + all);
+    }
+    return all;
+  }
+
+  private List<Integer> asList(JsonNode n) {
+    return n.isArray() ? list(n, JsonNode::intValue) : List.of(n.intValue());
+  }
+
+  private boolean isInteger(JsonNode n) {
+    return n.isIntegralNumber() && n.canConvertToInt();
+  }
+
+  /**
+   * Whether a key asks for nothing unusual: it is absent or null, or it has that value, or it is a
+   * list of nothing else.
+   */
+  public boolean isPlain(String key, Object plain) {
+    JsonNode wanted = JSON.valueToTree(plain);
+    Predicate<JsonNode> same =
+        n ->
+            (n.isNumber() && wanted.isNumber())
+                ? n.doubleValue() == wanted.doubleValue()
+                : n.equals(wanted);
+    return !has(key) || same.test(root.path(key)) || all(root.path(key), same);
+  }
+
+  /** A key's value as the file writes it, shortened. */
+  public String text(String key) {
+    String text = root.path(key).toString();
+    return text.length() > 80 ? text.substring(0, 80) + "…" : text;
+  }
+
   /** Finite numbers; {@code otherwise} may be null for a list that must be there. */
   public List<Double> numbers(String key, @Nullable List<Double> otherwise) {
     return value(
@@ -267,15 +339,7 @@ public final class JsonConfig {
     }
     JsonNode n = root.path(key);
     if (!good.test(n)) {
-      String text = n.toString();
-      throw new ModelException(
-          file
-              + ": "
-              + key
-              + " must be "
-              + wanted
-              + ", but is "
-              + (text.length() > 80 ? text.substring(0, 80) + "…" : text));
+      throw new ModelException(file + ": " + key + " must be " + wanted + ", but is " + text(key));
     }
     return get.apply(n);
   }

@@ -6,8 +6,8 @@ import org.peltast.models.nextdit.FlowReference;
 
 /**
  * How golden files of diffusers' {@code Lumina2Transformer2DModel} and pipeline are computed. The
- * pipeline's guidance is {@code u + s(c − u)}, on for s above 1; unless told otherwise it brings the
- * norm of each row back to the conditional prediction's; and a share of the last steps may go
+ * pipeline's guidance is {@code u + s(c − u)}, on for s above 1; unless told otherwise it brings
+ * the norm of each row back to the conditional prediction's; and a share of the last steps may go
  * without it.
  */
 final class Lumina2Reference extends FlowReference {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.models.ModelException;
 import org.peltast.tensor.DType;
@@ -18,11 +19,13 @@ import org.peltast.tensor.Tensor;
 /** Turns prompts into conditions: token features padded to a batch, and pooled vectors stacked. */
 public final class Captions {
   private final TextEncoder encoder;
+  private final TextEncoder negative;
   private final Device device;
 
   /** Captions read by an encoder, for networks on a device. */
   public Captions(TextEncoder encoder, Device device) {
     this.encoder = encoder;
+    this.negative = encoder.forNegative();
     this.device = device;
   }
 
@@ -36,7 +39,20 @@ public final class Captions {
 
   /** The empty prompt, so many times. */
   public Condition empty(int count) {
-    return padded(Collections.nCopies(count, encoder.encode("")));
+    return negative("", count);
+  }
+
+  /** What guidance leads away from, so many times, as the encoder reads negative prompts. */
+  public Condition negative(String prompt, int count) {
+    return padded(Collections.nCopies(count, negative.encode(prompt)));
+  }
+
+  /** Encodes prompts and a negative one, which a cache then has. */
+  public void prepare(List<String> prompts, @Nullable String negativePrompt) {
+    encoder.encode(prompts);
+    if (negativePrompt != null) {
+      negative.encode(negativePrompt);
+    }
   }
 
   private Condition padded(List<TokenFeatures> features) {

@@ -12,6 +12,9 @@
  * the encoder's id, which names the checksum of its files: a feature is a function of (id, prompt)
  * and of nothing else. {@link org.peltast.models.text.Captions} makes of them what networks are
  * conditioned on.
+ *
+ * <p>{@link org.peltast.models.text.ClipTextModel} and {@link
+ * org.peltast.models.text.ClipTokenizer} are CLIP's, as published models hold them.
  */
 @org.jspecify.annotations.NullMarked
 package org.peltast.models.text;

@@ -6,8 +6,8 @@ import org.peltast.models.nextdit.FlowReference;
 
 /**
  * How golden files of diffusers' {@code ZImageTransformer2DModel} and pipeline are computed. The
- * pipeline's guidance is {@code c + s(c − u)} for every positive s (so α = 1 + s), with a limit on the
- * guided prediction's norm, and none past a time.
+ * pipeline's guidance is {@code c + s(c − u)} for every positive s (so α = 1 + s), with a limit on
+ * the guided prediction's norm, and none past a time.
  */
 final class ZImageReference extends FlowReference {
   /** The patch size that the reference pipeline calls its transformer with. */

@@ -20,9 +20,9 @@ import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.models.Backbone;
+import org.peltast.models.ModelException;
 import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
-import org.peltast.models.ModelException;
 import org.peltast.models.files.Weights;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
@@ -149,7 +149,8 @@ class Lumina2TransformerTest {
     Lumina2Family family = Lumina2Family.INSTANCE;
     family.write(temporary, network, weights, DType.FLOAT32);
     NoiseSchedule schedule = NoiseSchedule.flow(new TimeShift(6));
-    try (Backbone again = family.open(Component.of(temporary), schedule, 0, Device.CPU, Precision.FLOAT32)) {
+    try (Backbone again =
+        family.open(Component.of(temporary), schedule, 0, Device.CPU, Precision.FLOAT32)) {
       assertThat(((Lumina2Transformer) again).config()).isEqualTo(TINY);
       again
           .parameters()
@@ -157,7 +158,8 @@ class Lumina2TransformerTest {
           .forEach((name, w) -> assertThat(w.toFloats()).isEqualTo(weights.get(name).toFloats()));
     }
     Weights.write(temporary, Map.of("x_embedder.weight", Tensor.zeros(24, 12)), DType.FLOAT32);
-    assertThatThrownBy(() -> family.open(Component.of(temporary), schedule, 0, Device.CPU, Precision.FLOAT32))
+    assertThatThrownBy(
+            () -> family.open(Component.of(temporary), schedule, 0, Device.CPU, Precision.FLOAT32))
         .isInstanceOf(ModelException.class)
         .hasMessageContaining("it lacks");
   }

@@ -80,7 +80,7 @@ class ToyFamilyTest {
   void isFoundBesideTheStandardOne() {
     assertThat(ModelFamilies.all())
         .extracting(ModelFamily::id)
-        .contains("lumina2", "toy", "z-image");
+        .contains("lumina2", "sdxl", "toy", "z-image");
     assertThat(ModelFamilies.named("toy")).isInstanceOf(ToyFamily.class);
     assertThatThrownBy(() -> ModelFamilies.named("toys"))
         .isInstanceOf(ModelException.class)

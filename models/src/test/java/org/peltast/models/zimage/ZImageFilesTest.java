@@ -67,7 +67,7 @@ class ZImageFilesTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "\"learned_sink\": true|the key learned_sink is not supported",
+        "\"learned_sink\": true|the key learned_sink is not one that is read here",
         "\"siglip_feat_dim\": 1152|siglip_feat_dim is set, so this is the Omni variant",
         "\"all_f_patch_size\": [2]|all_f_patch_size must be 1, but is [2]",
         "\"axes_dims\": [32, 48, 46]|axes_dims [32, 48, 46] must add up",
