@@ -51,6 +51,7 @@ final class StudentText {
     for (int from = 0; from < order.size(); from += AT_ONCE) {
       cached.encode(order.subList(from, Math.min(order.size(), from + AT_ONCE)));
     }
+    cached.forNegative().encode(""); // what guidance leads away from
     cached.rest();
     LOG.info(
         String.format(

@@ -25,17 +25,21 @@ public final class CachedTextEncoder implements TextEncoder {
   private static final Logger LOG = LoggerFactory.getLogger(CachedTextEncoder.class);
 
   private final TextEncoder encoder;
+  private final @Nullable Path folder;
   private final long maxBytes;
   private final Map<String, TokenFeatures> memory = new LinkedHashMap<>(16, 0.75f, true);
   private long memoryBytes;
   private @Nullable FeatureFile disk;
   private long encoded;
+  private @Nullable CachedTextEncoder negative; // of the same encoder, if it frames these otherwise
 
-  private CachedTextEncoder(TextEncoder encoder, @Nullable FeatureFile disk, long maxBytes) {
+  private CachedTextEncoder(
+      TextEncoder encoder, @Nullable Path folder, @Nullable FeatureFile disk, long maxBytes) {
     if (maxBytes < 0) {
       throw new IllegalArgumentException("maxBytes must be 0 or more, but is " + maxBytes + ".");
     }
     this.encoder = encoder;
+    this.folder = folder;
     this.disk = disk;
     this.maxBytes = maxBytes;
   }
@@ -47,7 +51,7 @@ public final class CachedTextEncoder implements TextEncoder {
    * @param maxBytes of features to hold
    */
   public static CachedTextEncoder inMemory(TextEncoder encoder, long maxBytes) {
-    return new CachedTextEncoder(encoder, null, maxBytes);
+    return new CachedTextEncoder(encoder, null, null, maxBytes);
   }
 
   /**
@@ -66,7 +70,7 @@ public final class CachedTextEncoder implements TextEncoder {
     } catch (IOException e) {
       LOG.warn("Text features are not kept on disk: {} cannot be opened ({}).", file, e.toString());
     }
-    return new CachedTextEncoder(encoder, disk, maxBytes);
+    return new CachedTextEncoder(encoder, folder, disk, maxBytes);
   }
 
   @Override
@@ -214,16 +218,27 @@ public final class CachedTextEncoder implements TextEncoder {
     encoder.rest();
   }
 
-  /** The encoder of negative prompts with a cache of its own, in memory. */
+  /** The encoder of negative prompts with a cache of the same kind, one for all who ask. */
   @Override
-  public TextEncoder forNegative() {
-    TextEncoder negative = encoder.forNegative();
-    return negative == encoder ? this : inMemory(negative, maxBytes);
+  public synchronized CachedTextEncoder forNegative() {
+    TextEncoder other = encoder.forNegative();
+    if (other == encoder) {
+      return this;
+    }
+    CachedTextEncoder known = negative;
+    if (known == null) {
+      known = folder == null ? inMemory(other, maxBytes) : onDisk(other, folder, maxBytes);
+      negative = known;
+    }
+    return known;
   }
 
-  /** Closes the file and the encoder. */
+  /** Closes the files and the encoder. */
   @Override
   public synchronized void close() {
+    if (negative != null) {
+      negative.closeDisk();
+    }
     closeDisk();
     memory.clear();
     memoryBytes = 0;

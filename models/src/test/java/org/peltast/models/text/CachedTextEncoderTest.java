@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.diffusion.Condition;
@@ -24,11 +25,26 @@ class CachedTextEncoderTest {
   /** Features that tell which prompt they are of; counts its calls. */
   private static final class Letters implements TextEncoder {
     final List<String> asked = new ArrayList<>();
+    final String id;
+    @Nullable Letters negative; // null if it reads negative prompts as it reads others
     boolean closed;
+
+    Letters() {
+      this("letters");
+    }
+
+    Letters(String id) {
+      this.id = id;
+    }
 
     @Override
     public String id() {
-      return "letters";
+      return id;
+    }
+
+    @Override
+    public TextEncoder forNegative() {
+      return negative == null ? this : negative;
     }
 
     @Override
@@ -94,6 +110,33 @@ class CachedTextEncoderTest {
     assertThat(letters.asked).containsExactly("one", "two", "six", "two");
     CachedTextEncoder none = CachedTextEncoder.inMemory(new Letters(), 0);
     assertThat(none.encode(prompts)).isEqualTo(expected(prompts));
+  }
+
+  /** An encoder that was put away is not woken by the empty prompt of every batch. */
+  @Test
+  void negativePromptsHaveOneCacheForAllWhoAsk() {
+    CachedTextEncoder same = CachedTextEncoder.inMemory(letters, 1 << 20);
+    assertThat(same.forNegative()).isSameAs(same);
+
+    Letters framed = new Letters();
+    Letters unframed = new Letters("letters-unframed");
+    framed.negative = unframed;
+    try (CachedTextEncoder cached = CachedTextEncoder.onDisk(framed, folder, 1 << 20);
+        Scope s = Scope.open()) {
+      for (int i = 0; i < 3; i++) {
+        new Captions(cached, Device.CPU).empty(2);
+      }
+      assertThat(cached.forNegative().id()).isEqualTo("letters-unframed");
+    }
+    assertThat(unframed.asked).containsExactly("");
+    assertThat(framed.asked).isEmpty();
+
+    Letters next = new Letters();
+    next.negative = new Letters("letters-unframed");
+    try (CachedTextEncoder cached = CachedTextEncoder.onDisk(next, folder, 0)) {
+      assertThat(cached.forNegative().encode("")).isEqualTo(Letters.features(""));
+    }
+    assertThat(next.negative.asked).as("kept on disk").isEmpty();
   }
 
   @Test
