@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.files.JsonConfig;
+import org.peltast.models.files.LinkedFiles;
 import org.peltast.models.text.LanguageModelEncoder;
 import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.models.text.TextEncoder;
@@ -87,8 +87,8 @@ final class TextEncoders {
       throws IOException {
     Map<String, List<@Nullable String>> components = new TreeMap<>();
     if (encoder instanceof LanguageModelEncoder model) {
-      link(model.folder(), Files.createDirectory(folder.resolve(COMPONENT)));
-      link(model.tokenizerFolder(), Files.createDirectory(folder.resolve(TOKENIZER)));
+      LinkedFiles.put(model.folder(), folder.resolve(COMPONENT));
+      LinkedFiles.put(model.tokenizerFolder(), folder.resolve(TOKENIZER));
       components.put(COMPONENT, List.of("transformers", model.className()));
       components.put(TOKENIZER, List.of("transformers", model.tokenizerClass()));
       return components;
@@ -101,21 +101,5 @@ final class TextEncoders {
     components.put(COMPONENT, List.of("peltast", MINILM));
     components.put(TOKENIZER, Arrays.asList(null, null));
     return components;
-  }
-
-  /** Gigabytes that nobody changes: a second name for each file, or a copy on another disk. */
-  private static void link(Path from, Path to) throws IOException {
-    List<Path> files;
-    try (Stream<Path> list = Files.list(from)) {
-      files = list.filter(Files::isRegularFile).toList();
-    }
-    for (Path file : files) {
-      Path target = to.resolve(String.valueOf(file.getFileName()));
-      try {
-        Files.createLink(target, file.toRealPath());
-      } catch (IOException | UnsupportedOperationException e) {
-        Files.copy(file, target);
-      }
-    }
   }
 }

@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.models.Backbone;
@@ -15,6 +14,7 @@ import org.peltast.models.ModelFamily;
 import org.peltast.models.Schedulers;
 import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
+import org.peltast.models.files.LinkedFiles;
 import org.peltast.models.files.Weights;
 import org.peltast.models.text.ClipTextModel;
 import org.peltast.models.text.TextEncoder;
@@ -134,12 +134,7 @@ public final class SdxlFamily implements ModelFamily {
       return ModelFamily.super.writeText(folder, encoder);
     }
     for (String component : SdxlTextEncoder.COMPONENTS) {
-      Path to = Files.createDirectory(folder.resolve(component));
-      try (Stream<Path> files = Files.list(sdxl.folder().resolve(component))) {
-        for (Path file : files.filter(Files::isRegularFile).toList()) {
-          Files.copy(file, to.resolve(String.valueOf(file.getFileName())));
-        }
-      }
+      LinkedFiles.put(sdxl.folder().resolve(component), folder.resolve(component));
     }
     return Map.of(
         "text_encoder", List.of("transformers", ClipTextModel.CLASSES.get(0)),
