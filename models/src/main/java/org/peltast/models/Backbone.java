@@ -2,6 +2,7 @@ package org.peltast.models;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
 
 /**
@@ -33,6 +34,21 @@ public interface Backbone extends Network, AutoCloseable {
 
   /** D, the width of the token features that it reads. */
   int captionWidth();
+
+  /**
+   * Refuses captions of another width than {@link #captionWidth}.
+   *
+   * @throws ModelException naming both
+   */
+  default void requireWidth(Condition captions) {
+    if (captions.features().size(2) != captionWidth()) {
+      throw new ModelException(
+          "the model reads captions of width "
+              + captionWidth()
+              + ", the text encoder gave "
+              + captions.features());
+    }
+  }
 
   /**
    * The patch size in use where the weights serve several; 0 if there is no such choice. A model

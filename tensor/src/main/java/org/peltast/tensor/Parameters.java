@@ -215,7 +215,10 @@ public final class Parameters implements AutoCloseable {
 
   /** Copies another network's weights of the same names and shapes. */
   public void copyFrom(Parameters other) {
-    load(other.values());
+    try (Scope s = Scope.open();
+        Autograd off = Autograd.off()) {
+      load(other.values());
+    }
   }
 
   /** Asks for all weights' gradients, or no longer. */

@@ -8,7 +8,7 @@ import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Prediction;
 import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
-import org.peltast.models.ModelException;
+import org.peltast.models.Sinusoids;
 import org.peltast.models.nextdit.BlockStack;
 import org.peltast.models.nextdit.LayerTaps;
 import org.peltast.models.nextdit.Patches;
@@ -17,15 +17,12 @@ import org.peltast.models.nextdit.RotaryAttention;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.models.nextdit.TransformerCost;
-import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.RmsNorm;
-import org.peltast.tensor.Scope;
 import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
-import org.peltast.tensor.TimestepEmbedding;
 
 /**
  * The Lumina-Image 2.0 transformer (Qin et al., 2025), complete: noise and context refiners, a
@@ -58,6 +55,7 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
   private final Linear headModulation; // [dim, modulationDim]
   private final Linear head; // [patch²·C, dim]
   private final RotaryPositions positions;
+  private final Sinusoids sinusoids;
 
   /** A network of that shape, all weights zero until initialised or loaded. */
   public Lumina2Transformer(Lumina2Config config, Parameters parameters) {
@@ -89,6 +87,7 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
             new RotaryPositions.Settings(
                 Lumina2Config.ROPE_THETA, config.axesDims(), config.axesLens(), false),
             parameters.device());
+    sinusoids = new Sinusoids(TIME_SINUSOIDS, parameters.device());
   }
 
   private BlockStack blocks(String name, int count, boolean modulated) {
@@ -211,13 +210,7 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
    */
   @Override
   public Text read(Condition condition) {
-    if (condition.features().size(2) != config.captionDim()) {
-      throw new ModelException(
-          "the model reads captions of width "
-              + config.captionDim()
-              + ", the text encoder gave "
-              + condition.features());
-    }
+    requireWidth(condition);
     List<Integer> rows = condition.lengths();
     int longest = rows.stream().mapToInt(r -> r).max().orElseThrow();
     Tensor x =
@@ -272,24 +265,21 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
 
   /** Sinusoids of t itself through two linear layers: [B, modulationDim]. */
   private Tensor timeEmbedding(Tensor t) {
-    Tensor sinusoids = TimestepEmbedding.sinusoids(t, TIME_SINUSOIDS, TimestepEmbedding.MAX_PERIOD);
-    return timeOut.forwardFloat32(timeIn.forwardFloat32(sinusoids).silu());
+    return timeOut.forwardFloat32(timeIn.forwardFloat32(sinusoids.of(t)).silu());
   }
 
   @Override
   public Lumina2Transformer copy() {
     Parameters p = Parameters.on(parameters.device(), parameters.precision());
     Lumina2Transformer twin = new Lumina2Transformer(config, p);
-    try (Scope s = Scope.open();
-        Autograd off = Autograd.off()) {
-      p.copyFrom(parameters);
-    }
+    p.copyFrom(parameters);
     return twin;
   }
 
   @Override
   public void close() {
     positions.close();
+    sinusoids.close();
     parameters.close();
   }
 }

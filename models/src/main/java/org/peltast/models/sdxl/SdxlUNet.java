@@ -19,6 +19,7 @@ import org.peltast.diffusion.VariancePreserving;
 import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.ModelException;
+import org.peltast.models.Sinusoids;
 import org.peltast.tensor.Attention;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Conv2d;
@@ -230,13 +231,7 @@ final class SdxlUNet implements Backbone, FeatureTaps {
 
   @Override
   public Text read(Condition condition) {
-    if (condition.features().size(2) != config.contextWidth()) {
-      throw new ModelException(
-          "the model reads captions of width "
-              + config.contextWidth()
-              + ", the text encoder gave "
-              + condition.features());
-    }
+    requireWidth(condition);
     Tensor pooled = config.pooledWidth() == 0 ? null : condition.vector(POOLED);
     if (pooled != null && !pooled.hasShape(condition.batch(), config.pooledWidth())) {
       throw new ModelException(
@@ -492,10 +487,7 @@ final class SdxlUNet implements Backbone, FeatureTaps {
     Device device = parameters.device();
     SdxlUNet twin =
         new SdxlUNet(config, prediction, timesteps, factor, Parameters.on(device, precision));
-    try (Scope s = Scope.open();
-        Autograd off = Autograd.off()) {
-      twin.parameters.copyFrom(parameters);
-    }
+    twin.parameters.copyFrom(parameters);
     return twin;
   }
 

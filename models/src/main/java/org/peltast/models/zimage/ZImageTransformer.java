@@ -11,6 +11,7 @@ import org.peltast.diffusion.Prediction;
 import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.ModelException;
+import org.peltast.models.Sinusoids;
 import org.peltast.models.nextdit.BlockStack;
 import org.peltast.models.nextdit.LayerTaps;
 import org.peltast.models.nextdit.Patches;
@@ -18,13 +19,11 @@ import org.peltast.models.nextdit.RefinedCaptions;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.TransformerCost;
 import org.peltast.models.zimage.fused.FusedBlocks;
-import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.RmsNorm;
-import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -60,6 +59,7 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
   private final Parameter imagePad; // [1, dim]
   private final Parameter captionPad; // [1, dim]
   private final RotaryPositions positions;
+  private final Sinusoids sinusoids;
 
   /**
    * A network of that shape, all weights zero until initialised or loaded, on its first patch size.
@@ -123,6 +123,7 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
             new RotaryPositions.Settings(
                 config.ropeTheta(), config.axesDims(), config.axesLens(), true),
             parameters.device());
+    sinusoids = new Sinusoids(TIME_SINUSOIDS, parameters.device());
   }
 
   /**
@@ -217,13 +218,7 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
    */
   @Override
   public Text read(Condition condition) {
-    if (condition.features().size(2) != config.captionDim()) {
-      throw new ModelException(
-          "the model reads captions of width "
-              + config.captionDim()
-              + ", the text encoder gave "
-              + condition.features());
-    }
+    requireWidth(condition);
     List<Integer> lengths = condition.lengths();
     List<Integer> rows = new ArrayList<>();
     for (int n : lengths) {
@@ -293,15 +288,8 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
 
   /** Sinusoids of t·timeScale, cosines first, through two linear layers: [B, modulationDim]. */
   private Tensor timeEmbedding(Tensor t) {
-    int half = TIME_SINUSOIDS / 2;
-    float[] frequencies = new float[half];
-    for (int i = 0; i < half; i++) {
-      frequencies[i] = (float) Math.exp((float) (-Math.log(10_000) * i) / half);
-    }
-    Tensor f = Tensor.of(frequencies, 1, half).to(t.device());
-    Tensor angles = t.mul(config.timeScale()).unsqueeze(1).mul(f); // [B, 128]
-    Tensor sinusoids = Tensor.cat(List.of(angles.cos(), angles.sin()), 1); // [B, 256]
-    return timeOut.forwardFloat32(timeIn.forwardFloat32(sinusoids).silu());
+    return timeOut.forwardFloat32(
+        timeIn.forwardFloat32(sinusoids.of(t.mul(config.timeScale()))).silu());
   }
 
   /** Patches embedded and filled up with pad tokens: [B, rows, dim]. */
@@ -348,16 +336,14 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
   public ZImageTransformer copy() {
     Parameters p = Parameters.on(parameters.device(), parameters.precision());
     ZImageTransformer twin = new ZImageTransformer(config, p, patch);
-    try (Scope s = Scope.open();
-        Autograd off = Autograd.off()) {
-      p.copyFrom(parameters);
-    }
+    p.copyFrom(parameters);
     return twin;
   }
 
   @Override
   public void close() {
     positions.close();
+    sinusoids.close();
     parameters.close();
   }
 }

@@ -9,7 +9,6 @@ import org.peltast.diffusion.Prediction;
 import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.ModelFamily;
-import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Linear;
@@ -160,10 +159,7 @@ final class ToyNetwork implements Backbone {
     ToyNetwork twin =
         new ToyNetwork(
             channels, hidden, captionWidth, schedule, parameters.device(), parameters.precision());
-    try (Scope s = Scope.open();
-        Autograd off = Autograd.off()) {
-      twin.parameters.copyFrom(parameters);
-    }
+    twin.parameters.copyFrom(parameters);
     return twin;
   }
 

@@ -1,4 +1,4 @@
-package org.peltast.models.sdxl;
+package org.peltast.models;
 
 import java.util.List;
 import org.peltast.tensor.Device;
@@ -9,7 +9,7 @@ import org.peltast.tensor.Tensor;
  * Numbers as sinusoids of falling frequency, diffusers' {@code Timesteps}: frequencies {@code
  * 10000^(−i / (width/2 − shift))}, computed once.
  */
-final class Sinusoids implements AutoCloseable {
+public final class Sinusoids implements AutoCloseable {
   private static final double MAX_PERIOD = 10_000;
 
   private final Scope scope = Scope.detached();
@@ -17,12 +17,17 @@ final class Sinusoids implements AutoCloseable {
   private final int width;
   private final boolean cosinesFirst;
 
+  /** Cosines first, without a shift, as transformers have their times. */
+  public Sinusoids(int width, Device device) {
+    this(width, true, 0, device);
+  }
+
   /**
    * Computes the frequencies.
    *
    * @param width of the result; an odd one ends with a zero
    */
-  Sinusoids(int width, boolean cosinesFirst, double shift, Device device) {
+  public Sinusoids(int width, boolean cosinesFirst, double shift, Device device) {
     this.width = width;
     this.cosinesFirst = cosinesFirst;
     int half = width / 2;
@@ -36,8 +41,8 @@ final class Sinusoids implements AutoCloseable {
     }
   }
 
-  /** Numbers [n] as [n, width]. */
-  Tensor of(Tensor numbers) {
+  /** Numbers [n] as [n, width], float32. */
+  public Tensor of(Tensor numbers) {
     Tensor angles = numbers.unsqueeze(1).mul(frequencies);
     Tensor both =
         Tensor.cat(
