@@ -1,12 +1,12 @@
 package org.peltast.models.lumina2;
 
 import java.util.List;
-import java.util.Locale;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.models.ModelFamily;
 import org.peltast.models.NetworkRecipe;
 import org.peltast.models.codec.Codecs;
+import org.peltast.models.nextdit.TrainableRanges;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
@@ -37,44 +37,12 @@ public record Lumina2Recipe(
     List<Integer> axesLens,
     double shift)
     implements NetworkRecipe {
-  private static final int MOST_LAYERS = 1000;
-  private static final int WIDEST = 1 << 16;
-  private static final int MOST_POSITIONS = 1 << 17;
-  private static final double MOST_SHIFT = 1000;
   private static final int HIDDEN_MULTIPLE = 32;
 
   /** Checks the ranges that memory and float32 set; {@link #check} sees that the parts fit. */
   public Lumina2Recipe {
     Codecs.requireBuiltIn(codec);
-    require(
-        layers >= 1 && layers <= MOST_LAYERS && refinerLayers >= 0 && refinerLayers <= MOST_LAYERS,
-        "layers must be from 1, and refinerLayers from 0, to %d, but they are %d and %d",
-        MOST_LAYERS,
-        layers,
-        refinerLayers);
-    require(
-        dim >= 1 && dim <= WIDEST && patch >= 1 && patch <= 256,
-        "dim must be from 1 to %d and patch from 1 to 256, but they are %d and %d",
-        WIDEST,
-        dim,
-        patch);
-    require(
-        shift >= 1 / MOST_SHIFT && shift <= MOST_SHIFT,
-        "shift must be from %s to %.0f, but is %s",
-        1 / MOST_SHIFT,
-        MOST_SHIFT,
-        shift);
-    require(
-        axesLens.stream().allMatch(n -> n <= MOST_POSITIONS),
-        "axesLens must be at most %d each, but is %s",
-        MOST_POSITIONS,
-        axesLens);
-  }
-
-  private static void require(boolean condition, String sentence, Object... values) {
-    if (!condition) {
-      throw new IllegalArgumentException(String.format(Locale.ROOT, sentence, values));
-    }
+    TrainableRanges.require(patch, dim, layers, refinerLayers, axesLens, shift);
   }
 
   /** One that learns the built-in corpus at 64 px. */

@@ -1,12 +1,12 @@
 package org.peltast.models.zimage;
 
 import java.util.List;
-import java.util.Locale;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.models.ModelFamily;
 import org.peltast.models.NetworkRecipe;
 import org.peltast.models.codec.Codecs;
+import org.peltast.models.nextdit.TrainableRanges;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
@@ -35,51 +35,11 @@ public record ZImageRecipe(
     List<Integer> axesLens,
     double shift)
     implements NetworkRecipe {
-  private static final int MOST_LAYERS = 1000;
-  private static final int WIDEST = 1 << 16;
-  private static final int MOST_POSITIONS = 1 << 17;
-  private static final double MOST_SHIFT = 1000;
 
   /** Checks the ranges that memory and float32 set; {@link #check} sees that the parts fit. */
   public ZImageRecipe {
     Codecs.requireBuiltIn(codec);
-    if (layers < 1 || layers > MOST_LAYERS || refinerLayers < 0 || refinerLayers > MOST_LAYERS) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "layers must be from 1, and refinerLayers from 0, to %d, but they are %d and %d",
-              MOST_LAYERS,
-              layers,
-              refinerLayers));
-    }
-    if (dim < 1 || dim > WIDEST || patch < 1 || patch > 256) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "dim must be from 1 to %d and patch from 1 to 256, but they are %d and %d",
-              WIDEST,
-              dim,
-              patch));
-    }
-    if (!(shift >= 1 / MOST_SHIFT && shift <= MOST_SHIFT)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "shift must be from %s to %.0f, but is %s",
-              1 / MOST_SHIFT,
-              MOST_SHIFT,
-              shift));
-    }
-    for (int n : axesLens) {
-      if (n > MOST_POSITIONS) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "axesLens must be at most %d each, but is %s",
-                MOST_POSITIONS,
-                axesLens));
-      }
-    }
+    TrainableRanges.require(patch, dim, layers, refinerLayers, axesLens, shift);
   }
 
   /** The shipped teacher's. */
