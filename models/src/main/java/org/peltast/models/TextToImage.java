@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
@@ -238,6 +239,29 @@ public final class TextToImage implements AutoCloseable {
       GenerationSettings settings,
       int batch,
       IntConsumer done) {
+    return drawn(prompts, negative, start, seed, settings, batch, done, this::decode);
+  }
+
+  /**
+   * The latents of what {@link #generate} draws of the same prompts.
+   *
+   * @return [N, C, h, w] float32 on the CPU, in the caller's scope
+   */
+  public Tensor generateLatents(
+      List<String> prompts, long seed, GenerationSettings settings, int batch, IntConsumer done) {
+    UnaryOperator<Tensor> kept = z -> z.to(DType.FLOAT32).to(Device.CPU);
+    return drawn(prompts, "", null, seed, settings, batch, done, kept);
+  }
+
+  private Tensor drawn(
+      List<String> prompts,
+      String negative,
+      @Nullable Tensor start,
+      long seed,
+      GenerationSettings settings,
+      int batch,
+      IntConsumer done,
+      UnaryOperator<Tensor> finish) {
     if (start != null
         && !start.hasShape(
             prompts.size(),
@@ -282,7 +306,8 @@ public final class TextToImage implements AutoCloseable {
                           start == null
                               ? startNoise(seed, from, some.size(), settings)
                               : start.narrow(0, from, some.size()).to(device());
-                      return decode(latents(captions.of(some), empty, noise, seed, from, settings));
+                      return finish.apply(
+                          latents(captions.of(some), empty, noise, seed, from, settings));
                     }));
             done.accept(from + some.size());
           }
@@ -384,11 +409,7 @@ public final class TextToImage implements AutoCloseable {
   }
 
   private Tensor noise(
-      long seed,
-      int first,
-      int count,
-      GenerationSettings settings,
-      java.util.function.UnaryOperator<Rng> purpose) {
+      long seed, int first, int count, GenerationSettings settings, UnaryOperator<Rng> purpose) {
     return Scope.compute(
         () -> {
           List<Tensor> each = new ArrayList<>();

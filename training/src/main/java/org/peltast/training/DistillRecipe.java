@@ -100,21 +100,7 @@ public record DistillRecipe(
 
   /** The same with another loop. */
   DistillRecipe with(RunRecipe otherRun) {
-    return new DistillRecipe(
-        seed,
-        device,
-        precision,
-        teacher,
-        variant,
-        transformer,
-        data,
-        unconditional,
-        steps,
-        shift,
-        method,
-        student,
-        guard,
-        otherRun);
+    return with(method, guard, otherRun);
   }
 
   /** The same with CFG augmentation alone. */
@@ -124,17 +110,7 @@ public record DistillRecipe(
             ? dmd
             : MethodRecipe.DecoupledDmd.defaults();
     MethodRecipe.DirectionRecipe ca = of.ca();
-    return new DistillRecipe(
-        seed,
-        device,
-        precision,
-        teacher,
-        variant,
-        transformer,
-        data,
-        unconditional,
-        steps,
-        shift,
+    return with(
         new MethodRecipe.DecoupledDmd(
             of.alpha(),
             of.renoising(),
@@ -145,8 +121,25 @@ public record DistillRecipe(
             new MethodRecipe.MeanVarianceRecipe(0, 0, 1),
             MethodRecipe.GanRecipe.off(),
             of.fake()),
-        student,
         GuardRecipe.off(), // it is meant to fall apart
+        otherRun);
+  }
+
+  private DistillRecipe with(MethodRecipe otherMethod, GuardRecipe otherGuard, RunRecipe otherRun) {
+    return new DistillRecipe(
+        seed,
+        device,
+        precision,
+        teacher,
+        variant,
+        transformer,
+        data,
+        unconditional,
+        steps,
+        shift,
+        otherMethod,
+        student,
+        otherGuard,
         otherRun);
   }
 }

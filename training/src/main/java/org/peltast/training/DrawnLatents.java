@@ -12,12 +12,10 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.TextToImage;
-import org.peltast.models.text.Captions;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunException;
 import org.peltast.safetensors.SafetensorsException;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
@@ -63,30 +61,9 @@ record DrawnLatents(
       List<String> asked,
       long seed,
       Progress progress) {
-    Captions captions = new Captions(model.textEncoder(), model.device());
     Tensor all =
-        Scope.compute(
-            () -> {
-              List<Tensor> parts = new java.util.ArrayList<>();
-              for (int first = 0; first < asked.size(); first += BATCH) {
-                int from = first;
-                List<String> some = asked.subList(first, Math.min(first + BATCH, asked.size()));
-                parts.add(
-                    Scope.compute(
-                        () ->
-                            model
-                                .latents(
-                                    captions.of(some),
-                                    settings.guidance().isOn() ? captions.empty(some.size()) : null,
-                                    seed,
-                                    from,
-                                    settings)
-                                .to(DType.FLOAT32)
-                                .to(Device.CPU)));
-                progress.step(from + some.size(), asked.size(), Map.of());
-              }
-              return Tensor.cat(parts, 0);
-            });
+        model.generateLatents(
+            asked, seed, settings, BATCH, n -> progress.step(n, asked.size(), Map.of()));
     return new DrawnLatents(checksum, describe(settings), seed, asked, all);
   }
 
