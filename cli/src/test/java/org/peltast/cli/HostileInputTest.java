@@ -4,10 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -900,33 +897,22 @@ class HostileInputTest {
     Path folder = Files.createDirectory(root.resolve("case-" + outcomes.size()));
     one.setup().in(folder);
     Map<String, String> before = tree(folder);
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    PrintStream console = System.err;
-    int code;
-    try (PrintStream to = new PrintStream(err, true, UTF_8)) {
-      System.setErr(to); // what commands say beside their answer
-      code =
-          Main.execute(
-              Main.commandLine()
-                  .setOut(new PrintWriter(out, true, UTF_8))
-                  .setErr(new PrintWriter(to, true, UTF_8)),
-              one.typed().stream()
-                  .map(
-                      word ->
-                          word.replace("{teacher}", teacher.toString())
-                              .replace("{}", folder.toString()))
-                  .toArray(String[]::new));
-    } finally {
-      System.setErr(console);
-    }
+    Typed typed =
+        Typed.in(
+            one.typed().stream()
+                .map(
+                    word ->
+                        word.replace("{teacher}", teacher.toString())
+                            .replace("{}", folder.toString()))
+                .toArray(String[]::new));
     Map<String, String> after = tree(folder);
     String changed = before.equals(after) ? "" : after.keySet() + " instead of " + before.keySet();
     Outcome outcome =
         new Outcome(
-            code,
-            out.toString(UTF_8),
-            err.toString(UTF_8)
+            typed.code(),
+            typed.out(),
+            typed
+                .err()
                 .replace(folder + "/", "")
                 .replace(folder.toString(), "the folder")
                 .replace(root + "/", ""),

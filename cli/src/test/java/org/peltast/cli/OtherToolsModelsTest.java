@@ -5,10 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -83,24 +80,10 @@ class OtherToolsModelsTest {
 
   // ------------------------------------------------------------------ typing
 
-  private static Outcome type(String... words) throws IOException {
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    PrintStream console = System.err;
-    int code;
-    try (PrintStream to = new PrintStream(err, true, UTF_8)) {
-      System.setErr(to);
-      code =
-          Main.execute(
-              Main.commandLine()
-                  .setOut(new PrintWriter(out, true, UTF_8))
-                  .setErr(new PrintWriter(to, true, UTF_8)),
-              words);
-    } finally {
-      System.setErr(console);
-    }
-    assertThat(err.toString(UTF_8)).doesNotContain("Exception", "\tat ");
-    return new Outcome(code, out.toString(UTF_8), err.toString(UTF_8), new byte[0]);
+  private static Outcome type(String... words) {
+    Typed typed = Typed.in(words);
+    assertThat(typed.err()).doesNotContain("Exception", "\tat ");
+    return new Outcome(typed.code(), typed.out(), typed.err(), new byte[0]);
   }
 
   private Outcome draw(Path model, String... more) throws IOException {

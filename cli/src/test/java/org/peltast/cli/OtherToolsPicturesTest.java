@@ -6,10 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -699,21 +696,9 @@ class OtherToolsPicturesTest {
   }
 
   private Learnt run(String... typed) throws IOException {
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    PrintStream console = System.err;
-    int code;
-    try (PrintStream to = new PrintStream(err, true, UTF_8)) {
-      System.setErr(to);
-      code =
-          Main.execute(
-              Main.commandLine()
-                  .setOut(new PrintWriter(to, true, UTF_8))
-                  .setErr(new PrintWriter(to, true, UTF_8)),
-              typed);
-    } finally {
-      System.setErr(console);
-    }
-    String said = err.toString(UTF_8);
+    Typed answer = Typed.in(typed);
+    int code = answer.code();
+    String said = answer.out() + answer.err();
     assertThat(said).doesNotContain("Exception", "\tat ");
     int out = Arrays.asList(typed).indexOf("--out");
     Path provenance = Path.of(typed[out + 1]).resolve("provenance.json");
