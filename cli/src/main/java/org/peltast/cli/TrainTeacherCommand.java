@@ -71,7 +71,7 @@ final class TrainTeacherCommand implements Callable<Integer> {
         corpus = Corpus.open(settled.data(), preparing, Display::notice);
       }
       if (group.isFirst()) {
-        Origin.settle(folder, settled.seed(), corpus.inputs());
+        Origin.settle(folder, settled.seed(), settled.inputs(corpus));
         Ranks.settled(group);
       }
       Trainer.End end =

@@ -58,6 +58,31 @@ class ValidationRunTest {
     assertThat(run.resolve("text")).isDirectoryContaining("glob:**.features");
   }
 
+  @Test
+  void trainingBeginsWithTheWeightsOfAFolder() throws Exception {
+    Child child = new Child(folder);
+    Path first = folder.resolve("first");
+    Path second = folder.resolve("second");
+    String[] still = {"teacher.learningRate=1e-12", "teacher.weightDecay=0", "run.updates=1"};
+    assertThat(child.run(child.tinyTeacher(first, "run.updates=4"))).as(child.said()).isZero();
+
+    String from = "from=" + first.resolve("teacher");
+    int code = child.run(child.tinyTeacher(second, from, still[0], still[1], still[2]));
+    assertThat(code).as(child.said()).isZero();
+    assertThat(second.resolve("teacher/transformer/diffusion_pytorch_model.safetensors"))
+        .hasSameBinaryContentAs(
+            first.resolve("teacher/transformer/diffusion_pytorch_model.safetensors"));
+    assertThat(Files.readString(second.resolve("provenance.json"))).contains("\"from\"");
+
+    Path third = folder.resolve("third");
+    code = child.run(child.tinyTeacher(third, from, "model.layers=2"));
+    assertThat(code).isEqualTo(2);
+    assertThat(child.said())
+        .contains(first.resolve("teacher") + " (from) is another network")
+        .contains("missing layers.1.")
+        .doesNotContain("\tat ");
+  }
+
   private static Set<String> captions(CaptionedImages images) {
     Set<String> all = new HashSet<>();
     for (int i = 0; i < images.size(); i++) {

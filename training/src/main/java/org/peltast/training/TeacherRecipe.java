@@ -1,9 +1,15 @@
 package org.peltast.training;
 
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.peltast.distill.FlowMatching;
 import org.peltast.models.ModelFamilies;
+import org.peltast.models.ModelSource;
 import org.peltast.models.NetworkRecipe;
+import org.peltast.runs.Checksums;
 
 /**
  * Everything that decides a teacher's training.
@@ -13,6 +19,7 @@ import org.peltast.models.NetworkRecipe;
  * @param precision {@code auto}, {@code float32} or {@code bf16}
  * @param data what it learns from
  * @param model its network's family and shape
+ * @param from the model folder whose weights training begins with; null for fresh ones
  * @param teacher its optimiser
  * @param flow times and empty captions
  * @param run the loop
@@ -23,6 +30,7 @@ public record TeacherRecipe(
     String precision,
     DataRecipe data,
     NetworkRecipe model,
+    @Nullable Path from,
     RoleRecipe teacher,
     FlowMatching.Settings flow,
     RunRecipe run) {
@@ -41,8 +49,18 @@ public record TeacherRecipe(
         "auto",
         DataRecipe.defaults(),
         ModelFamilies.standard().recipe(),
+        null,
         new RoleRecipe(1e-3, 200, 0.3, 0.9, 0.99, 0.01, 1, 0.999),
         FlowMatching.Settings.defaults(),
         new RunRecipe(6000, 64, Duration.ofMinutes(3), 2, 500));
+  }
+
+  /** SHA-256 of what training reads, by name: the data, and the weights that it begins with. */
+  public Map<String, String> inputs(Corpus corpus) {
+    Map<String, String> inputs = new LinkedHashMap<>(corpus.inputs());
+    if (from != null) {
+      inputs.put("from", Checksums.sha256(ModelSource.of(from).files()));
+    }
+    return inputs;
   }
 }

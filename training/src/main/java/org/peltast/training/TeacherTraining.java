@@ -1,6 +1,7 @@
 package org.peltast.training;
 
 import java.awt.image.BufferedImage;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ import org.peltast.distill.Role;
 import org.peltast.distill.Trainer;
 import org.peltast.models.Backbone;
 import org.peltast.models.GenerationSettings;
+import org.peltast.models.ModelException;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.TextToImage;
 import org.peltast.models.codec.Codec;
@@ -38,6 +40,7 @@ import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 import org.peltast.tensor.parallel.ProcessGroup;
 
 /** Trains a many-step teacher from nothing. */
@@ -95,7 +98,7 @@ public final class TeacherTraining {
               recipe.model().create(codec.channels(), text.width(), device, precision);
           Backbone average =
               recipe.model().create(codec.channels(), text.width(), device, precision)) {
-        network.parameters().initialise(Rng.of(recipe.seed()).fork("weights"));
+        begin(recipe, network, device, precision);
         Denoiser denoiser = schedule.denoiser(network);
         Role role = new Role("teacher", network, recipe.teacher().settings());
         UpdateMemory memory =
@@ -156,6 +159,22 @@ public final class TeacherTraining {
           return end;
         }
       }
+    }
+  }
+
+  /** The weights before the first update: fresh ones, or a model folder's. */
+  private static void begin(
+      TeacherRecipe recipe, Backbone network, Device device, Precision precision) {
+    Path from = recipe.from();
+    if (from == null) {
+      network.parameters().initialise(Rng.of(recipe.seed()).fork("weights"));
+      return;
+    }
+    try (TextToImage model = ModelFolder.open(from, device, precision)) {
+      network.parameters().copyFrom(model.network().parameters());
+    } catch (TensorException e) {
+      throw new ModelException(
+          from + " (from) is another network than the recipe's model: " + e.getMessage());
     }
   }
 
