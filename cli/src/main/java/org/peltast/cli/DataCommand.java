@@ -3,6 +3,7 @@ package org.peltast.cli;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
+import javax.imageio.ImageIO;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.CacheFolder;
 import org.peltast.data.CaptionedImages;
@@ -21,6 +23,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
+import tools.jackson.databind.json.JsonMapper;
 
 @Command(
     name = "data",
@@ -32,7 +35,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "  peltast data",
       "  peltast data --size 128 --sheet held-out.png",
-      "  peltast data --prompts 256 > prompts.txt"
+      "  peltast data --prompts 256 > prompts.txt",
+      "  peltast data --size 32 --export emoji-32"
     })
 final class DataCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -68,6 +72,13 @@ final class DataCommand implements Callable<Integer> {
           "print the first N held-out prompts, in the order of every evaluation, and nothing else")
   private int prompts;
 
+  @Option(
+      names = "--export",
+      paramLabel = "DIR",
+      description =
+          "write the pictures to train on as PNGs with a metadata.jsonl, into a new folder")
+  private @Nullable Path export;
+
   @SuppressWarnings("NullAway.Init") // picocli injects the fields before it calls anything here
   DataCommand() {}
 
@@ -102,6 +113,9 @@ final class DataCommand implements Callable<Integer> {
               pictures, order.stream().map(i -> heldOut.captions(i).get(0)).toList(), 8, scale),
           sheet);
       System.err.println("Wrote " + sheet + ".");
+    }
+    if (export != null) {
+      export(corpus.train(), export);
     }
     out.flush();
     return ExitCode.OK;
@@ -140,6 +154,30 @@ final class DataCommand implements Callable<Integer> {
         .heldOut()
         .captions(corpus.evaluationOrder(1).get(0))
         .forEach(caption -> out.println("  " + caption));
+  }
+
+  /** Writes pictures and captions as other tools read them; the captions last, so half is none. */
+  static void export(CaptionedImages images, Path folder) throws IOException {
+    if (Files.exists(folder)) {
+      throw new CommandException(
+          folder + " exists; name a folder for --export that does not yet, or remove it.");
+    }
+    Files.createDirectories(folder);
+    JsonMapper json = JsonMapper.builder().build();
+    StringBuilder lines = new StringBuilder();
+    try (Progress progress = Display.progress("writing pictures")) {
+      for (int i = 0; i < images.size(); i++) {
+        String name = String.format(Locale.ROOT, "%05d.png", i);
+        ImageIO.write(Pixels.picture(images, i), "png", folder.resolve(name).toFile());
+        lines.append(
+            json.writeValueAsString(
+                Map.of("file_name", name, "text", images.captions(i))))
+            .append('\n');
+        progress.step(i + 1, images.size(), Map.of());
+      }
+    }
+    Files.writeString(folder.resolve("metadata.jsonl"), lines);
+    System.err.println("Wrote " + images.size() + " pictures to " + folder + ".");
   }
 
   private static Map<String, Integer> families(CaptionedImages images) {
