@@ -156,6 +156,9 @@ final class DataCommand implements Callable<Integer> {
         .forEach(caption -> out.println("  " + caption));
   }
 
+  /** A line of metadata.jsonl, by the names that other tools read. */
+  record Line(String file_name, List<String> text) {}
+
   /** Writes pictures and captions as other tools read them; the captions last, so half is none. */
   static void export(CaptionedImages images, Path folder) throws IOException {
     if (Files.exists(folder)) {
@@ -169,9 +172,8 @@ final class DataCommand implements Callable<Integer> {
       for (int i = 0; i < images.size(); i++) {
         String name = String.format(Locale.ROOT, "%05d.png", i);
         ImageIO.write(Pixels.picture(images, i), "png", folder.resolve(name).toFile());
-        lines.append(
-            json.writeValueAsString(
-                Map.of("file_name", name, "text", images.captions(i))))
+        lines
+            .append(json.writeValueAsString(new Line(name, images.captions(i))))
             .append('\n');
         progress.step(i + 1, images.size(), Map.of());
       }
