@@ -266,11 +266,11 @@ def draw(pipe, prompts, size, family, arguments):
     sheet.resize((sheet.width * 4, sheet.height * 4), Image.NEAREST).save(arguments.out / "sheet.png")
     latents = torch.randn(4, family.channels, size // 2, size // 2, generator=golden.seeded(9))
     named = shown[:4]
-    final = pipe(named, latents=latents.clone(), output_type="pt", **calls).images
-    from safetensors.torch import save_file
-    save_file(dict(latents=latents, image=final.contiguous()), arguments.out / "pipeline.safetensors",
-              metadata=dict(prompts=json.dumps(named), steps="20", guidance_scale="3.0", height=str(size), width=str(size),
-                            origin=golden.origin()))
+    # a copy: Z-Image's pipeline frames the prompts of the list that it is given
+    image = pipe(list(named), latents=latents.clone(), output_type="pt", **calls).images
+    golden.write(arguments.out / "pipeline.safetensors", "pipeline", "sample", "1e-3", dict(latents=latents),
+                 dict(image=image), golden.origin(), prompts=named, steps=calls["num_inference_steps"],
+                 guidance_scale=calls["guidance_scale"], height=size, width=size)
 
 
 if __name__ == "__main__":
