@@ -4,8 +4,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.peltast.demo.DemoReport;
 import org.peltast.runs.RunFolder;
-import org.peltast.training.DemoReport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 

@@ -2,12 +2,12 @@ package org.peltast.examples;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.peltast.training.api.Distillation;
-import org.peltast.training.api.Distiller;
-import org.peltast.training.api.Peltast;
-import org.peltast.training.api.Recipe;
-import org.peltast.training.api.Recipes;
-import org.peltast.training.api.Teacher;
+import org.peltast.api.Distillation;
+import org.peltast.api.Distiller;
+import org.peltast.api.Peltast;
+import org.peltast.api.Recipe;
+import org.peltast.api.Recipes;
+import org.peltast.api.Teacher;
 
 /**
  * Distils a teacher into a generator of four steps by Decoupled DMD: {@code Distil TEACHER RUN

@@ -3,9 +3,9 @@ package org.peltast.examples;
 import java.awt.image.BufferedImage;
 import java.nio.file.Path;
 import java.util.List;
+import org.peltast.api.Peltast;
+import org.peltast.api.Teacher;
 import org.peltast.training.Pictures;
-import org.peltast.training.api.Peltast;
-import org.peltast.training.api.Teacher;
 
 /** Draws pictures with a model folder: {@code Generate MODEL OUT PROMPT…}. */
 public final class Generate {

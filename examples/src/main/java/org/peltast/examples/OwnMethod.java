@@ -2,6 +2,12 @@ package org.peltast.examples;
 
 import java.nio.file.Path;
 import java.util.List;
+import org.peltast.api.Distillation;
+import org.peltast.api.Distiller;
+import org.peltast.api.Peltast;
+import org.peltast.api.Recipe;
+import org.peltast.api.Recipes;
+import org.peltast.api.Teacher;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.EulerOde;
 import org.peltast.diffusion.Network;
@@ -16,12 +22,6 @@ import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
 import org.peltast.training.MethodContext;
-import org.peltast.training.api.Distillation;
-import org.peltast.training.api.Distiller;
-import org.peltast.training.api.Peltast;
-import org.peltast.training.api.Recipe;
-import org.peltast.training.api.Recipes;
-import org.peltast.training.api.Teacher;
 
 /**
  * A method of one's own: regression to the teacher's samples (Luhman and Luhman, 2021), for a

@@ -2,7 +2,7 @@ package org.peltast.examples;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.peltast.training.api.Recipes;
+import org.peltast.api.Recipes;
 
 /** A short distillation in a JVM of its own: {@code DistilChild TEACHER FOLDER}. */
 final class DistilChild {

@@ -16,15 +16,15 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.peltast.api.Distillation;
+import org.peltast.api.Distiller;
+import org.peltast.api.Peltast;
+import org.peltast.api.Recipe;
+import org.peltast.api.Recipes;
+import org.peltast.api.Teacher;
 import org.peltast.data.DataException;
 import org.peltast.runs.RunException;
 import org.peltast.testing.TinyModel;
-import org.peltast.training.api.Distillation;
-import org.peltast.training.api.Distiller;
-import org.peltast.training.api.Peltast;
-import org.peltast.training.api.Recipe;
-import org.peltast.training.api.Recipes;
-import org.peltast.training.api.Teacher;
 
 /** Runs every example on a tiny teacher, and the façade's refusals. */
 class ExamplesTest {

@@ -2,10 +2,10 @@ package org.peltast.examples;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.peltast.training.api.Distillation;
-import org.peltast.training.api.Peltast;
-import org.peltast.training.api.Recipes;
-import org.peltast.training.api.Teacher;
+import org.peltast.api.Distillation;
+import org.peltast.api.Peltast;
+import org.peltast.api.Recipes;
+import org.peltast.api.Teacher;
 
 /** One rank of {@link OwnMethod} in a process of its own: teacher, run, student, where to stop. */
 final class OwnMethodChild {

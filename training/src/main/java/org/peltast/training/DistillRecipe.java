@@ -90,7 +90,7 @@ public record DistillRecipe(
   }
 
   /** The share of a run, from its beginning, whose updates do not depend on how long it is. */
-  double plateau() {
+  public double plateau() {
     double falling = student.decay();
     for (RoleRecipe other : method.others()) {
       falling = Math.max(falling, other.decay());
@@ -99,12 +99,12 @@ public record DistillRecipe(
   }
 
   /** The same with another loop. */
-  DistillRecipe with(RunRecipe otherRun) {
+  public DistillRecipe with(RunRecipe otherRun) {
     return with(method, guard, otherRun);
   }
 
   /** The same with CFG augmentation alone. */
-  DistillRecipe withoutRegulariser(RunRecipe otherRun) {
+  public DistillRecipe withoutRegulariser(RunRecipe otherRun) {
     MethodRecipe.DecoupledDmd of =
         method instanceof MethodRecipe.DecoupledDmd dmd
             ? dmd

@@ -13,12 +13,12 @@ import org.peltast.runs.TensorBoardWriter;
  * resumed: what earlier files say about later updates is dropped. Pictures may come from another
  * thread than figures, and after those of the next update.
  */
-final class Events implements Observer, AutoCloseable {
+public final class Events implements Observer, AutoCloseable {
   private final Path folder;
   private @Nullable TensorBoardWriter writer;
 
   /** Events in a folder, which is made when the run begins. */
-  Events(Path folder) {
+  public Events(Path folder) {
     this.folder = folder;
   }
 

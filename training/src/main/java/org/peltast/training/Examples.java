@@ -22,7 +22,7 @@ public record Examples(Prompts collection, List<Integer> indices) {
   }
 
   /** Those from one place in their order to before another. */
-  Examples part(int from, int to) {
+  public Examples part(int from, int to) {
     return new Examples(collection, indices.subList(from, to));
   }
 

@@ -8,6 +8,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Metrics;
 import org.peltast.distill.Observer;
+import org.peltast.report.Sheet;
 import org.peltast.runs.RunFolder;
 
 /**

@@ -27,6 +27,7 @@ import org.peltast.models.TextToImage;
 import org.peltast.models.text.CachedTextEncoder;
 import org.peltast.models.text.Captions;
 import org.peltast.models.text.TextEncoder;
+import org.peltast.report.Sheet;
 import org.peltast.runs.Checksums;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunException;

@@ -31,6 +31,7 @@ import org.peltast.models.text.CachedTextEncoder;
 import org.peltast.models.text.Captions;
 import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.models.text.TextEncoder;
+import org.peltast.report.Sheet;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Autograd;
@@ -217,7 +218,7 @@ public final class TeacherTraining {
         DType.BFLOAT16);
   }
 
-  static Observer shown(Progress progress) {
+  public static Observer shown(Progress progress) {
     return (long done, long updates, Metrics figures) -> {
       progress.step(done, updates, figures.values());
       return Observer.Verdict.GO_ON;

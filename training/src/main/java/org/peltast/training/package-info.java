@@ -12,18 +12,16 @@
  *       org.peltast.distill.Method}. A new method is a kind of {@code MethodRecipe} and a case
  *       there.
  *   <li>Runs: {@link org.peltast.training.TeacherTraining}, {@link
- *       org.peltast.training.StudentTraining}, {@link org.peltast.training.Demo} with its {@link
- *       org.peltast.training.DemoReport} and the {@link org.peltast.training.Candidate}s that it
- *       measures, all in one {@link org.peltast.training.Trial}; {@link
- *       org.peltast.training.Differences} between them.
+ *       org.peltast.training.StudentTraining}, with their {@link org.peltast.training.Events} for
+ *       TensorBoard.
  *   <li>Data: {@link org.peltast.training.Corpus}, the pictures and prompts that a recipe names,
  *       with {@link org.peltast.training.Examples} of them to look at; {@link
  *       org.peltast.training.LatentCorpus}, pictures as latents, in a cache; {@link
  *       org.peltast.training.Pictures}, tensors as pictures.
  *   <li>{@link org.peltast.training.Devices}: the device that a recipe names. {@link
  *       org.peltast.training.Origin}: where a run's results come from.
- *   <li>Programs of one's own begin at the façade, {@link org.peltast.training.api}; their methods
- *       are made from a {@link org.peltast.training.MethodContext}. {@link
+ *   <li>Programs of one's own begin at the façade, {@code org.peltast.api}; their methods are made
+ *       from a {@link org.peltast.training.MethodContext}. {@link
  *       org.peltast.training.SettledRecipe}: the recipe that a folder is run with.
  * </ul>
  */

@@ -15,8 +15,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.distill.Metrics;
-import org.peltast.runs.MetricsLog;
-import org.peltast.runs.RunFolder;
 
 class EventsTest {
   @TempDir Path folder;
@@ -44,19 +42,6 @@ class EventsTest {
     // session_log { status: START }
     assertThat(resumed.get(1)).endsWith(0x3A, 2, 8, 1);
     assertThat(new String(resumed.get(3), StandardCharsets.ISO_8859_1)).contains("looks", "PNG");
-  }
-
-  @Test
-  void theReportCountsTheUpdatesThatWereDone() {
-    try (RunFolder run = RunFolder.open(folder.resolve("run"), notice -> {})) {
-      try (MetricsLog log = MetricsLog.open(run.metrics(), -1)) {
-        assertThat(Demo.updates(run)).isZero();
-        for (int u = 1; u <= 3; u++) {
-          log.append(u, new Metrics().put("loss", u).values());
-        }
-      }
-      assertThat(Demo.updates(run)).isEqualTo(3);
-    }
   }
 
   private List<Path> files() throws IOException {
