@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.peltast.runs.Progress;
 import org.peltast.tensor.Engine;
@@ -108,5 +109,19 @@ public record SharedMachine(int busy, int cores, int threads, double alone, doub
       }
     }
     processes.clear();
+  }
+
+  /** What was found, in words. */
+  public String sentence() {
+    return String.format(
+        Locale.ROOT,
+        "alone %.3f s, beside %d busy processes %.3f s: %.2f times as long; %d threads on %d cores in fair shares would take %.2f times as long",
+        alone,
+        busy,
+        shared,
+        slowdown(),
+        threads,
+        cores,
+        fairSlowdown());
   }
 }

@@ -2,7 +2,10 @@ package org.peltast.bench;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import org.peltast.report.Formats;
+import org.peltast.report.Table;
 import org.peltast.runs.Progress;
 import org.peltast.tensor.Precision;
 
@@ -106,5 +109,22 @@ public record Soak(List<Sample> samples) {
   public boolean flat() {
     long updates = last().update() - first().update();
     return Math.max(residentSlope(), heapSlope()) * updates < SCATTER;
+  }
+
+  /** What the process held, from start to end. */
+  public Table table() {
+    return new Table(
+        List.of("memory", "start", "end", "bytes an update"),
+        List.of(
+            List.of(
+                "resident",
+                Formats.bytes(first().resident()),
+                Formats.bytes(last().resident()),
+                String.format(Locale.ROOT, "%.0f", residentSlope())),
+            List.of(
+                "Java heap",
+                Formats.bytes(first().heap()),
+                Formats.bytes(last().heap()),
+                String.format(Locale.ROOT, "%.0f", heapSlope()))));
   }
 }

@@ -2,7 +2,6 @@ package org.peltast.cli;
 
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.peltast.bench.SharedMachine;
@@ -71,22 +70,9 @@ final class BenchSharedCommand implements Callable<Integer> {
       map.put("fairSlowdown", shared.fairSlowdown());
       out.println(JsonMapper.builder().build().writeValueAsString(map));
     } else {
-      out.println(sentence(shared));
+      out.println(shared.sentence());
     }
     out.flush();
     return ExitCode.OK;
-  }
-
-  static String sentence(SharedMachine s) {
-    return String.format(
-        Locale.ROOT,
-        "alone %.3f s, beside %d busy processes %.3f s: %.2f times as long; %d threads on %d cores in fair shares would take %.2f times as long",
-        s.alone(),
-        s.busy(),
-        s.shared(),
-        s.slowdown(),
-        s.threads(),
-        s.cores(),
-        s.fairSlowdown());
   }
 }

@@ -2,8 +2,6 @@ package org.peltast.cli;
 
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.peltast.bench.Soak;
@@ -60,7 +58,7 @@ final class BenchSoakCommand implements Callable<Integer> {
       map.put("flat", soak.flat());
       out.println(JsonMapper.builder().build().writeValueAsString(map));
     } else {
-      table(soak).text().forEach(out::println);
+      soak.table().text().forEach(out::println);
       out.println(
           soak.flat()
               ? "flat over " + updates + " updates"
@@ -68,21 +66,5 @@ final class BenchSoakCommand implements Callable<Integer> {
     }
     out.flush();
     return soak.flat() ? ExitCode.OK : ExitCode.FAILED;
-  }
-
-  static Table table(Soak soak) {
-    return new Table(
-        List.of("memory", "start", "end", "bytes an update"),
-        List.of(
-            List.of(
-                "resident",
-                Formats.bytes(soak.first().resident()),
-                Formats.bytes(soak.last().resident()),
-                String.format(Locale.ROOT, "%.0f", soak.residentSlope())),
-            List.of(
-                "Java heap",
-                Formats.bytes(soak.first().heap()),
-                Formats.bytes(soak.last().heap()),
-                String.format(Locale.ROOT, "%.0f", soak.heapSlope()))));
   }
 }

@@ -12,8 +12,10 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.bench.AgainstPytorch;
 import org.peltast.bench.StepBenchmark;
+import org.peltast.bench.Sweeps;
 import org.peltast.bench.UpdateShape;
 import org.peltast.bench.UpdateSummary;
+import org.peltast.bench.UpdateTables;
 import org.peltast.bench.WarmUp;
 import org.peltast.runs.Progress;
 import org.peltast.tensor.Precision;
@@ -160,95 +162,25 @@ final class BenchStepCommand implements Callable<Integer> {
         out.println(JsonMapper.builder().build().writeValueAsString(all));
       }
     } else if (markdown) {
-      BenchTables.updates(summaries).markdown().forEach(out::println);
+      UpdateTables.updates(summaries).markdown().forEach(out::println);
       if (!ratios.isEmpty()) {
         out.println();
-        BenchTables.ratios(ratios).markdown().forEach(out::println);
+        UpdateTables.ratios(ratios).markdown().forEach(out::println);
       }
     } else {
       if (summaries.size() == 1) {
-        lines(summaries.get(0)).forEach(out::println);
+        UpdateTables.lines(summaries.get(0)).forEach(out::println);
       } else {
-        BenchTables.updates(summaries).text().forEach(out::println);
+        UpdateTables.updates(summaries).text().forEach(out::println);
       }
       if (!ratios.isEmpty()) {
         out.println();
-        BenchTables.ratios(ratios).text().forEach(out::println);
+        UpdateTables.ratios(ratios).text().forEach(out::println);
       }
     }
     out.flush();
     if (csv != null) {
-      Files.write(csv, BenchTables.updates(summaries).csv());
+      Files.write(csv, UpdateTables.updates(summaries).csv());
     }
-  }
-
-  private static List<String> lines(UpdateSummary s) {
-    UpdateShape shape = s.shape();
-    List<List<String>> rows = new ArrayList<>();
-    rows.add(
-        List.of(
-            "shape",
-            String.format(
-                Locale.ROOT,
-                "batch %d, dim %d, %d layers, %d + %d tokens, %d fake updates, %s weights a network",
-                shape.batch(),
-                shape.dim(),
-                shape.layers(),
-                shape.imageTokens(),
-                shape.captionTokens(),
-                shape.fakeUpdates(),
-                Formats.count(s.parameters()))));
-    rows.add(
-        List.of(
-            "computed in",
-            String.format(
-                Locale.ROOT,
-                "%s, %d threads, by %s",
-                s.precision().toString(),
-                s.threads(),
-                s.obstacleToFusing() == null
-                    ? "fused kernels"
-                    : "plain operators, because " + s.obstacleToFusing())));
-    rows.add(
-        List.of(
-            "update",
-            BenchTables.number(s.updateSeconds(), 3) + " s (median of " + s.updates() + ")"));
-    rows.add(
-        List.of(
-            "work",
-            String.format(
-                Locale.ROOT,
-                "%s GFLOP, %d forward equivalents",
-                BenchTables.number(s.gflop(), 1),
-                s.forwardEquivalents())));
-    rows.add(
-        List.of(
-            "rate",
-            String.format(
-                Locale.ROOT,
-                "%s GFLOP/s, %s of the best product",
-                BenchTables.number(s.gflops(), 1),
-                BenchTables.percent(s.efficiency()))));
-    rows.add(
-        List.of(
-            "best product",
-            String.format(
-                Locale.ROOT,
-                "float32 %s, bf16 %s GFLOP/s",
-                BenchTables.number(s.roofline().float32(), 1),
-                BenchTables.number(s.roofline().bf16(), 1))));
-    s.peakRss().ifPresent(bytes -> rows.add(List.of("peak memory", Formats.bytes(bytes))));
-    s.parts()
-        .forEach(
-            (part, seconds) ->
-                rows.add(
-                    List.of(
-                        "  " + part.name().toLowerCase(Locale.ROOT),
-                        String.format(
-                            Locale.ROOT,
-                            "%s s, %s",
-                            BenchTables.number(seconds, 3),
-                            BenchTables.percent(seconds / s.updateSeconds())))));
-    return Formats.columns(rows, false, false);
   }
 }

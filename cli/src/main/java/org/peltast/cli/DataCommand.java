@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.data.CacheFolder;
 import org.peltast.data.CaptionedImages;
 import org.peltast.data.EmojiCorpus;
+import org.peltast.report.Formats;
 import org.peltast.report.PictureGrid;
 import org.peltast.runs.Progress;
 import picocli.CommandLine.Command;

@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 import org.peltast.data.CacheFolder;
 import org.peltast.models.ModelFamilies;
 import org.peltast.models.ModelFamily;
+import org.peltast.report.Formats;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Precision;

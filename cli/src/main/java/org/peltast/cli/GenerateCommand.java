@@ -17,6 +17,7 @@ import org.peltast.data.PromptList;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.TextToImage;
+import org.peltast.report.Formats;
 import org.peltast.report.PictureFormat;
 import org.peltast.report.PictureGrid;
 import org.peltast.runs.Progress;

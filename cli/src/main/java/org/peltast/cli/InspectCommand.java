@@ -22,6 +22,7 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.peltast.report.Formats;
 import org.peltast.report.PngText;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.Inspection;

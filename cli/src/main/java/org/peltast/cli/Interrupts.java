@@ -1,13 +1,13 @@
 package org.peltast.cli;
 
-import java.io.IOException;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
-import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.peltast.tensor.parallel.LocalProcesses;
 
 /**
  * Turns the first Ctrl-C into a question that a loop can ask between updates; the second ends the
@@ -56,35 +56,20 @@ final class Interrupts implements BooleanSupplier {
   private boolean isRepeated() {
     long now = System.nanoTime();
     long before = last.getAndSet(now);
-    return count.get() > 0 && now - before < TWICE && System.getenv(LaunchCommand.LAUNCHER) != null;
+    return count.get() > 0
+        && now - before < TWICE
+        && System.getenv(LocalProcesses.LAUNCHER) != null;
   }
 
   /**
-   * From now on Ctrl-C and SIGTERM are passed on to processes, which decide what to do.
+   * From now on Ctrl-C and SIGTERM are passed on, as "INT" and "TERM".
    *
-   * @param to grows while its own lock is held
+   * @param to decides what to do
    */
-  static Interrupts forward(List<Process> to) {
+  static void forward(Consumer<String> to) {
     Interrupts interrupts = new Interrupts();
     for (String signal : new String[] {"INT", "TERM"}) {
-      interrupts.handle(
-          signal,
-          () -> {
-            interrupts.count.getAndIncrement();
-            synchronized (to) {
-              to.forEach(p -> send(signal, p));
-            }
-          });
-    }
-    return interrupts;
-  }
-
-  /** {@link Process#destroy} knows SIGTERM alone. */
-  private static void send(String signal, Process to) {
-    try {
-      new ProcessBuilder("kill", "-" + signal, Long.toString(to.pid())).start();
-    } catch (IOException noKill) {
-      to.destroy();
+      interrupts.handle(signal, () -> to.accept(signal));
     }
   }
 

@@ -9,6 +9,9 @@
  * it; its {@link org.peltast.tensor.parallel.GradientBuckets} send gradients to their owners while
  * the backward pass still runs.
  *
+ * <p>{@link org.peltast.tensor.parallel.LocalProcesses} starts a program as several processes of
+ * one machine, as {@code peltast launch} does.
+ *
  * <pre>{@code
  * try (ProcessGroup group = ProcessGroup.fromEnvironment();
  *     ShardedOptimiser optimiser =

@@ -1,4 +1,4 @@
-package org.peltast.cli;
+package org.peltast.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.bench.UpdateShape;
 
 /** Figures go between their marks, and everything around them stays. */
 class MeasuredPageTest {
@@ -34,20 +33,11 @@ class MeasuredPageTest {
   void aPageWithoutTheSectionIsNamed() throws IOException {
     Path file = Files.writeString(folder.resolve("page.md"), "nothing");
     assertThatThrownBy(() -> new MeasuredPage(file).require(List.of("curves")))
-        .isInstanceOf(CommandException.class)
+        .isInstanceOf(BenchException.class)
         .hasMessageContaining("page.md has no section '<!-- measured: curves -->'");
     assertThatThrownBy(() -> new MeasuredPage(folder.resolve("none.md")).put("a", List.of()))
-        .isInstanceOf(CommandException.class)
+        .isInstanceOf(BenchException.class)
         .hasMessageContaining("none.md is not there");
-  }
-
-  @Test
-  void tablesReadTheSameEverywhere() {
-    Table table = new Table(List.of("what", "s"), List.of(List.of("norm", "1.50")));
-    assertThat(table.text()).containsExactly("what     s", "norm  1.50");
-    assertThat(table.markdown())
-        .containsExactly("| what | s |", "| --- | ---: |", "| norm | 1.50 |");
-    assertThat(table.csv()).containsExactly("what,s", "norm,1.50");
   }
 
   @Test
@@ -56,7 +46,7 @@ class MeasuredPageTest {
     assertThat(Sweeps.of(from, List.of("batch=8,16", "fake=0")))
         .containsExactly(from.with("batch", 8), from.with("batch", 16), from.with("fake", 0));
     assertThatThrownBy(() -> Sweeps.of(from, List.of("batch:8")))
-        .isInstanceOf(CommandException.class)
+        .isInstanceOf(BenchException.class)
         .hasMessageContaining("--sweep batch=8,16,32, not 'batch:8'");
   }
 }

@@ -1,4 +1,4 @@
-package org.peltast.cli;
+package org.peltast.bench;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,16 +14,16 @@ import java.util.regex.Pattern;
  *
  * @param file the page
  */
-record MeasuredPage(Path file) {
+public record MeasuredPage(Path file) {
   /**
    * Replaces one section.
    *
-   * @throws CommandException if the page is missing or has no such section
+   * @throws BenchException if the page is missing or has no such section
    */
-  void put(String name, List<String> lines) throws IOException {
+  public void put(String name, List<String> lines) throws IOException {
     Matcher section = section(name).matcher(text());
     if (!section.find()) {
-      throw new CommandException(
+      throw new BenchException(
           String.format(
               Locale.ROOT,
               "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it.",
@@ -38,11 +38,11 @@ record MeasuredPage(Path file) {
   }
 
   /** Checks that every section is there, before minutes are spent on measuring. */
-  void require(List<String> names) throws IOException {
+  public void require(List<String> names) throws IOException {
     String text = text();
     for (String name : names) {
       if (!section(name).matcher(text).find()) {
-        throw new CommandException(
+        throw new BenchException(
             String.format(
                 Locale.ROOT,
                 "%s has no section '<!-- measured: %s -->' that ends with '<!-- end -->'; add it.",
@@ -54,7 +54,7 @@ record MeasuredPage(Path file) {
 
   private String text() throws IOException {
     if (!Files.isRegularFile(file)) {
-      throw new CommandException(file + " is not there; name the page with --page.");
+      throw new BenchException(file + " is not there; name the page with --page.");
     }
     return Files.readString(file);
   }

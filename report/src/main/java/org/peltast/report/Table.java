@@ -1,4 +1,4 @@
-package org.peltast.cli;
+package org.peltast.report;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -10,9 +10,9 @@ import java.util.stream.Collectors;
  * @param header the columns' names
  * @param rows cells, as many in each as there are columns; all but the first column are numbers
  */
-record Table(List<String> header, List<List<String>> rows) {
+public record Table(List<String> header, List<List<String>> rows) {
   /** Lines for a terminal, columns flush. */
-  List<String> text() {
+  public List<String> text() {
     List<List<String>> all = new ArrayList<>();
     all.add(header);
     all.addAll(rows);
@@ -24,7 +24,7 @@ record Table(List<String> header, List<List<String>> rows) {
   }
 
   /** Lines of Markdown. */
-  List<String> markdown() {
+  public List<String> markdown() {
     List<String> lines = new ArrayList<>();
     lines.add(line(header));
     lines.add("| --- |" + " ---: |".repeat(header.size() - 1));
@@ -37,7 +37,7 @@ record Table(List<String> header, List<List<String>> rows) {
   }
 
   /** Lines of comma-separated values; cells have no commas. */
-  List<String> csv() {
+  public List<String> csv() {
     List<String> lines = new ArrayList<>();
     lines.add(String.join(",", header));
     rows.forEach(row -> lines.add(String.join(",", row)));

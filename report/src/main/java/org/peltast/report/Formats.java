@@ -1,15 +1,15 @@
-package org.peltast.cli;
+package org.peltast.report;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /** Figures and tables as a reader likes them. */
-final class Formats {
+public final class Formats {
   private Formats() {}
 
   /** Bytes in the largest unit that leaves at least one: "45.2 MiB". */
-  static String bytes(long count) {
+  public static String bytes(long count) {
     String[] units = {"KiB", "MiB", "GiB", "TiB"};
     if (count < 1024) {
       return count + " B";
@@ -24,7 +24,7 @@ final class Formats {
   }
 
   /** A count in the field's way: "8.81 M". */
-  static String count(long count) {
+  public static String count(long count) {
     if (count < 10_000) {
       return Long.toString(count);
     }
@@ -36,7 +36,7 @@ final class Formats {
   }
 
   /** A duration in its two largest units: "3 m 05 s"; below ten seconds with a tenth. */
-  static String seconds(double seconds) {
+  public static String seconds(double seconds) {
     if (seconds < 9.95) {
       return String.format(Locale.ROOT, "%.1f s", seconds);
     }
@@ -52,7 +52,7 @@ final class Formats {
    * @param rows cells; all rows equally long
    * @param right for each column, whether it is flush right, as numbers are
    */
-  static List<String> columns(List<List<String>> rows, boolean... right) {
+  public static List<String> columns(List<List<String>> rows, boolean... right) {
     int[] widths = new int[right.length];
     for (List<String> row : rows) {
       for (int i = 0; i < widths.length; i++) {
