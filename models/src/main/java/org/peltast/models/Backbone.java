@@ -4,6 +4,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
+import org.peltast.tensor.Adapters;
 
 /**
  * The denoising network of a latent diffusion model, a transformer or a UNet: a {@link Network}
@@ -64,8 +65,21 @@ public interface Backbone extends Network, AutoCloseable {
   /** Why it is computed by the plain operators; null if by fused kernels, which give the same. */
   @Nullable String obstacleToFusion();
 
-  /** A twin of the same shape, device, precision and values, in memory of its own. */
+  /**
+   * A twin of the same shape, device, precision and values, in memory of its own; with adapters,
+   * over the same weights of another network.
+   */
   Backbone copy();
+
+  /**
+   * The same network with low-rank adapters beside its weights, which it shares and does not close:
+   * its own parameters are the adapters, zero until they are initialised or loaded, and nothing
+   * else. It is computed by the plain operators, with and without adapters: so networks that differ
+   * in adapters alone, {@link Adapters#NONE} among them, agree bit for bit where these are zero.
+   *
+   * @param adapters which layers have one, by the names of diffusers
+   */
+  Backbone adapted(Adapters adapters);
 
   /** Frees the weights. */
   @Override

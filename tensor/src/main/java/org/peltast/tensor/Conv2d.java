@@ -8,6 +8,7 @@ public final class Conv2d {
   private final @Nullable Parameter bias; // [out]
   private final int stride;
   private final int padding;
+  private final @Nullable LowRank adapter;
 
   /** Declares {@code weight} [out, in, k, k] and, if wanted, {@code bias} [out] of zeros. */
   public Conv2d(
@@ -57,6 +58,7 @@ public final class Conv2d {
     this.bias = bias == null ? null : parameters.declare("bias", bias, out);
     this.stride = stride;
     this.padding = padding;
+    this.adapter = parameters.adapter(out, in, kernel, kernel);
   }
 
   /**
@@ -67,9 +69,9 @@ public final class Conv2d {
    */
   public Tensor forward(Tensor x) {
     Tensor w = weight.inProducts();
-    return x.to(w.dtype())
-        .channelsLast()
-        .conv2d(w, bias == null ? null : bias.inProducts(), stride, padding);
+    Tensor in = x.to(w.dtype()).channelsLast();
+    Tensor y = in.conv2d(w, bias == null ? null : bias.inProducts(), stride, padding);
+    return adapter == null ? y : y.add(adapter.conv2d(in, stride, padding));
   }
 
   /** The weight [out, in, k, k]. */

@@ -89,6 +89,16 @@ public final class Parameter {
     return name;
   }
 
+  /** The number of its axes. */
+  public int rank() {
+    return whole().rank();
+  }
+
+  /** Its lengths along each axis. */
+  public long[] shape() {
+    return whole().shape();
+  }
+
   Parameters.Init init() {
     return init;
   }

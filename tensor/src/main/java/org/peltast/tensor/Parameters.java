@@ -1,6 +1,7 @@
 package org.peltast.tensor;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,14 +33,24 @@ public final class Parameters implements AutoCloseable {
     final Device device;
     final Precision precision;
     final DType storage;
+    final @Nullable Base base;
     int version;
 
-    Shared(Device device, Precision precision, DType storage) {
+    Shared(Device device, Precision precision, DType storage, @Nullable Base base) {
       this.device = device;
       this.precision = precision;
       this.storage = storage;
+      this.base = base;
     }
   }
+
+  /**
+   * The weights of another network, which one with adapters is computed with.
+   *
+   * @param weights by name
+   * @param adapters which of its layers have one
+   */
+  private record Base(Map<String, Parameter> weights, Adapters adapters) {}
 
   /** How a weight begins before it is trained or loaded. */
   public sealed interface Init {
@@ -103,7 +114,49 @@ public final class Parameters implements AutoCloseable {
           "weights are kept in FLOAT32, BFLOAT16 or FLOAT16, not in " + storage);
     }
     Engine.requireUsable(device);
-    return new Parameters(new LinkedHashMap<>(), "", new Shared(device, precision, storage));
+    return new Parameters(new LinkedHashMap<>(), "", new Shared(device, precision, storage, null));
+  }
+
+  /**
+   * An empty set for a network of the same shape that is computed with these very weights, which
+   * stay their owner's, and has adapters of its own beside them. What its layers declare as weights
+   * are these; all that the set holds, and that is trained, saved or averaged by it, are the
+   * adapters, in float32.
+   *
+   * @param adapters which layers have one
+   */
+  public Parameters adapted(Adapters adapters) {
+    Base base = new Base(shared.base == null ? byName : shared.base.weights(), adapters);
+    return new Parameters(
+        new LinkedHashMap<>(),
+        "",
+        new Shared(shared.device, shared.precision, DType.FLOAT32, base));
+  }
+
+  /** Whether these are adapters over the weights of another network. */
+  public boolean isAdapted() {
+    return shared.base != null;
+  }
+
+  /** Which layers have an adapter. */
+  public Adapters adapters() {
+    return shared.base == null ? Adapters.NONE : shared.base.adapters();
+  }
+
+  /**
+   * An empty set, in float32, for another network of the same shape; with adapters, over the same
+   * weights.
+   */
+  public Parameters twin() {
+    return shared.base == null ? on(shared.device, shared.precision) : adapted(adapters());
+  }
+
+  /**
+   * The weights that the network is computed with, by name, but for its adapters: those of another
+   * network, where it has adapters, else its own.
+   */
+  public List<Parameter> base() {
+    return shared.base == null ? all() : List.copyOf(shared.base.weights().values());
   }
 
   /**
@@ -120,6 +173,42 @@ public final class Parameters implements AutoCloseable {
    * @throws TensorException if the name is taken
    */
   public Parameter declare(String name, Init init, long... shape) {
+    Base base = shared.base;
+    if (base == null) {
+      return declareOwn(name, init, shape);
+    }
+    Parameter known = base.weights().get(prefix + name);
+    if (known == null || !known.whole().hasShape(shape)) {
+      throw new TensorException(
+          "the network below the adapters has no weight "
+              + prefix
+              + name
+              + " "
+              + Arrays.toString(shape));
+    }
+    return known;
+  }
+
+  /** Declares a weight of an adapter; see {@link #declare}. */
+  Parameter declareAdapter(String name, Init init, long... shape) {
+    return declareOwn(name, init, shape);
+  }
+
+  /**
+   * The adapter of the layer that this view is of; null if it has none.
+   *
+   * @param weight the shape of the layer's weight
+   */
+  @Nullable LowRank adapter(long... weight) {
+    Base base = shared.base;
+    Adapters.Size size =
+        base == null || prefix.isEmpty()
+            ? null
+            : base.adapters().of(prefix.substring(0, prefix.length() - 1));
+    return size == null ? null : new LowRank(this, size, weight);
+  }
+
+  private Parameter declareOwn(String name, Init init, long... shape) {
     String full = prefix + name;
     if (byName.containsKey(full)) {
       throw new TensorException("the parameter " + full + " is declared twice");
@@ -256,6 +345,11 @@ public final class Parameters implements AutoCloseable {
   /** All parameters in order of declaration. */
   public List<Parameter> all() {
     return List.copyOf(byName.values());
+  }
+
+  /** The names of all parameters in order of declaration. */
+  public List<String> names() {
+    return List.copyOf(byName.keySet());
   }
 
   /** The parameter of that full name, or null. */

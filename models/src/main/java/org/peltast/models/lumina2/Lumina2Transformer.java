@@ -17,6 +17,7 @@ import org.peltast.models.nextdit.RotaryAttention;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.models.nextdit.TransformerCost;
+import org.peltast.tensor.Adapters;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameters;
@@ -270,10 +271,14 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
 
   @Override
   public Lumina2Transformer copy() {
-    Parameters p = Parameters.on(parameters.device(), parameters.precision());
-    Lumina2Transformer twin = new Lumina2Transformer(config, p);
-    p.copyFrom(parameters);
+    Lumina2Transformer twin = new Lumina2Transformer(config, parameters.twin());
+    twin.parameters.copyFrom(parameters);
     return twin;
+  }
+
+  @Override
+  public Lumina2Transformer adapted(Adapters adapters) {
+    return new Lumina2Transformer(config, parameters.adapted(adapters));
   }
 
   @Override

@@ -1,7 +1,5 @@
 package org.peltast.models.nextdit;
 
-import java.util.List;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Attention;
 import org.peltast.tensor.DType;
@@ -84,12 +82,13 @@ public final class RotaryAttention {
     Tensor kv; // [B, S, 2·G, headDim]
     if (asked == s) {
       // One product for all three projections: [(H + 2·G)·headDim, dim].
-      Tensor qkv = project(in, toQ, toK, toV).reshape(b, s, shape.heads() + 2L * groups, headDim);
+      Tensor qkv =
+          Linear.together(in, toQ, toK, toV).reshape(b, s, shape.heads() + 2L * groups, headDim);
       q = qkv.narrow(2, 0, shape.heads());
       kv = qkv.narrow(2, shape.heads(), 2L * groups);
     } else {
-      q = project(in.narrow(1, 0, asked), toQ).reshape(b, asked, shape.heads(), headDim);
-      kv = project(in, toK, toV).reshape(b, s, 2L * groups, headDim);
+      q = Linear.together(in.narrow(1, 0, asked), toQ).reshape(b, asked, shape.heads(), headDim);
+      kv = Linear.together(in, toK, toV).reshape(b, s, 2L * groups, headDim);
     }
     Tensor places = rope.narrow(rope.rank() - 3, 0, asked);
     q = rotated(q, normQ, scale, places).to(products).transpose(1, 2);
@@ -112,11 +111,6 @@ public final class RotaryAttention {
     long rows = q.size(2);
     Tensor grouped = q.reshape(b, shape.groups(), shared * rows, shape.headDim());
     return Attention.scaled(grouped, k, v, mask).reshape(b, shape.heads(), rows, shape.headDim());
-  }
-
-  private static Tensor project(Tensor x, Linear... layers) {
-    List<Tensor> weights = Stream.of(layers).map(l -> l.weight().inProducts()).toList();
-    return x.linear(weights.size() == 1 ? weights.get(0) : Tensor.cat(weights, 0), null);
   }
 
   /** Normalised, scaled and turned: float32 [B, S, heads, headDim]. */

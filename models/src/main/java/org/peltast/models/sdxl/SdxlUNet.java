@@ -20,15 +20,14 @@ import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.ModelException;
 import org.peltast.models.Sinusoids;
+import org.peltast.tensor.Adapters;
 import org.peltast.tensor.Attention;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Device;
 import org.peltast.tensor.GroupNorm;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameters;
-import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
@@ -483,12 +482,14 @@ final class SdxlUNet implements Backbone, FeatureTaps {
 
   @Override
   public SdxlUNet copy() {
-    Precision precision = parameters.precision();
-    Device device = parameters.device();
-    SdxlUNet twin =
-        new SdxlUNet(config, prediction, timesteps, factor, Parameters.on(device, precision));
+    SdxlUNet twin = new SdxlUNet(config, prediction, timesteps, factor, parameters.twin());
     twin.parameters.copyFrom(parameters);
     return twin;
+  }
+
+  @Override
+  public SdxlUNet adapted(Adapters adapters) {
+    return new SdxlUNet(config, prediction, timesteps, factor, parameters.adapted(adapters));
   }
 
   @Override

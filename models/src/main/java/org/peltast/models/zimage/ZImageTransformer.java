@@ -19,6 +19,7 @@ import org.peltast.models.nextdit.RefinedCaptions;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.TransformerCost;
 import org.peltast.models.zimage.fused.FusedBlocks;
+import org.peltast.tensor.Adapters;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Linear;
 import org.peltast.tensor.Parameter;
@@ -131,6 +132,9 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
    * blocks are computed by the fused kernels, which give the same in less time.
    */
   public static @Nullable String obstacleToFusion(ZImageConfig config, Parameters parameters) {
+    if (parameters.isAdapted()) {
+      return "the fused kernels know no adapters";
+    }
     return config.qkNorm()
         ? FusedBlocks.obstacle(
             parameters.device(), parameters.precision().products(), config.dim(), config.headDim())
@@ -334,10 +338,14 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
 
   @Override
   public ZImageTransformer copy() {
-    Parameters p = Parameters.on(parameters.device(), parameters.precision());
-    ZImageTransformer twin = new ZImageTransformer(config, p, patch);
-    p.copyFrom(parameters);
+    ZImageTransformer twin = new ZImageTransformer(config, parameters.twin(), patch);
+    twin.parameters.copyFrom(parameters);
     return twin;
+  }
+
+  @Override
+  public ZImageTransformer adapted(Adapters adapters) {
+    return new ZImageTransformer(config, parameters.adapted(adapters), patch);
   }
 
   @Override

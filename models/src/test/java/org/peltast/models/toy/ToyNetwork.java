@@ -9,6 +9,7 @@ import org.peltast.diffusion.Prediction;
 import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.ModelFamily;
+import org.peltast.tensor.Adapters;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Linear;
@@ -41,11 +42,16 @@ final class ToyNetwork implements Backbone {
       NoiseSchedule schedule,
       Device device,
       Precision precision) {
+    this(channels, hidden, captionWidth, schedule, Parameters.on(device, precision));
+  }
+
+  private ToyNetwork(
+      int channels, int hidden, int captionWidth, NoiseSchedule schedule, Parameters parameters) {
+    this.parameters = parameters;
     this.channels = channels;
     this.hidden = hidden;
     this.captionWidth = captionWidth;
     this.schedule = schedule;
-    parameters = Parameters.on(device, precision);
     in = new Linear(parameters.at("in"), channels + 1, hidden, true);
     tokens = new Linear(parameters.at("tokens"), captionWidth, hidden, false);
     pooled = new Linear(parameters.at("pooled"), 2, hidden, false);
@@ -156,11 +162,14 @@ final class ToyNetwork implements Backbone {
 
   @Override
   public ToyNetwork copy() {
-    ToyNetwork twin =
-        new ToyNetwork(
-            channels, hidden, captionWidth, schedule, parameters.device(), parameters.precision());
+    ToyNetwork twin = new ToyNetwork(channels, hidden, captionWidth, schedule, parameters.twin());
     twin.parameters.copyFrom(parameters);
     return twin;
+  }
+
+  @Override
+  public ToyNetwork adapted(Adapters adapters) {
+    return new ToyNetwork(channels, hidden, captionWidth, schedule, parameters.adapted(adapters));
   }
 
   @Override
