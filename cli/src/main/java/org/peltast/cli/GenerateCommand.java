@@ -47,7 +47,8 @@ import picocli.CommandLine.TypeConversionException;
       "  peltast generate --prompt \"a red apple, noto style\"",
       "  peltast generate --model output/demo/student --prompt \"an owl, twemoji style\" --steps 4 --seed 7 --count 9 --out owls.png",
       "  peltast generate --model weights/teacher --prompts prompts.txt --out pictures/",
-      "  peltast generate --model Z-Image --prompt \"a lighthouse in a storm\" --size 1280x720 --guidance 5 --steps 28"
+      "  peltast generate --model Z-Image --prompt \"a lighthouse in a storm\" --size 1280x720 --guidance 5 --steps 28",
+      "  peltast generate --model Z-Image --lora output/run/student/pytorch_lora_weights.safetensors --prompt \"an owl\" --steps 8 --guidance 1 --sampler renoise"
     })
 final class GenerateCommand implements Callable<Integer> {
   private static final int MAX_COUNT = 10_000;
@@ -65,6 +66,8 @@ final class GenerateCommand implements Callable<Integer> {
   private @Nullable Path model;
 
   @Mixin private SourceOptions source;
+
+  @Mixin private LoraFiles loras;
 
   @ArgGroup(exclusive = true, multiplicity = "1")
   private Asked asked;
@@ -205,9 +208,11 @@ final class GenerateCommand implements Callable<Integer> {
                     on));
         Scope scope = Scope.open();
         Progress progress = Display.progress("drawing")) {
+      loras.mergeInto(opened.network());
       settings = settings(opened.defaults());
       opened.requireSize(settings);
-      texts = new PictureTexts(settings, negative.strip(), seed, opened.provenance());
+      texts =
+          new PictureTexts(settings, negative.strip(), seed, loras.provenance(opened.provenance()));
       requireRoom(prompts.size(), settings);
       CutPrompts.of(opened.textEncoder(), prompts).ifPresent(Display::notice);
       require(

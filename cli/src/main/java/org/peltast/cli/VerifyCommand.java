@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.peltast.models.Verification;
 import org.peltast.tensor.Device;
 import picocli.CommandLine.Command;
@@ -21,7 +22,8 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast verify models/zimage golden/forward.safetensors golden/backward.safetensors",
-      "  peltast verify --device cuda models/zimage golden/*.safetensors"
+      "  peltast verify --device cuda models/zimage golden/*.safetensors",
+      "  peltast verify models/zimage lora-forward.safetensors --lora pytorch_lora_weights.safetensors"
     })
 final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -40,6 +42,13 @@ final class VerifyCommand implements Callable<Integer> {
   private List<Path> goldens;
 
   @Option(
+      names = "--lora",
+      paramLabel = "FILE",
+      description =
+          "the LoRA that golden files with the metadata lora were made with (default: the file of that name beside them)")
+  private @Nullable Path lora;
+
+  @Option(
       names = "--device",
       paramLabel = "NAME",
       description = "cpu, cuda or cuda:N (default: cpu)")
@@ -54,6 +63,7 @@ final class VerifyCommand implements Callable<Integer> {
     return Verification.run(
             checkpoint,
             goldens,
+            lora,
             Device.parse(device),
             line -> {
               out.println(line);

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.safetensors.Checkpoint;
@@ -25,18 +26,31 @@ public final class GoldenFile {
   private final Path path;
   private final Device device;
   private final Map<String, String> metadata;
+  private final @Nullable Path lora;
   private final Map<String, Tensor> inputs = new LinkedHashMap<>();
   private final Map<String, Tensor> outputs = new LinkedHashMap<>();
 
-  private GoldenFile(Path path, Device device, Map<String, String> metadata) {
+  private GoldenFile(Path path, Device device, Map<String, String> metadata, @Nullable Path lora) {
     this.path = path;
     this.device = device;
     this.metadata = metadata;
+    this.lora = lora;
   }
 
   static GoldenFile read(Path path, Device device) {
+    return read(path, null, device);
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @param lora the LoRA that it may have been made with; null for the one that it names, beside it
+   */
+  static GoldenFile read(Path path, @Nullable Path lora, Device device) {
     try (Checkpoint file = Checkpoint.open(path)) {
-      GoldenFile golden = new GoldenFile(path, device, file.metadata());
+      String named = file.metadata().get("lora");
+      Path used = named == null ? null : lora != null ? lora : path.resolveSibling(named);
+      GoldenFile golden = new GoldenFile(path, device, file.metadata(), used);
       for (Map.Entry<String, Tensor> e : TensorFiles.read(file).entrySet()) {
         if (e.getKey().startsWith("input.")) {
           golden.inputs.put(e.getKey().substring("input.".length()), e.getValue());
@@ -57,6 +71,25 @@ public final class GoldenFile {
   /** The file. */
   public Path path() {
     return path;
+  }
+
+  /** The LoRA that it was made with; null if none. */
+  @Nullable Path lora() {
+    return lora;
+  }
+
+  /** A network with the LoRA that the file was made with; itself if that is none. */
+  Backbone adapted(Backbone network) {
+    return lora == null
+        ? network
+        : Lora.read(lora, network).over(network, has("lora_scale") ? number("lora_scale") : 1);
+  }
+
+  /** Adds the LoRA that the file was made with to a network's weights, if there is one. */
+  public void mergeLora(Backbone network) {
+    if (lora != null) {
+      Lora.read(lora, network).mergeInto(network, has("lora_scale") ? number("lora_scale") : 1);
+    }
   }
 
   /** Whether there is metadata of that name. */

@@ -11,7 +11,9 @@ import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.models.codec.Codecs;
 import org.peltast.models.codec.NormalisedCodec;
 import org.peltast.models.files.Component;
+import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
+import org.peltast.models.files.SingleFilePart;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.models.text.TokenFeatures;
 import org.peltast.tensor.DType;
@@ -152,6 +154,39 @@ public interface ModelFamily {
    * parameters without {@code .weight}. In files they stand behind {@link #networkComponent}.
    */
   List<String> loraTargets();
+
+  /** Under which names ComfyUI finds the layers of a LoRA of the family. */
+  default LoraNames loraNames() {
+    return LoraNames.OWN;
+  }
+
+  /** Names of a LoRA's layers in ComfyUI's files. */
+  enum LoraNames {
+    /** {@code diffusion_model.} and the layer's own name. */
+    OWN,
+    /** {@code diffusion_model.} and the original checkpoint's name. */
+    ORIGINAL,
+    /** {@code lora_unet_} and the original checkpoint's name, with underscores for dots. */
+    KOHYA
+  }
+
+  /**
+   * The tensors of a network in a single file of the original code, which is ComfyUI's too, without
+   * what stands before all names; they hold every parameter once. Empty if there is no such form.
+   *
+   * @param parameters the names of all weights of the network
+   */
+  default List<ForeignTensor> singleFile(List<String> parameters) {
+    return List.of();
+  }
+
+  /**
+   * The components that a single file for ComfyUI holds: the network alone where ComfyUI loads it
+   * apart from text encoder and autoencoder. Empty if there is no such form.
+   */
+  default List<SingleFilePart> singleFileParts() {
+    return List.of(new SingleFilePart(networkComponent(), "", this::singleFile));
+  }
 
   /** Why no network of the family is computed by fused kernels here; null if there are some. */
   @Nullable String obstacleToFusion(Device device, Precision precision);

@@ -15,7 +15,6 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.DiffusionException;
-import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.diffusion.StepSpacing;
@@ -27,6 +26,7 @@ import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -44,6 +44,7 @@ import tools.jackson.databind.node.ObjectNode;
  *   text_encoder/                      a language model of transformers, or the id of the text
  *                                      encoder that comes with the project
  *   tokenizer/                         of a language model
+ *   pytorch_lora_weights.safetensors   of a student trained as a LoRA, merged above: the LoRA
  *   peltast.json                       size, steps, guidance, sampler, precision, provenance
  * </pre>
  *
@@ -247,30 +248,54 @@ public final class ModelFolder {
         trained
             ? network.sampleSize().get(1) * codec.factor()
             : (int) Math.min(DEFAULT_SIZE / unit, network.maxWidth() / network.multiple()) * unit;
-    String sampler = GenerationSettings.name(schedule.sampler());
-    Guidance guidance = network.family().guidance();
-    if (json == null) {
-      return new GenerationSettings(
-          height,
-          width,
-          spacing.grid(DEFAULT_STEPS),
-          guidance,
-          GenerationSettings.sampler(sampler),
-          spacing);
-    }
+    GenerationSettings defaults =
+        new GenerationSettings(
+            height,
+            width,
+            spacing.grid(DEFAULT_STEPS),
+            network.family().guidance(),
+            schedule.sampler(),
+            spacing);
+    return json == null ? defaults : settings(json, defaults);
+  }
+
+  /**
+   * The settings in a folder, without opening its network.
+   *
+   * @param steps of a model that does not say
+   * @param size of the pictures of one that does not say, in pixels
+   */
+  static GenerationSettings settings(
+      Path folder,
+      ModelFamily family,
+      NoiseSchedule schedule,
+      StepSpacing spacing,
+      int steps,
+      int size) {
+    Path file = folder.resolve(EXTRAS);
+    GenerationSettings defaults =
+        new GenerationSettings(
+            size, size, spacing.grid(steps), family.guidance(), schedule.sampler(), spacing);
+    return Files.exists(file) ? settings(JsonConfig.read(file), defaults) : defaults;
+  }
+
+  /** The settings that a file asks for, others as by default. */
+  private static GenerationSettings settings(JsonConfig json, GenerationSettings defaults) {
+    StepSpacing spacing = defaults.spacing();
     return inFile(
         json,
         () -> {
           double[] grid =
               json.numbers("grid", List.of()).stream().mapToDouble(Double::doubleValue).toArray();
           return new GenerationSettings(
-              json.integer("height", height),
-              json.integer("width", width),
+              json.integer("height", defaults.height()),
+              json.integer("width", defaults.width()),
               grid.length > 0
                   ? StepGrid.of(grid)
-                  : spacing.grid(json.integer("steps", DEFAULT_STEPS)),
-              guidance.withAlpha(json.number("guidance", guidance.alpha())),
-              GenerationSettings.sampler(json.string("sampler", sampler)),
+                  : json.has("steps") ? spacing.grid(json.integer("steps", null)) : defaults.grid(),
+              defaults.guidance().withAlpha(json.number("guidance", defaults.guidance().alpha())),
+              GenerationSettings.sampler(
+                  json.string("sampler", GenerationSettings.name(defaults.sampler()))),
               spacing);
         });
   }
@@ -302,7 +327,11 @@ public final class ModelFolder {
 
   // ------------------------------------------------------------------ writing
 
-  /** Writes a model with its network's own weights; see the other method. */
+  /**
+   * Writes a model with its network's own weights; see the other method. A network with adapters is
+   * written with these merged into the weights below them, and they by themselves beside it, as
+   * {@link Lora#FILE}, which diffusers loads.
+   */
   public static void write(Path folder, TextToImage model, DType dtype) {
     write(folder, model, model.network().parameters().values(), dtype);
   }
@@ -312,7 +341,8 @@ public final class ModelFolder {
    * model or the new one, whole. An older model of that name is replaced; other files in its folder
    * (a model card) are kept.
    *
-   * @param weights of the network, by name: those of a moving average, say
+   * @param weights of the network, by name: those of a moving average, say; of one with adapters,
+   *     theirs
    * @param dtype in which to store them, FLOAT32 or BFLOAT16
    * @throws ModelException if the target is something else than a model folder, a weight is not
    *     finite, or the disk refuses
@@ -327,9 +357,18 @@ public final class ModelFolder {
     requireFinite(weights);
     Path fresh = sibling(target, "new");
     sweep(target);
-    try {
+    try (Scope scope = Scope.open()) {
       Files.createDirectories(fresh);
-      fill(fresh, model, weights, dtype);
+      if (model.network().parameters().isAdapted()) {
+        Lora.of(model.network(), weights)
+            .writeDiffusers(
+                fresh.resolve(Lora.FILE),
+                model.network().family(),
+                DrawingNote.of(model).metadata());
+        fill(fresh, model, Lora.merged(model.network(), weights), dtype);
+      } else {
+        fill(fresh, model, weights, dtype);
+      }
       replace(target, fresh);
     } catch (IOException e) {
       throw new ModelException(folder + " cannot be written (" + e.getMessage() + ")", e);
@@ -423,7 +462,7 @@ public final class ModelFolder {
     try (Stream<Path> list = Files.list(target)) {
       for (Path other : list.toList()) {
         String name = String.valueOf(other.getFileName());
-        if (!FILES.contains(name) && !COMPONENT_FOLDERS.contains(name)) {
+        if (!FILES.contains(name) && !COMPONENT_FOLDERS.contains(name) && !name.equals(Lora.FILE)) {
           copy(other, fresh.resolve(name));
         }
       }

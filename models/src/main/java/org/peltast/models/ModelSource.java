@@ -33,8 +33,17 @@ public record ModelSource(Path folder, @Nullable String variant, @Nullable Path 
     return new ModelSource(folder, null, null);
   }
 
+  /**
+   * The family of the folder's network.
+   *
+   * @throws ModelException if the folder is no model folder, or no family reads it
+   */
+  public ModelFamily family() {
+    return ModelFolder.family(ModelFolder.index(folder));
+  }
+
   /** The network's component. */
-  Component network(ModelFamily family) {
+  public Component network(ModelFamily family) {
     return new Component(folder.resolve(family.networkComponent()), variant, network);
   }
 

@@ -117,6 +117,12 @@ public final class TextToImage implements AutoCloseable {
         false);
   }
 
+  /** The same model with another provenance, with parts that it shares and does not close. */
+  public TextToImage with(Map<String, String> otherProvenance) {
+    return new TextToImage(
+        network, schedule, codec, this::textEncoder, defaults, otherProvenance, false);
+  }
+
   /**
    * The same model under another shift of its timesteps, with parts that it shares and does not
    * close.
@@ -151,7 +157,12 @@ public final class TextToImage implements AutoCloseable {
 
   /** The network under its path and the shift of pictures of a size. */
   private Denoiser denoiser(GenerationSettings settings) {
-    return schedule(settings.height(), settings.width()).denoiser(network);
+    return denoisingSchedule(settings).denoiser(network);
+  }
+
+  /** The schedule with the shift of pictures of a size. */
+  NoiseSchedule denoisingSchedule(GenerationSettings settings) {
+    return schedule(settings.height(), settings.width());
   }
 
   private NoiseSchedule schedule(int height, int width) {

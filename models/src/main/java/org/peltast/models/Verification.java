@@ -117,13 +117,27 @@ public final class Verification {
    * @throws ModelException if the checkpoint or a golden file is malformed
    */
   public static Report run(Path folder, List<Path> goldens, Device device, Consumer<Line> each) {
+    return run(folder, goldens, null, device, each);
+  }
+
+  /**
+   * Checks a checkpoint with a LoRA.
+   *
+   * @param lora the file that golden files with the metadata {@code lora} were made with, strong as
+   *     their {@code lora_scale} says; null for the one that they name, beside them
+   * @throws ModelException also if a LoRA is given that no golden file was made with
+   */
+  public static Report run(
+      Path folder, List<Path> goldens, @Nullable Path lora, Device device, Consumer<Line> each) {
     if (goldens.isEmpty()) {
       throw new ModelException("name at least one golden file to verify " + folder + " against");
     }
     List<Line> lines = new ArrayList<>();
+    boolean used = false;
     for (Path path : goldens) {
       try (Scope s = Scope.open()) {
-        GoldenFile golden = GoldenFile.read(path, device);
+        GoldenFile golden = GoldenFile.read(path, lora, device);
+        used |= golden.lora() != null;
         List<Line> some;
         try {
           some = check(folder, golden, device);
@@ -136,13 +150,16 @@ public final class Verification {
         lines.addAll(some);
       }
     }
+    if (lora != null && !used) {
+      throw new ModelException(
+          "none of the golden files was made with a LoRA (they lack the metadata lora), so "
+              + lora
+              + " was not loaded");
+    }
     return new Report(lines);
   }
 
   private static List<Line> check(Path folder, GoldenFile golden, Device device) {
-    if (golden.has("lora")) {
-      throw new Unsupported("LoRA files cannot be loaded yet.");
-    }
     String what = golden.text("component") + " " + golden.text("operation");
     String component = golden.text("component");
     String operation = golden.text("operation");
@@ -214,16 +231,18 @@ public final class Verification {
     ModelFamily family = family(folder, component);
     ModelFamily.Reference reference = family.reference();
     NoiseSchedule any = family.recipe().schedule(); // raw answers do not depend on it
-    try (Backbone network =
-        family.open(
-            Component.of(folder.resolve(component)), any, patch, device, golden.precision())) {
+    try (Backbone opened =
+            family.open(
+                Component.of(folder.resolve(component)), any, patch, device, golden.precision());
+        Backbone network = golden.adapted(opened)) {
       Map<String, Tensor> leaves = new LinkedHashMap<>();
       for (String name : reference.leaves()) {
         leaves.put(name, golden.input(name).detach().requireGrad(backward));
       }
       if (golden.precision() == Precision.BF16) {
-        round(network.parameters()); // the reference keeps weights in that dtype, norms' too
+        round(opened.parameters()); // the reference keeps weights in that dtype, norms' too
       }
+      opened.parameters().trainable(backward);
       network.parameters().trainable(backward);
       Tensor sample = reference.forward(network, golden, leaves);
       Map<String, Tensor> answers = new LinkedHashMap<>();
@@ -231,10 +250,11 @@ public final class Verification {
       if (backward) {
         sample.backward(golden.input("cotangent"));
         leaves.forEach((name, leaf) -> answers.put("grad." + name, gradient(leaf)));
-        network
-            .parameters()
-            .values()
-            .forEach((name, weight) -> answers.put("grad.weights." + name, gradient(weight)));
+        for (Backbone each : List.of(opened, network)) { // one network, but for adapters
+          each.parameters()
+              .values()
+              .forEach((name, weight) -> answers.put("grad.weights." + name, gradient(weight)));
+        }
       }
       return compare(golden, answers);
     }

@@ -11,6 +11,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
 import org.peltast.models.files.Component;
+import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.safetensors.Checkpoint;
@@ -186,6 +187,16 @@ public final class AutoencoderKl implements Codec {
     return strips.cuts(x, x.count() / x.size(1) * out)
         ? strips.convolve(conv, x, y -> y, out, 1, null)
         : conv.forward(x);
+  }
+
+  /**
+   * The tensors of a checkpoint in the latent diffusion code's file, without what stands before
+   * them.
+   *
+   * @param parameters the checkpoint's own names, those of diffusers
+   */
+  public static List<ForeignTensor> singleFile(List<String> parameters) {
+    return AutoencoderKlKeys.singleFile(parameters);
   }
 
   /** Cuts maps of other sizes, for tests. */

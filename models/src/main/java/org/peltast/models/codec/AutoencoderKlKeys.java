@@ -1,10 +1,12 @@
 package org.peltast.models.codec;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.KeyMap;
 
 /**
@@ -38,6 +40,10 @@ final class AutoencoderKlKeys implements KeyMap {
       Pattern.compile("(encoder\\.down|decoder\\.up)\\.(\\d+)\\.block\\.(\\d+)\\.(.+)");
   private static final Pattern RESAMPLE =
       Pattern.compile("(encoder\\.down|decoder\\.up)\\.(\\d+)\\.(down|up)sample\\.(.+)");
+
+  private static final Pattern BLOCK =
+      Pattern.compile(
+          "(encoder|decoder)\\.(down|up)_blocks\\.(\\d+)\\.(resnets|(?:down|up)samplers)\\.(\\d+)\\.(.+)");
 
   private final String prefix;
   private final int levels;
@@ -99,6 +105,51 @@ final class AutoencoderKlKeys implements KeyMap {
     return m.group(1).equals("encoder.down")
         ? "encoder.down_blocks." + number
         : "decoder.up_blocks." + (levels - 1 - number);
+  }
+
+  /** The tensors of an autoencoder in the latent diffusion code's file. */
+  static List<ForeignTensor> singleFile(List<String> parameters) {
+    int levels =
+        (int)
+            parameters.stream()
+                .filter(
+                    name ->
+                        name.matches("decoder\\.up_blocks\\.\\d+\\.resnets\\.0\\.conv1\\.weight"))
+                .count();
+    List<ForeignTensor> all = new ArrayList<>();
+    for (String name : parameters) {
+      boolean matrix =
+          name.matches(
+              ".*\\.attentions\\.0\\.(to_(q|k|v|out\\.0)|query|key|value|proj_attn)\\.weight");
+      all.add(
+          new ForeignTensor(
+              original(name, levels),
+              List.of(name),
+              matrix ? ForeignTensor.Form.KERNEL : ForeignTensor.Form.SAME));
+    }
+    return all;
+  }
+
+  private static String original(String name, int levels) {
+    Matcher m = BLOCK.matcher(name);
+    if (m.matches()) {
+      boolean down = m.group(2).equals("down");
+      int number = Integer.parseInt(m.group(3));
+      return (down ? "encoder.down." + number : "decoder.up." + (levels - 1 - number))
+          + (m.group(4).equals("resnets")
+              ? ".block."
+                  + m.group(5)
+                  + "."
+                  + m.group(6).replaceFirst("^conv_shortcut\\.", "nin_shortcut.")
+              : "." + m.group(2) + "sample." + m.group(6));
+    }
+    return name.replaceFirst("\\.mid_block\\.resnets\\.0\\.", ".mid.block_1.")
+        .replaceFirst("\\.mid_block\\.resnets\\.1\\.", ".mid.block_2.")
+        .replaceFirst("\\.mid_block\\.attentions\\.0\\.", ".mid.attn_1.")
+        .replaceFirst("\\.attn_1\\.group_norm\\.", ".attn_1.norm.")
+        .replaceFirst("\\.attn_1\\.(to_out\\.0|proj_attn)\\.", ".attn_1.proj_out.")
+        .replaceFirst("\\.attn_1\\.(?:to_([qkv])|([qkv])[a-z]+)\\.", ".attn_1.$1$2.")
+        .replaceFirst("\\.conv_norm_out\\.", ".norm_out.");
   }
 
   private static String shortcut(String name) {

@@ -63,14 +63,12 @@ public final class Weights {
                 + " holds NaN or infinity: the training that wrote it"
                 + " diverged; use an earlier checkpoint");
       }
-      for (int i = 0; i < into.size(); i++) {
-        Tensor p = into.get(i).value();
-        Tensor part = value;
-        if (into.size() > 1) {
-          long rows = value.size(0) / into.size();
-          part = value.narrow(0, i * rows, rows);
-        }
+      long row = 0;
+      for (Parameter parameter : into) {
+        Tensor p = parameter.value();
+        Tensor part = into.size() == 1 ? value : value.narrow(0, row, p.size(0));
         p.copyFrom(part.reshape(p.shape()));
+        row += into.size() == 1 ? 0 : p.size(0);
       }
     }
   }

@@ -12,6 +12,7 @@ import org.peltast.models.ModelException;
 import org.peltast.models.ModelFamily;
 import org.peltast.models.Schedulers;
 import org.peltast.models.files.Component;
+import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.tensor.DType;
@@ -97,6 +98,16 @@ public final class Lumina2Family implements ModelFamily {
   @Override
   public List<String> loraTargets() {
     return List.of("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0");
+  }
+
+  @Override
+  public LoraNames loraNames() {
+    return LoraNames.ORIGINAL;
+  }
+
+  @Override
+  public List<ForeignTensor> singleFile(List<String> parameters) {
+    return Lumina2Keys.of(parameters);
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.util.Set;
 import org.peltast.models.ModelException;
 import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
+import org.peltast.models.files.SingleFileKeys;
 import org.peltast.models.files.Weights;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.tensor.Device;
@@ -112,7 +113,10 @@ final class Lumina2Files {
     Parameters parameters = Parameters.on(device, precision);
     try {
       Lumina2Transformer network = new Lumina2Transformer(config, parameters);
-      Weights.load(weights, parameters);
+      Weights.load(
+          weights,
+          parameters,
+          SingleFileKeys.dialects(Lumina2Keys.of(parameters.names()), Lumina2Keys.UNUSED));
       return network;
     } catch (RuntimeException e) {
       parameters.close();

@@ -78,6 +78,7 @@ public abstract class FlowReference implements ModelFamily.Reference {
                 patch(golden),
                 device,
                 golden.precision())) {
+      golden.mergeLora(network);
       Tensor start = golden.input(LATENTS);
       Denoiser denoiser =
           schedule

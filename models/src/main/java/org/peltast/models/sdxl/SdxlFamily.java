@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.NoiseSchedule;
@@ -12,9 +13,13 @@ import org.peltast.models.Backbone;
 import org.peltast.models.ModelException;
 import org.peltast.models.ModelFamily;
 import org.peltast.models.Schedulers;
+import org.peltast.models.codec.AutoencoderKl;
 import org.peltast.models.files.Component;
+import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.LinkedFiles;
+import org.peltast.models.files.SingleFileKeys;
+import org.peltast.models.files.SingleFilePart;
 import org.peltast.models.files.Weights;
 import org.peltast.models.text.ClipTextModel;
 import org.peltast.models.text.TextEncoder;
@@ -79,7 +84,10 @@ public final class SdxlFamily implements ModelFamily {
     Parameters parameters = Parameters.on(device, precision);
     try {
       SdxlUNet network = new SdxlUNet(config, schedule, factor(component.folder()), parameters);
-      Weights.load(component.weights(), parameters);
+      Weights.load(
+          component.weights(),
+          parameters,
+          SingleFileKeys.dialects(singleFile(parameters.names()), Set.of()));
       return network;
     } catch (RuntimeException e) {
       parameters.close();
@@ -163,6 +171,26 @@ public final class SdxlFamily implements ModelFamily {
   @Override
   public List<String> loraTargets() {
     return List.of("to_q", "to_k", "to_v", "to_out.0");
+  }
+
+  @Override
+  public LoraNames loraNames() {
+    return LoraNames.KOHYA;
+  }
+
+  @Override
+  public List<ForeignTensor> singleFile(List<String> parameters) {
+    return UNetKeys.of(parameters);
+  }
+
+  @Override
+  public List<SingleFilePart> singleFileParts() {
+    return List.of(
+        new SingleFilePart("unet", "model.diffusion_model.", this::singleFile),
+        new SingleFilePart("vae", "first_stage_model.", AutoencoderKl::singleFile),
+        new SingleFilePart(
+            "text_encoder", "conditioner.embedders.0.transformer.", ClipKeys::transformers),
+        new SingleFilePart("text_encoder_2", "conditioner.embedders.1.model.", ClipKeys::openClip));
   }
 
   @Override

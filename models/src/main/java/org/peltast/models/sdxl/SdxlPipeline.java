@@ -53,6 +53,7 @@ final class SdxlPipeline {
                 0,
                 device,
                 golden.precision())) {
+      golden.mergeLora(network);
       List<Condition> conditions = conditions(folder, golden, device);
       Tensor start = golden.input("latents");
       Denoiser denoiser = schedule.denoiser(network);

@@ -11,6 +11,7 @@ import org.peltast.models.ModelException;
 import org.peltast.models.ModelFamily;
 import org.peltast.models.Schedulers;
 import org.peltast.models.files.Component;
+import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.models.zimage.fused.FusedBlocks;
@@ -81,6 +82,11 @@ public final class ZImageFamily implements ModelFamily {
   @Override
   public List<String> loraTargets() {
     return List.of("attention.to_q", "attention.to_k", "attention.to_v", "attention.to_out.0");
+  }
+
+  @Override
+  public List<ForeignTensor> singleFile(List<String> parameters) {
+    return ZImageKeys.of(parameters);
   }
 
   @Override

@@ -1,7 +1,11 @@
 package org.peltast.models.zimage;
 
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
+import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.KeyMap;
 
 /**
@@ -29,6 +33,40 @@ final class ZImageKeys implements KeyMap {
   /** Maps for networks whose single files have embedders of one patch size. */
   static KeyMap.Dialects dialects(int patch) {
     return tensors -> new ZImageKeys(prefix(tensors), patch);
+  }
+
+  /**
+   * ComfyUI's tensors of a network with these parameters; none if it has embedders of several patch
+   * sizes, which ComfyUI's has not.
+   */
+  static List<ForeignTensor> of(List<String> parameters) {
+    List<ForeignTensor> all = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    for (String name : parameters) {
+      if (name.contains(".attention.to_k.") || name.contains(".attention.to_v.")) {
+        continue; // with the queries'
+      }
+      ForeignTensor tensor =
+          name.contains(".attention.to_q.")
+              ? new ForeignTensor(
+                  name.replace(".attention.to_q.", ".attention.qkv."),
+                  Stream.of("q", "k", "v")
+                      .map(part -> name.replace(".attention.to_q.", ".attention.to_" + part + "."))
+                      .toList())
+              : new ForeignTensor(original(name), List.of(name));
+      if (!names.add(tensor.name())) {
+        return List.of();
+      }
+      all.add(tensor);
+    }
+    return all;
+  }
+
+  private static String original(String name) {
+    return name.replaceFirst("^all_(x_embedder|final_layer)\\.\\d+-1\\.", "$1.")
+        .replace(".attention.to_out.0.", ".attention.out.")
+        .replace(".attention.norm_q.", ".attention.q_norm.")
+        .replace(".attention.norm_k.", ".attention.k_norm.");
   }
 
   private static String prefix(Set<String> tensors) {

@@ -1,0 +1,17 @@
+package org.peltast.cli;
+
+import picocli.CommandLine.Command;
+
+@Command(
+    name = "lora",
+    description = "Merges LoRA files into models, and writes them in another tool's layout.",
+    synopsisSubcommandLabel = "(merge | convert)",
+    subcommands = {LoraMergeCommand.class, LoraConvertCommand.class},
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  peltast lora merge --model Z-Image --lora style.safetensors:0.8 --out output/styled",
+      "  peltast lora convert output/run/student/pytorch_lora_weights.safetensors --model Z-Image --to comfyui --out student-lora.safetensors"
+    })
+final class LoraCommand {
+  LoraCommand() {}
+}

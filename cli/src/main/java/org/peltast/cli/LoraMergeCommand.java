@@ -1,0 +1,82 @@
+package org.peltast.cli;
+
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.peltast.models.ModelFolder;
+import org.peltast.models.TextToImage;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "merge",
+    description = {
+      "Writes a model folder whose network's weights have LoRA files added to them.",
+      "What is drawn with it is what the model draws with the LoRA; no tool need know of it any more."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  peltast lora merge --model Z-Image --lora student/pytorch_lora_weights.safetensors --out output/merged",
+      "  peltast lora merge --model sdxl --lora a.safetensors:0.8 --lora b.safetensors:0.5 --out output/merged --weights float32"
+    })
+final class LoraMergeCommand implements Callable<Integer> {
+  /** In what the weights are written. */
+  enum Numbers {
+    BFLOAT16(DType.BFLOAT16),
+    FLOAT32(DType.FLOAT32);
+
+    private final DType dtype;
+
+    Numbers(DType dtype) {
+      this.dtype = dtype;
+    }
+  }
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      required = true,
+      description = "the model folder that the LoRA is made for")
+  private Path model;
+
+  @Mixin private SourceOptions source;
+
+  @Mixin private LoraFiles loras;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      required = true,
+      description = "where the merged model folder is written")
+  private Path out;
+
+  @Option(
+      names = "--weights",
+      paramLabel = "TYPE",
+      description = "bfloat16 or float32 (default: bfloat16)")
+  private Numbers weights = Numbers.BFLOAT16;
+
+  @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
+  LoraMergeCommand() {}
+
+  @Override
+  public Integer call() {
+    if (loras.isEmpty()) {
+      throw new CommandException("there is no LoRA to merge; name one with --lora.");
+    }
+    Places.requireFolder(out, "--out");
+    NativeLibraries.open();
+    try (TextToImage opened = ModelFolder.open(source.in(model), Device.CPU, Precision.FLOAT32)) {
+      loras.mergeInto(opened.network());
+      Map<String, String> provenance = loras.provenance(opened.provenance());
+      ModelFolder.write(out, opened.with(provenance), weights.dtype);
+    }
+    System.err.printf(Locale.ROOT, "Wrote the merged model to %s.%n", out);
+    return ExitCode.OK;
+  }
+}
