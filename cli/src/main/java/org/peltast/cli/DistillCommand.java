@@ -7,12 +7,15 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.distill.Trainer;
+import org.peltast.models.Backbone;
+import org.peltast.models.Lora;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.ModelSource;
 import org.peltast.models.TextToImage;
 import org.peltast.runs.Progress;
 import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
+import org.peltast.tensor.Adapters;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
@@ -129,6 +132,9 @@ final class DistillCommand implements Callable<Integer> {
       if (group.isFirst() && !settled.unconditional()) {
         CutPrompts.of(opened.textEncoder(), corpus.captions()).ifPresent(Display::notice);
       }
+      if (group.isFirst() && settled.lora().rank() > 0) {
+        tellOfLora(opened);
+      }
       Interrupts interrupts = Interrupts.listen("this update");
       try (StudentTraining distillation = new StudentTraining(settled, opened);
           Progress progress = Display.progress("distilling")) {
@@ -141,8 +147,27 @@ final class DistillCommand implements Callable<Integer> {
           ModelFolder.write(
               out.resolve("student"), distillation.student(Origin.of(folder)), DType.BFLOAT16);
         }
+        if (end == Trainer.End.FINISHED && settled.lora().rank() > 0) {
+          Display.notice(
+              "The student's weights have its LoRA merged; the LoRA alone is in "
+                  + out.resolve("student").resolve(Lora.FILE)
+                  + ".");
+        }
         return RunEnd.tell(end, "peltast distill --out " + out, out.resolve("student"));
       }
+    }
+  }
+
+  /** What a LoRA costs where the network itself has faster kernels. */
+  private static void tellOfLora(TextToImage teacher) {
+    if (teacher.network().obstacleToFusion() != null) {
+      return; // nothing changes
+    }
+    try (Backbone plain = teacher.network().adapted(Adapters.NONE)) {
+      Display.notice(
+          "Student, fake and teacher are computed by the plain operators: "
+              + plain.obstacleToFusion()
+              + ".");
     }
   }
 }

@@ -5,19 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
-import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
-import tools.jackson.databind.JsonNode;
 
 /** A folder as diffusers writes SDXL's, through the commands: looked at, drawn with, distilled. */
 class SdxlFolderTest {
@@ -25,45 +21,11 @@ class SdxlFolderTest {
   private Path model;
   private Child child;
 
-  /** The configurations of the golden model with weights of its formula's spread. */
   @BeforeEach
   void write() throws IOException {
-    Path golden = Path.of("../models/src/test/resources/golden/sdxl-tiny");
     model = folder.resolve("sdxl");
     child = new Child(folder);
-    try (Stream<Path> walk = Files.walk(golden)) {
-      for (Path file : walk.filter(Files::isRegularFile).toList()) {
-        Path copy = model.resolve(golden.relativize(file).toString());
-        if (file.endsWith("formula.json")) {
-          Files.createDirectories(copy.getParent());
-          boolean text = copy.getParent().getFileName().toString().startsWith("text");
-          weights(
-              file,
-              copy.resolveSibling(
-                  text ? "model.safetensors" : "diffusion_pytorch_model.safetensors"));
-        } else if (!file.toString().endsWith(".safetensors")) {
-          Files.createDirectories(copy.getParent());
-          Files.copy(file, copy);
-        }
-      }
-    }
-  }
-
-  private static void weights(Path formula, Path to) throws IOException {
-    try (Scope s = Scope.open()) {
-      Map<String, Tensor> all = new LinkedHashMap<>();
-      JsonNode parameters = JsonConfig.JSON.readTree(Files.readString(formula)).get("parameters");
-      for (Map.Entry<String, JsonNode> e : parameters.properties()) {
-        long[] shape = new long[e.getValue().get("shape").size()];
-        for (int i = 0; i < shape.length; i++) {
-          shape[i] = e.getValue().get("shape").get(i).longValue();
-        }
-        double mean = e.getValue().get("mean").doubleValue();
-        double scale = e.getValue().get("scale").doubleValue();
-        all.put(e.getKey(), Rng.of(1).fork(e.getKey()).uniform(mean - scale, mean + scale, shape));
-      }
-      TensorFiles.write(to, all, Map.of("format", "pt"));
-    }
+    SdxlFolder.write(model);
   }
 
   private float[] drawn(String name, String... more) throws Exception {

@@ -34,6 +34,7 @@ import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.models.Backbone;
 import org.peltast.models.TextToImage;
 import org.peltast.runs.RunException;
+import org.peltast.tensor.Adapters;
 import org.peltast.tensor.Rng;
 
 /**
@@ -65,8 +66,11 @@ final class Assembly implements AutoCloseable {
       @Nullable Function<MethodContext, Method> own) {
     this.recipe = recipe;
     this.teacher = teacher;
-    this.frozen = teacher.denoiser();
-    this.student = own(teacher.network().copy());
+    this.frozen =
+        recipe.lora().isOn()
+            ? teacher.denoiser().with(own(teacher.network().adapted(Adapters.NONE)))
+            : teacher.denoiser();
+    this.student = begin("student");
     this.role = role("student", student.parameters(), recipe.student());
     MethodRecipe how = recipe.method();
     if (how instanceof MethodRecipe.DecoupledDmd dmd) {
@@ -178,7 +182,7 @@ final class Assembly implements AutoCloseable {
 
   /** The target network that follows the student's weights. */
   private Denoiser average(double decay) {
-    Backbone averaged = own(teacher.network().copy());
+    Backbone averaged = own(student.copy());
     copies++;
     role.averageInto(averaged.parameters(), decay);
     return frozen.with(averaged);
@@ -233,7 +237,7 @@ final class Assembly implements AutoCloseable {
       if (!names.add(name)) {
         throw new IllegalArgumentException("two roles of one run cannot both be called " + name);
       }
-      Backbone made = own(teacher.network().copy());
+      Backbone made = begin(name);
       trained++;
       return new Trained(frozen.with(made), Assembly.this.role(name, made.parameters(), settings));
     }
@@ -253,11 +257,25 @@ final class Assembly implements AutoCloseable {
   private Denoiser fake() {
     Backbone known = fake;
     if (known == null) {
-      known = own(teacher.network().copy());
+      known = begin("fake");
       trained++;
       fake = known;
     }
     return frozen.with(known);
+  }
+
+  /**
+   * A network that is to be trained and answers what the teacher answers: a copy of it, or an
+   * adapter over its weights.
+   */
+  private Backbone begin(String name) {
+    return own(
+        recipe.lora().isOn()
+            ? recipe
+                .lora()
+                .settings()
+                .over(teacher.network(), Rng.of(recipe.seed()).fork("lora").fork(name))
+            : teacher.network().copy());
   }
 
   private DiscriminatorHead head(Denoiser trunk, MethodRecipe.GanRecipe gan) {

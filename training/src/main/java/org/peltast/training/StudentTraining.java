@@ -72,16 +72,16 @@ public final class StudentTraining implements AutoCloseable {
     this.recipe = recipe;
     this.teacher =
         recipe.shift() == null ? teacher : teacher.withShift(new TimeShift(recipe.shift()));
-    this.average = teacher.network().copy();
     this.assembly =
         new Assembly(
             recipe,
             this.teacher,
             new PictureAppearance(teacher.codec(), recipe.guard().variance() != 0),
             method);
+    this.average = assembly.student().copy();
     this.memory =
         UpdateMemory.of(
-            teacher.network(),
+            assembly.student(),
             1 + assembly.copies(), // the average
             assembly.trained(),
             itemBytes(teacher));

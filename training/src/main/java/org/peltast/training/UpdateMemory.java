@@ -30,8 +30,9 @@ record UpdateMemory(long networks, long item) {
   /**
    * Estimates.
    *
-   * @param network one of the networks, which are all of one shape
-   * @param frozen how many are not trained
+   * @param network one of the networks, which are all of one shape; one with adapters where they
+   *     share the teacher's weights
+   * @param frozen how many are not trained, the teacher among them
    * @param trained how many are
    * @param item bytes that an item of the batch adds, by {@link Backbone#cost}
    */
@@ -39,8 +40,16 @@ record UpdateMemory(long networks, long item) {
     long weights = network.parameters().count();
     // In bfloat16 products read weights from copies, forth and, where they are trained, back.
     int copy = network.parameters().precision() == Precision.BF16 ? 2 : 0;
+    long shared = 0;
+    int alone = frozen;
+    if (network.parameters().isAdapted()) {
+      shared = network.parameters().base().stream().mapToLong(p -> p.value().count()).sum();
+      alone--; // the teacher has no adapters
+    }
     return new UpdateMemory(
-        weights * (frozen * (Float.BYTES + copy) + trained * (TRAINED + 2 * copy)), item);
+        shared * (Float.BYTES + copy)
+            + weights * (alone * (Float.BYTES + copy) + trained * (TRAINED + 2 * copy)),
+        item);
   }
 
   /** Bytes of a process whose updates compute so many items at a time. */
