@@ -184,11 +184,12 @@ public final class Lora {
       for (Parameter p : adapted.parameters().base()) {
         String layer = p.name().replaceFirst("\\.weight$", "");
         Factors f = layers.get(layer);
-        all.put(
-            p.name(),
-            f == null || layer.equals(p.name())
-                ? p.value()
-                : Scope.compute(() -> merged(layer, p.value(), f, 1)));
+        if (f == null || layer.equals(p.name())) {
+          all.put(p.name(), p.value());
+        } else {
+          Factors own = f;
+          all.put(p.name(), Scope.compute(() -> merged(layer, p.value(), own, 1)));
+        }
       }
     }
     return all;

@@ -119,7 +119,7 @@ final class LoraReader {
     }
     Map<String, Lora.Factors> all = new LinkedHashMap<>();
     Map<String, String> by = new LinkedHashMap<>(); // who changes a layer
-    found.forEach((name, keys) -> check(name, keys, by));
+    found.values().forEach(keys -> check(keys, by));
     found.values().forEach(keys -> add(keys, all));
     return new Lora(all);
   }
@@ -181,7 +181,7 @@ final class LoraReader {
   }
 
   /** Compares shapes and types, before a value is read. */
-  private void check(String name, Found keys, Map<String, String> by) {
+  private void check(Found keys, Map<String, String> by) {
     String aKey = keys.a;
     String bKey = keys.b;
     if (aKey == null || bKey == null) {
@@ -371,7 +371,7 @@ final class LoraReader {
               .map(Map.Entry::getValue)
               .findFirst()
               .orElse(all == null ? (double) rank : all);
-      return rootOfRank ? alpha * Math.sqrt(rank) : alpha;
+      return rootOfRank ? alpha * Math.sqrt((double) rank) : alpha;
     }
   }
 }
