@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts tiny teacher trainings again and again, each with an empty cache, three at a time on two cores, and counts those
-# that hang: a start opens libraries and starts threads, and what blocks there blocks once in hundreds of starts.
+# that hang: a start opens libraries and starts threads, the first pictures open fonts, and what blocks there blocks once
+# in hundreds of starts.
 #
 # Usage: bench/starts.sh [STARTS [SECONDS]]    500 starts, of which each may take 300 s
 # Exit code 1 if one hung or failed; what its threads were at is kept in the folder that is named then.
@@ -27,7 +28,7 @@ start() {
   PELTAST_CACHE=$folder/cache PELTAST_JAVA_OPTS="-XX:TieredStopAtLevel=1 -Djava.io.tmpdir=$folder" \
     "$home/peltast" train teacher --out "$folder/run" --set data.size=16 --set data.limit=6 --set model.codec=pixels \
     --set model.patch=4 --set model.dim=16 --set model.layers=1 --set model.heads=1 --set 'model.axesDims=[8, 4, 4]' \
-    --set precision=float32 --set run.updates=8 --set run.batch=4 --set run.looksEvery=1 --set run.checkpointEvery=0s \
+    --set precision=float32 --set run.updates=2 --set run.batch=4 --set run.looksEvery=2 --set run.checkpointEvery=0s \
     >"$folder/said" 2>&1 &
   pid=$! # the launcher becomes the JVM
   while kill -0 "$pid" 2>/dev/null; do

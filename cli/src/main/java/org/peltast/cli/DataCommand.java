@@ -173,9 +173,7 @@ final class DataCommand implements Callable<Integer> {
       for (int i = 0; i < images.size(); i++) {
         String name = String.format(Locale.ROOT, "%05d.png", i);
         ImageIO.write(Pixels.picture(images, i), "png", folder.resolve(name).toFile());
-        lines
-            .append(json.writeValueAsString(new Line(name, images.captions(i))))
-            .append('\n');
+        lines.append(json.writeValueAsString(new Line(name, images.captions(i)))).append('\n');
         progress.step(i + 1, images.size(), Map.of());
       }
     }

@@ -259,7 +259,8 @@ final class Child {
             "model.axesDims=[8, 4, 4]",
             "precision=float32",
             "run.updates=2",
-            "run.batch=4");
+            "run.batch=4",
+            "run.looksEvery=0");
     return sets(List.of(tiny), keysAndValues);
   }
 }

@@ -53,12 +53,14 @@ class HouseTest {
     MODULES.put("tensor", Set.of("safetensors"));
     MODULES.put("diffusion", Set.of("safetensors", "tensor"));
     MODULES.put("models", Set.of("safetensors", "tensor", "diffusion"));
-    MODULES.put("data", Set.of());
+    MODULES.put("pictures", Set.of());
+    MODULES.put("data", Set.of("pictures"));
     MODULES.put("runs", Set.of());
     MODULES.put("distill", Set.of("safetensors", "tensor", "diffusion", "runs"));
     MODULES.put(
         "evaluate",
-        Set.of("safetensors", "tensor", "diffusion", "models", "data", "runs", "distill"));
+        Set.of(
+            "safetensors", "tensor", "diffusion", "models", "pictures", "data", "runs", "distill"));
     MODULES.put("report", above("evaluate"));
     MODULES.put("training", above("report"));
     MODULES.put("api", above("training"));

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.peltast.pictures.PictureKinds;
 
 /**
  * The pictures of a folder with their captions, as its files state them, before any is decoded.

@@ -10,6 +10,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.peltast.pictures.PictureDecoder;
+import org.peltast.pictures.PictureKinds;
+import org.peltast.pictures.Resampler;
 
 /**
  * A folder of pictures with captions.

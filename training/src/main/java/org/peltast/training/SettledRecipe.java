@@ -28,7 +28,8 @@ public final class SettledRecipe {
       List.of("teacher", "variant", "transformer", "from", "data.images");
 
   /** Keys whose value is a path that may be looked for in the working folder. */
-  private static final List<String> PATHS = List.of("teacher", "transformer", "from", "data.images");
+  private static final List<String> PATHS =
+      List.of("teacher", "transformer", "from", "data.images");
 
   /** Keys that may grow: how many updates a run has. */
   private static final List<String> LENGTHS = List.of("run.updates", "updates");

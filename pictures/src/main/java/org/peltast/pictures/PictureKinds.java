@@ -1,4 +1,4 @@
-package org.peltast.data;
+package org.peltast.pictures;
 
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
@@ -8,15 +8,15 @@ import java.util.Map;
 import java.util.Set;
 
 /** The kinds of picture files: what is read, what is not, and how each is told. */
-final class PictureKinds {
+public final class PictureKinds {
   /** How many first bytes tell a kind. */
   static final int HEAD = 256;
 
   /** What is read, for messages. */
-  static final String READ = "PNG, JPEG, WebP, GIF, BMP or TIFF";
+  public static final String READ = "PNG, JPEG, WebP, GIF, BMP or TIFF";
 
   /** The endings of pictures that are read, in lower case. A file's content says its kind. */
-  static final List<String> ENDINGS =
+  public static final List<String> ENDINGS =
       List.of(
           "png", "apng", "jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "webp", "gif", "bmp", "dib",
           "tif", "tiff");
@@ -57,17 +57,17 @@ final class PictureKinds {
   }
 
   /** Whether files with an ending are read as pictures. */
-  static boolean isRead(String ending) {
+  public static boolean isRead(String ending) {
     return ENDINGS.contains(ending.toLowerCase(Locale.ROOT));
   }
 
   /** Whether an ending is one of pictures, of a kind that is not read. */
-  static boolean isOther(String ending) {
+  public static boolean isOther(String ending) {
     return OTHERS.containsKey(ending.toLowerCase(Locale.ROOT));
   }
 
   /** The kind of pictures with such an ending. */
-  static String other(String ending) {
+  public static String other(String ending) {
     return OTHERS.getOrDefault(ending.toLowerCase(Locale.ROOT), "." + ending);
   }
 

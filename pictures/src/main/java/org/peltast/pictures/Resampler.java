@@ -1,10 +1,10 @@
-package org.peltast.data;
+package org.peltast.pictures;
 
 /**
  * Scales pictures with a triangle filter as wide as the scale asks (antialiased bilinear
  * interpolation, as image libraries for training do it), rows and columns apart.
  */
-final class Resampler {
+public final class Resampler {
   private Resampler() {}
 
   /**
@@ -13,7 +13,7 @@ final class Resampler {
    * @param rgb packed pixels 0xRRGGBB [height][width]
    * @return bytes [toHeight][toWidth][3]
    */
-  static byte[] cover(int[] rgb, int width, int height, int toWidth, int toHeight) {
+  public static byte[] cover(int[] rgb, int width, int height, int toWidth, int toHeight) {
     double scale = Math.min((double) width / toWidth, (double) height / toHeight);
     Taps columns = new Taps(width, (width - toWidth * scale) / 2, scale, toWidth);
     Taps rows = new Taps(height, (height - toHeight * scale) / 2, scale, toHeight);

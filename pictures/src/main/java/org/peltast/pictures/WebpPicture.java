@@ -1,4 +1,4 @@
-package org.peltast.data;
+package org.peltast.pictures;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;

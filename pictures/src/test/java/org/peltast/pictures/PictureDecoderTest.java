@@ -1,10 +1,10 @@
-package org.peltast.data;
+package org.peltast.pictures;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.peltast.data.PictureBytes.bytes;
-import static org.peltast.data.PictureBytes.insert;
-import static org.peltast.data.PictureBytes.join;
+import static org.peltast.pictures.PictureBytes.bytes;
+import static org.peltast.pictures.PictureBytes.insert;
+import static org.peltast.pictures.PictureBytes.join;
 
 import java.awt.Color;
 import java.awt.Graphics2D;

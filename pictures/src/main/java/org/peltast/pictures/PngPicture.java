@@ -1,4 +1,4 @@
-package org.peltast.data;
+package org.peltast.pictures;
 
 import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
 import java.io.BufferedInputStream;

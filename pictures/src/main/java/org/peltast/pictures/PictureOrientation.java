@@ -1,4 +1,4 @@
-package org.peltast.data;
+package org.peltast.pictures;
 
 import java.io.BufferedInputStream;
 import java.io.ByteArrayInputStream;

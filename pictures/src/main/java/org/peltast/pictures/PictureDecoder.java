@@ -1,4 +1,4 @@
-package org.peltast.data;
+package org.peltast.pictures;
 
 import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
 import java.awt.Color;
@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Decodes a picture file of any usual kind to plain RGB on white, or says why it cannot be used.
  */
-final class PictureDecoder {
+public final class PictureDecoder {
   /** The most pixels to decode. */
-  static final long MAX_PIXELS = 64L << 20;
+  public static final long MAX_PIXELS = 64L << 20;
 
   /** What a pixel takes while it is decoded: eight bytes as read, four on white, four turned. */
   private static final int BYTES_PER_PIXEL = 16;
@@ -55,7 +55,7 @@ final class PictureDecoder {
   private PictureDecoder() {}
 
   /** Why a picture is left out, in words that finish "The picture X …". */
-  static final class Unusable extends Exception {
+  public static final class Unusable extends Exception {
     private static final long serialVersionUID = 1L;
 
     private final String reason;
@@ -65,16 +65,17 @@ final class PictureDecoder {
       this.reason = reason;
     }
 
-    String reason() {
+    /** The words. */
+    public String reason() {
       return reason;
     }
   }
 
   /** Packed pixels 0xRRGGBB [height][width]. */
-  static final class Decoded {
-    final int[] rgb;
-    final int width;
-    final int height;
+  public static final class Decoded {
+    public final int[] rgb;
+    public final int width;
+    public final int height;
 
     Decoded(int[] rgb, int width, int height) {
       this.rgb = rgb;
@@ -86,8 +87,10 @@ final class PictureDecoder {
   /**
    * Decodes the first frame, upright. The size is read from the header, and refused if too large,
    * before a pixel is.
+   *
+   * @throws Unusable with the reason, if it is no picture, damaged or too large
    */
-  static Decoded decode(Path file) throws Unusable {
+  public static Decoded decode(Path file) throws Unusable {
     try {
       long bytes = Files.size(file);
       if (bytes == 0) {
@@ -124,7 +127,8 @@ final class PictureDecoder {
   }
 
   private static String reason(Exception e) {
-    String message = e.getMessage() == null ? "" : CaptionText.oneLine(e.getMessage());
+    String message =
+        e.getMessage() == null ? "" : e.getMessage().replaceAll("[\\p{Cntrl}\\s]+", " ").strip();
     return message.isEmpty() ? e.getClass().getSimpleName() : message;
   }
 
