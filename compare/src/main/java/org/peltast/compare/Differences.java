@@ -7,7 +7,6 @@ import java.util.Locale;
 import org.peltast.evaluate.Difference;
 import org.peltast.evaluate.Interval;
 import org.peltast.evaluate.Measure;
-import org.peltast.evaluate.SeedSpread;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -50,29 +49,6 @@ public final class Differences {
                               : null)));
     }
     return all;
-  }
-
-  /**
-   * The mean of one difference over runs from several seeds, as it holds for other seeds and other
-   * prompts: Student's t over the seeds and the runs' own intervals, added as variances.
-   *
-   * @param runs the same measure, two or more
-   */
-  public static Difference overSeeds(List<Difference> runs) {
-    SeedSpread spread = SeedSpread.of(runs.stream().map(Difference::value).toList());
-    double prompts = 0; // half the width, on average
-    for (Difference run : runs) {
-      Interval interval = run.interval();
-      if (interval == null) {
-        return new Difference(run.measure(), spread.mean(), null);
-      }
-      prompts += (interval.high() - interval.low()) / 2 / runs.size();
-    }
-    double half = Math.hypot(spread.interval().high() - spread.mean(), prompts);
-    return new Difference(
-        runs.get(0).measure(),
-        spread.mean(),
-        new Interval(spread.mean() - half, spread.mean() + half));
   }
 
   /** "Fréchet distance, bias-free +0.15 [0.10, 0.20]: worse". */

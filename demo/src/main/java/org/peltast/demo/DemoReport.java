@@ -428,7 +428,7 @@ public final class DemoReport {
                       .filter(d -> d.measure() == first.measure())
                       .toList();
               if (same.size() == runs.size()) {
-                all.add(Differences.words(same.size() == 1 ? first : Differences.overSeeds(same)));
+                all.add(Differences.words(same.size() == 1 ? first : Difference.overSeeds(same)));
               }
             }
           }

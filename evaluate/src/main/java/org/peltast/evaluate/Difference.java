@@ -1,5 +1,6 @@
 package org.peltast.evaluate;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,6 +45,31 @@ public record Difference(Measure measure, double value, @Nullable Interval inter
       case HIGH -> higher ? Verdict.BETTER : Verdict.WORSE;
       case NEITHER -> higher ? Verdict.HIGHER : Verdict.LOWER;
     };
+  }
+
+  /**
+   * The mean of one difference over runs from several seeds, as it holds for other seeds and other
+   * prompts: Student's t over the seeds and the runs' own intervals, added as variances. As each
+   * run is compared with that of the same seed, what a seed does to both cancels.
+   *
+   * @param runs the same measure, two or more
+   * @return without an interval if a run has none
+   */
+  public static Difference overSeeds(List<Difference> runs) {
+    SeedSpread spread = SeedSpread.of(runs.stream().map(Difference::value).toList());
+    double prompts = 0; // half the width, on average
+    for (Difference run : runs) {
+      Interval own = run.interval();
+      if (own == null) {
+        return new Difference(run.measure(), spread.mean(), null);
+      }
+      prompts += (own.high() - own.low()) / 2 / runs.size();
+    }
+    double half = Math.hypot(spread.half(), prompts);
+    return new Difference(
+        runs.get(0).measure(),
+        spread.mean(),
+        new Interval(spread.mean() - half, spread.mean() + half));
   }
 
   /** The verdict as the end of a sentence: "better than the teacher". */
