@@ -138,6 +138,7 @@ final class DistillCommand implements Callable<Integer> {
       Interrupts interrupts = Interrupts.listen("this update");
       try (StudentTraining distillation = new StudentTraining(settled, opened);
           Progress progress = Display.progress("distilling")) {
+        distillation.onWarning(Display::notice);
         Trainer.End end = distillation.run(corpus, folder, progress, interrupts, group);
         progress.close();
         if (!group.isFirst()) {

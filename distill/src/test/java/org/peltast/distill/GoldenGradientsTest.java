@@ -291,6 +291,51 @@ class GoldenGradientsTest {
     assertThat(teacher.evaluations).isEmpty();
   }
 
+  /** Moments of pictures: the gradient of equation 7 by hand, through a decoder y = 2z + 1. */
+  @Test
+  void momentsOfDecodedPicturesPushTheLatents() {
+    float[] z = {0.5f, -1, 2, 0.25f, -0.5f, 1, 0, 3};
+    Image image = new Image(Tensor.of(z, 1, 2, 2, 2));
+    Role role = Toys.gradientOf("student", image);
+    double mean = 0.5;
+    double variance = 2;
+    MeanVariance shield =
+        new MeanVariance(
+            () -> new MeanVariance.Moments(mean, variance), latents -> latents.mul(2).add(1));
+    Metrics metrics;
+    try (DecoupledDmd dmd =
+        new DecoupledDmd(
+            Toys.denoiser(new ClosedForm((x, t, captions) -> x)),
+            Toys.denoiser(image),
+            role,
+            new Rollout(StepGrid.uniform(1)),
+            Renoising.DECOUPLED_HYBRID,
+            List.of(new WeightedTerm(shield, 1)),
+            List.of(),
+            Appearance.NONE)) {
+      metrics = ToyDmd.update(dmd, 2, 0, 1, batch(Tensor.of(z, 1, 2, 2, 2)), Rng.of(1));
+    }
+    int n = z.length;
+    double mu = 0;
+    for (float v : z) {
+      mu += (2 * v + 1) / n;
+    }
+    double sigma2 = 0;
+    for (float v : z) {
+      sigma2 += (2 * v + 1 - mu) * (2 * v + 1 - mu) / n;
+    }
+    double loss =
+        0.5 * (Math.log(variance / sigma2) + (sigma2 + (mu - mean) * (mu - mean)) / variance - 1);
+    assertThat(metrics.get("meanVarianceLoss")).isCloseTo(loss, within(1e-5));
+    float[] expected = new float[n];
+    for (int i = 0; i < n; i++) {
+      double y = 2 * z[i] + 1;
+      expected[i] =
+          (float) (2 * ((mu - mean) / variance + (y - mu) * (1 / variance - 1 / sigma2)) / n);
+    }
+    assertClose(Toys.gradient(role, "x"), Tensor.of(expected, 1, 2, 2, 2), 1, 1e-5);
+  }
+
   @ParameterizedTest
   @CsvSource({"0, 0", "NaN, 1", "0, -1", "0, NaN"})
   void aTargetWithoutVarianceIsRefused(double mean, double variance) {

@@ -6,8 +6,11 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.FeatureTaps;
@@ -50,6 +53,8 @@ final class Assembly implements AutoCloseable {
   private final Role role;
   private final Method method;
   private @Nullable Backbone fake;
+  private MethodRecipe.@Nullable Space measured; // where real data are to be measured
+  private volatile MeanVariance.@Nullable Moments real;
   private int trained = 1;
   private int copies = 1;
 
@@ -120,10 +125,7 @@ final class Assembly implements AutoCloseable {
               r.fake().observes());
     }
     if (r.meanVariance().weight() > 0) {
-      terms.add(
-          new WeightedTerm(
-              new MeanVariance(r.meanVariance().mean(), r.meanVariance().variance()),
-              r.meanVariance().weight()));
+      terms.add(new WeightedTerm(meanVariance(r.meanVariance()), r.meanVariance().weight()));
     }
     if (r.gan().weight() > 0) {
       boolean onFake = r.gan().on() == MethodRecipe.Trunk.FAKE;
@@ -150,6 +152,28 @@ final class Assembly implements AutoCloseable {
         terms,
         learners,
         appearance);
+  }
+
+  private MeanVariance meanVariance(MethodRecipe.MeanVarianceRecipe r) {
+    boolean given = r.moments() == MethodRecipe.Moments.GIVEN;
+    if (given) {
+      real = new MeanVariance.Moments(r.mean(), r.variance());
+    } else {
+      measured = r.space();
+    }
+    return new MeanVariance(
+        () -> Objects.requireNonNull(real, "real data have not been measured yet"),
+        r.space() == MethodRecipe.Space.LATENTS
+            ? UnaryOperator.identity()
+            : teacher.codec()::decode);
+  }
+
+  /** Measures what real data look like, if a term is to know; before the first update. */
+  void measure(Supplier<Reference> reference) {
+    MethodRecipe.Space space = measured;
+    if (space != null) {
+      real = reference.get().moments(space);
+    }
   }
 
   private Method dmd2(MethodRecipe.Dmd2 r, Appearance appearance) {

@@ -53,6 +53,13 @@ public record DistillRecipe(
     }
     Ranges.device(device);
     Ranges.precision(precision);
+    if (unconditional
+        && method instanceof MethodRecipe.DecoupledDmd pushed
+        && pushed.dm().weight() + pushed.meanVariance().weight() + pushed.gan().weight() == 0) {
+      throw new IllegalArgumentException(
+          "without captions (unconditional: true) there is no guidance for ca to learn from: give"
+              + " dm, meanVariance or gan a weight");
+    }
     if (guard.variance() != 0
         && !(method instanceof MethodRecipe.DecoupledDmd dmd && dmd.dm().weight() > 0)
         && !(method instanceof MethodRecipe.Dmd2)) {
@@ -121,7 +128,7 @@ public record DistillRecipe(
             new MethodRecipe.DirectionRecipe(
                 ca.weight() == 0 ? 1 : ca.weight(), ca.normaliser(), ca.tau()),
             new MethodRecipe.DirectionRecipe(0, of.dm().normaliser(), of.dm().tau()),
-            new MethodRecipe.MeanVarianceRecipe(0, 0, 1),
+            MethodRecipe.MeanVarianceRecipe.off(),
             MethodRecipe.GanRecipe.off(),
             of.fake()),
         GuardRecipe.off(), // it is meant to fall apart

@@ -53,7 +53,7 @@ public sealed interface MethodRecipe {
           new DirectionRecipe(1, new NormaliserRecipe(Divisor.GUIDED, Place.OWN, 0), List.of()),
           new DirectionRecipe(
               1, new NormaliserRecipe(Divisor.CONDITIONAL, Place.OWN, 0), List.of()),
-          new MeanVarianceRecipe(0, 0, 1),
+          MeanVarianceRecipe.off(),
           GanRecipe.off(),
           new FakeRecipe(
               1, FakeModel.Images.KEPT, false, new RoleRecipe(9e-4, 0, 0, 0, 0.95, 0, 1, 0)));
@@ -294,14 +294,38 @@ public sealed interface MethodRecipe {
     }
   }
 
+  /** Where the mean–variance divergence takes an image's moments. */
+  enum Space {
+    /** Of the normalised latents that the network draws. */
+    LATENTS,
+    /** Of the decoded pictures, in [0, 1]; gradients flow back through the codec. */
+    PIXELS
+  }
+
+  /** Where the moments come from that an image's are held to. */
+  enum Moments {
+    /** The recipe: {@code mean} and {@code variance}. */
+    GIVEN,
+    /** Real pictures of the data, or the teacher's samples where there are none. */
+    MEASURED
+  }
+
   /**
-   * The mean–variance divergence (equation 7) from the given moments of normalised latents.
+   * The mean–variance divergence (equation 7) from moments of real data.
    *
    * @param weight 0 switches it off
-   * @param mean of real data
-   * @param variance of real data
+   * @param moments given here, or measured by the run before its first update
+   * @param mean of real data, if given
+   * @param variance of real data, if given
+   * @param space of which the moments are
    */
-  record MeanVarianceRecipe(double weight, double mean, double variance) {
+  record MeanVarianceRecipe(
+      double weight, Moments moments, double mean, double variance, Space space) {
+    /** None, with numbers for whoever switches it on. */
+    static MeanVarianceRecipe off() {
+      return new MeanVarianceRecipe(0, Moments.GIVEN, 0, 1, Space.LATENTS);
+    }
+
     /** Checks the ranges: normalised latents are of the order of 1. */
     public MeanVarianceRecipe {
       Ranges.weight(weight);

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.peltast.data.CaptionedImages;
+import org.peltast.distill.dmd.MeanVariance;
 import org.peltast.evaluate.ColourStatistics;
 import org.peltast.models.TextToImage;
 import org.peltast.models.text.Captions;
@@ -13,19 +14,40 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
- * What a generator's images should look like, in numbers for a watch: variance of latents and
- * saturation of whole pictures, averaged over real pictures, or over the teacher's own samples
- * where there are none.
+ * What a generator's images should look like, in numbers for a watch and for the mean–variance
+ * divergence: moments of latents and of whole pictures, averaged over real pictures, or over the
+ * teacher's own samples where there are none.
  */
 final class Reference {
   private static final int REAL = 256;
   private static final int SAMPLES = 32;
   private static final int TOGETHER = 16;
 
-  private Reference() {}
+  private final Measure measured;
 
-  /** Measures "variance" and "saturation". */
-  static Map<String, Double> of(DistillRecipe recipe, TextToImage teacher, Corpus corpus) {
+  private Reference(Measure measured) {
+    this.measured = measured;
+  }
+
+  /** The metrics that a guard watches, "variance" and "saturation", with their reference values. */
+  Map<String, Double> watched() {
+    Map<String, Double> means = new LinkedHashMap<>();
+    means.put("variance", measured.variance / measured.count);
+    means.put("saturation", measured.saturation / measured.count);
+    return means;
+  }
+
+  /** μ* and σ*² of equation 7, of latents or of pictures. */
+  MeanVariance.Moments moments(MethodRecipe.Space space) {
+    return space == MethodRecipe.Space.LATENTS
+        ? new MeanVariance.Moments(
+            measured.mean / measured.count, measured.variance / measured.count)
+        : new MeanVariance.Moments(
+            measured.pictureMean / measured.count, measured.pictureVariance / measured.count);
+  }
+
+  /** Measures. */
+  static Reference of(DistillRecipe recipe, TextToImage teacher, Corpus corpus) {
     List<CaptionedImages> real = corpus.pictures();
     Measure measure = new Measure();
     try (Scope scope = Scope.open();
@@ -64,26 +86,26 @@ final class Reference {
         }
       }
     }
-    return measure.means();
+    return new Reference(measure);
   }
 
-  /** Means over images. */
+  /** Sums over images. */
   private static final class Measure {
+    private double mean;
     private double variance;
+    private double pictureMean;
+    private double pictureVariance;
     private double saturation;
     private long count;
 
     void add(Tensor latents, Tensor pictures) {
+      Tensor seen = pictures.clamp(0, 1);
+      mean += latents.mean(false, 1, 2, 3).sum().item();
       variance += latents.variance(false, 1, 2, 3).sum().item();
-      saturation += ColourStatistics.saturations(pictures.clamp(0, 1)).sum().item();
+      pictureMean += seen.mean(false, 1, 2, 3).sum().item();
+      pictureVariance += seen.variance(false, 1, 2, 3).sum().item();
+      saturation += ColourStatistics.saturations(seen).sum().item();
       count += latents.size(0);
-    }
-
-    Map<String, Double> means() {
-      Map<String, Double> means = new LinkedHashMap<>();
-      means.put("variance", variance / count);
-      means.put("saturation", saturation / count);
-      return means;
     }
   }
 }

@@ -6,7 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +24,7 @@ import org.peltast.distill.Observer;
 import org.peltast.distill.Trainer;
 import org.peltast.models.Backbone;
 import org.peltast.models.GenerationSettings;
+import org.peltast.models.ModelFolder;
 import org.peltast.models.ModelSource;
 import org.peltast.models.TextToImage;
 import org.peltast.models.text.CachedTextEncoder;
@@ -33,6 +36,7 @@ import org.peltast.runs.Progress;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
 import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -53,6 +57,7 @@ public final class StudentTraining implements AutoCloseable {
   private final Backbone average;
   private final Assembly assembly;
   private final UpdateMemory memory;
+  private Consumer<String> warnings = warning -> {};
   private @Nullable TextEncoder text; // the teacher's with a cache, while it runs
 
   /** A distillation of an open teacher, which stays the caller's. */
@@ -150,10 +155,11 @@ public final class StudentTraining implements AutoCloseable {
     Captions captions = new Captions(cached, teacher.device());
     try (DistillBatches batches =
         inTurn(group, () -> DistillBatches.of(recipe, teacher, corpus, captions))) {
+      Supplier<Reference> reference = () -> Reference.of(recipe, teacher, corpus);
+      assembly.measure(reference);
       List<Observer> all =
-          recipe
-              .guard()
-              .observers(assembly.method().weights(), () -> Reference.of(recipe, teacher, corpus));
+          recipe.guard().observers(assembly.method().weights(), () -> reference.get().watched());
+      all.addAll(drift(DriftLooks.of(recipe, corpus), folder, cached));
       all.addAll(observers); // the guards look first: what they end is not drawn any more
       Trainer trainer =
           new Trainer(
@@ -168,6 +174,27 @@ public final class StudentTraining implements AutoCloseable {
               group);
       return memory.watch(recipe.run(), () -> trainer.run(trainer.resume()));
     }
+  }
+
+  /** Who hears the warnings of guards; nobody by default. */
+  public void onWarning(Consumer<String> listener) {
+    warnings = listener;
+  }
+
+  /** The fake model in training, if the method has one. */
+  public Optional<Denoiser> fake() {
+    return Optional.ofNullable(assembly.fakeNetwork()).map(teacher.denoiser()::with);
+  }
+
+  private List<Observer> drift(DriftLooks looks, RunFolder folder, TextEncoder encoder) {
+    return DriftLooks.observers(
+        recipe.guard().drift(),
+        () -> looks.look(teacher, encoder),
+        () -> looks.look(student(Map.of()), encoder),
+        warnings,
+        () ->
+            ModelFolder.write(
+                folder.path().resolve("best"), student(Origin.of(folder)), DType.BFLOAT16));
   }
 
   /**
