@@ -27,6 +27,8 @@ import picocli.CommandLine.TypeConversionException;
       RecipesCommand.class,
       DataCommand.class,
       EvaluateCommand.class,
+      ReproduceCommand.class,
+      ProbeCommand.class,
       ReportCommand.class,
       ExportCommand.class,
       ImportCommand.class,

@@ -122,6 +122,15 @@ class CommandsTest {
           evaluate --prompts 1                     | --prompts must be at least 2
           evaluate --samples 0                     | --samples must be from 1 to 100
           evaluate --split validation --images .   | --split is of the emoji
+          reproduce fig9                           | there is no experiment 'fig9'
+          reproduce fig2 --seeds 0                 | --seeds must be from 1 to 100
+          reproduce fig2 --scale 0                 | a scale from above 0
+          reproduce fig2 --teacher no/model        | there is no teacher in no/model
+          reproduce fig2 --set run.bach=3          | did you mean 'run.batch'
+          reproduce fig2 --prompts no/prompts.txt  | which is not there
+          probe --images 1                         | --images must be from 2 to 1000
+          probe --teacher no/model                 | there is no teacher in no/model
+          probe --prompts no/prompts.txt           | which is not there
           bench                                    | Missing required subcommand
           bench step --batch 0                     | --batch must be from 1 to 4096
           bench step --tokens 63                   | --tokens must be a square number

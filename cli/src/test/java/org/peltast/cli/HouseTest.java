@@ -66,8 +66,9 @@ class HouseTest {
     MODULES.put("api", above("training"));
     MODULES.put("compare", above("training"));
     MODULES.put("demo", above("compare"));
+    MODULES.put("paper", above("training"));
     MODULES.put("bench", above("training"));
-    MODULES.put("cli", above("demo", "bench"));
+    MODULES.put("cli", above("demo", "paper", "bench"));
   }
 
   /**

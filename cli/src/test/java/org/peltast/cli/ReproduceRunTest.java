@@ -1,0 +1,144 @@
+package org.peltast.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.peltast.testing.TinyModel;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** An experiment as typed, on a teacher as small as the judge can see. */
+class ReproduceRunTest {
+  @TempDir Path folder;
+
+  @BeforeEach
+  void write() {
+    TinyModel.write(folder.resolve("teacher"), 64);
+  }
+
+  private String[] reproduce(Path out, String seeds, String... more) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "reproduce",
+                "fig4b",
+                "--seeds",
+                seeds,
+                "--scale",
+                "0.05",
+                "--teacher",
+                folder.resolve("teacher").toString(),
+                "--out",
+                out.toString()));
+    all.addAll(List.of(more));
+    return Child.sets(all, "run.batch=2", "run.checkpointEvery=0s", "data.limit=6");
+  }
+
+  /** What is the same for the same seeds: data and verdicts, to the last digit. */
+  private static Map<String, String> data(Path out) throws IOException {
+    Map<String, String> all = new TreeMap<>();
+    for (String name : List.of("fig4b.csv", "fig4b.json", "claims.json")) {
+      all.put(name, Files.readString(out.resolve("results").resolve(name)));
+    }
+    return all;
+  }
+
+  private static long count(Path out, String pattern) throws IOException {
+    if (!Files.exists(out.resolve("runs"))) {
+      return 0;
+    }
+    try (Stream<Path> files = Files.walk(out.resolve("runs"))) {
+      return files
+          .filter(file -> out.relativize(file).toString().replace('\\', '/').matches(pattern))
+          .count();
+    }
+  }
+
+  @Test
+  void anExperimentKilledAndTypedAgainHasTheSameDataAndRepeatsNothing() throws Exception {
+    Child child = new Child(folder);
+    Path straight = folder.resolve("straight");
+    assertThat(child.run(reproduce(straight, "2"))).as(child.said()).isZero();
+    Path results = straight.resolve("results");
+    assertThat(Stream.of("fig4b.svg", "fig4b.png", "fig4b.md", "README.md").map(results::resolve))
+        .allMatch(Files::exists);
+
+    Path killed = folder.resolve("killed");
+    Process first = child.start(child.command(reproduce(killed, "2")));
+    Child.await(first, () -> count(killed, "runs/[0-9a-f]+/moments/000001\\.json") > 0);
+    first.destroyForcibly().waitFor();
+    assertThat(count(killed, "runs/[0-9a-f]+/outcome\\.json")).isLessThan(2);
+    Process second = child.start(child.command(reproduce(killed, "2")));
+    Child.await(second, () -> count(killed, "runs/[0-9a-f]+/outcome\\.json") > 0);
+    second.destroy(); // Ctrl-C's sibling: it finishes the update and saves
+    int code = Child.end(second);
+    assertThat(code).as(child.said()).isIn(ExitCode.OK, ExitCode.INTERRUPTED);
+    assertThat(child.run(reproduce(killed, "2"))).as(child.said()).isZero();
+    assertThat(data(killed)).isEqualTo(data(straight));
+
+    assertThat(child.run(reproduce(straight, "2"))).as(child.said()).isZero();
+    assertThat(child.said()).contains("2 runs, of which 2 are there already.");
+    assertThat(data(straight)).isEqualTo(data(killed));
+
+    JsonNode claims = JsonMapper.builder().build().readTree(data(straight).get("claims.json"));
+    assertThat(claims).hasSize(8);
+    JsonNode c6 = claims.get(5);
+    assertThat(c6.path("id").asString("")).isEqualTo("C6");
+    assertThat(c6.path("seeds")).hasSize(2);
+    assertThat(c6.path("effect").isNumber()).isTrue();
+    assertThat(c6.path("interval")).hasSize(2);
+    assertThat(claims.get(0).path("verdict").asString("")).isEqualTo("not run");
+    assertThat(Files.readString(straight.resolve("results/fig4b.csv")))
+        .startsWith("experiment,variant,seed,split,moment,update,measure,value\n")
+        .contains("fig4b,observer,1,validation,,0,alignment,")
+        .contains("fig4b,observer,2,test,end,4,retention.real,")
+        .contains("fig4b,observer,2,analysis,end,4,retention.fake.8,");
+  }
+
+  @Test
+  void promptsWithoutPicturesAreEnough() throws Exception {
+    Path prompts = folder.resolve("prompts.txt");
+    Files.writeString(prompts, "a red owl\na blue owl\na boat\na lake\na red boat\na moon\n");
+    Child child = new Child(folder);
+    Path out = folder.resolve("prompts");
+    String[] typed = reproduce(out, "1", "--prompts", prompts.toString());
+    assertThat(child.run(typed)).as(child.said()).isZero();
+    assertThat(child.said()).contains("the teacher's samples stand for real ones");
+    assertThat(Files.readString(out.resolve("results/fig4b.csv"))).contains(",test,end,");
+  }
+
+  @Test
+  void aProbeDrawsAndAdvises() throws Exception {
+    Child child = new Child(folder);
+    Path out = folder.resolve("probe");
+    Path teacher = folder.resolve("teacher");
+    String[] typed = {
+      "probe",
+      "--teacher",
+      teacher.toString(),
+      "--student",
+      teacher.toString(),
+      "--images",
+      "2",
+      "--fake-updates",
+      "1",
+      "--out",
+      out.toString()
+    };
+    assertThat(child.run(typed)).as(child.said()).isZero();
+    assertThat(child.said()).contains("--set \"method.alpha=", "--set \"method.ca.tau=[");
+    assertThat(Files.readAllLines(out.resolve("probe.csv"))).hasSize(20);
+    assertThat(Stream.of("probe.svg", "probe.png", "probe.json").map(out::resolve))
+        .allMatch(Files::exists);
+  }
+}
