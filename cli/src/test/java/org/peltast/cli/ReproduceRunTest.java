@@ -26,6 +26,11 @@ class ReproduceRunTest {
     TinyModel.write(folder.resolve("teacher"), 64);
   }
 
+  /** With the kernels compiled well: the same pictures are drawn over and over. */
+  private Child child() {
+    return new Child(folder).with(List.of("-XX:TieredStopAtLevel=4"), Map.of());
+  }
+
   private String[] reproduce(Path out, String seeds, String... more) {
     List<String> all =
         new ArrayList<>(
@@ -66,7 +71,7 @@ class ReproduceRunTest {
 
   @Test
   void anExperimentKilledAndTypedAgainHasTheSameDataAndRepeatsNothing() throws Exception {
-    Child child = new Child(folder);
+    Child child = child();
     Path straight = folder.resolve("straight");
     assertThat(child.run(reproduce(straight, "2"))).as(child.said()).isZero();
     Path results = straight.resolve("results");
@@ -109,7 +114,7 @@ class ReproduceRunTest {
   void promptsWithoutPicturesAreEnough() throws Exception {
     Path prompts = folder.resolve("prompts.txt");
     Files.writeString(prompts, "a red owl\na blue owl\na boat\na lake\na red boat\na moon\n");
-    Child child = new Child(folder);
+    Child child = child();
     Path out = folder.resolve("prompts");
     String[] typed = reproduce(out, "1", "--prompts", prompts.toString());
     assertThat(child.run(typed)).as(child.said()).isZero();
@@ -119,7 +124,7 @@ class ReproduceRunTest {
 
   @Test
   void aProbeDrawsAndAdvises() throws Exception {
-    Child child = new Child(folder);
+    Child child = child();
     Path out = folder.resolve("probe");
     Path teacher = folder.resolve("teacher");
     String[] typed = {
