@@ -110,13 +110,17 @@ class ReproduceRunTest {
         .contains("fig4b,observer,2,analysis,end,4,retention.fake.8,");
   }
 
+  private Path prompts() throws IOException {
+    return Files.writeString(
+        folder.resolve("prompts.txt"),
+        "a red owl\na blue owl\na boat\na lake\na red boat\na moon\n");
+  }
+
   @Test
   void promptsWithoutPicturesAreEnough() throws Exception {
-    Path prompts = folder.resolve("prompts.txt");
-    Files.writeString(prompts, "a red owl\na blue owl\na boat\na lake\na red boat\na moon\n");
     Child child = child();
     Path out = folder.resolve("prompts");
-    String[] typed = reproduce(out, "1", "--prompts", prompts.toString());
+    String[] typed = reproduce(out, "1", "--prompts", prompts().toString());
     assertThat(child.run(typed)).as(child.said()).isZero();
     assertThat(child.said()).contains("the teacher's samples stand for real ones");
     assertThat(Files.readString(out.resolve("results/fig4b.csv"))).contains(",test,end,");

@@ -204,8 +204,7 @@ final class Laboratory {
             subject.draw(student, subject.again(), unconditional, seed + 1_000_003).images();
         PictureSheet.write(Outcome.testFile(path, at, true), more);
         PictureSheet.write(Outcome.testFile(path, at, false), drawn.images());
-        Map<String, Double> variance = Map.of("latentVariance", drawn.latentVariance());
-        Outcome.write(path, new Outcome.Moment(-1 - at.ordinal(), variance));
+        Outcome.write(path, at, Map.of("latentVariance", drawn.latentVariance()));
       }
     }
 
@@ -254,11 +253,7 @@ final class Laboratory {
                     subject.measureTest(
                         read(Outcome.testFile(path, at, false), n),
                         read(Outcome.testFile(path, at, true), subject.again().size()))));
-        Outcome.Moment drawn = Outcome.moment(path, -1 - at.ordinal());
-        double variance =
-            drawn == null
-                ? Subject.RUIN
-                : drawn.values().getOrDefault("latentVariance", Subject.RUIN);
+        double variance = Outcome.drawn(path, at).getOrDefault("latentVariance", Subject.RUIN);
         values.put("latentVariance", variance);
         values.put("latentVarianceToTeacher", variance / subject.teacherVariance());
         if (job.recipe().unconditional()) {

@@ -81,6 +81,20 @@ record Outcome(
     return Files.exists(file) ? read(file, Moment.class) : null;
   }
 
+  /** Writes what is known of the latents of test prompts, which their pictures do not tell. */
+  static void write(Path folder, Claims.At at, Map<String, Double> values) {
+    PictureSheet.write(drawnFile(folder, at), JSON.writeValueAsBytes(new Moment(0, values)));
+  }
+
+  /** What {@link #write(Path, Claims.At, Map)} wrote. */
+  static Map<String, Double> drawn(Path folder, Claims.At at) {
+    return read(drawnFile(folder, at), Moment.class).values();
+  }
+
+  private static Path drawnFile(Path folder, Claims.At at) {
+    return folder.resolve("test-" + name(at) + ".json");
+  }
+
   /** A moment's file. */
   static Path momentFile(Path folder, long update, String ending) {
     return folder.resolve("moments").resolve(String.format(Locale.ROOT, "%06d", update) + ending);

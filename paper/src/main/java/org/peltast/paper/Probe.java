@@ -151,7 +151,7 @@ public final class Probe {
   public static Anatomy look(
       TextToImage teacher, @Nullable TextToImage student, Settings settings, Progress progress) {
     Captions captions = new Captions(teacher.textEncoder(), teacher.device());
-    long all = POINTS + (student == null ? 0 : settings.fakeUpdates());
+    long all = (long) POINTS + (student == null ? 0 : settings.fakeUpdates());
     try (Scope scope = Scope.open()) {
       TextToImage drawing = student == null ? teacher : student;
       Tensor images =

@@ -81,6 +81,7 @@ public final class Reproduction {
     }
   }
 
+  private static final String TEACHER = "teacher";
   private static final long POLL = 1000; // milliseconds, for other processes
 
   private final Options options;
@@ -204,7 +205,10 @@ public final class Reproduction {
   private List<String> base(Subject subject, Experiment experiment) {
     GenerationSettings settings = subject.teacher().defaults();
     List<String> sets = new ArrayList<>(dataSets(settings.height()));
-    Path folder = experiment.teacher() == null ? options.teacher().folder() : ownFolder(experiment);
+    Path folder =
+        experiment.teacher() == null
+            ? options.teacher().folder()
+            : ownRun(experiment).resolve(TEACHER);
     sets.add("teacher=" + Recipes.quoted(folder.toString()));
     sets.add("device=" + options.device());
     if (settings.guidance().isOn()) {
@@ -227,15 +231,17 @@ public final class Reproduction {
     return Recipes.with(whole, List.of("run.updates=" + updates));
   }
 
-  private Path ownFolder(Experiment experiment) {
+  /** The run in which an experiment's own teacher is trained. */
+  private Path ownRun(Experiment experiment) {
     String yaml = Recipes.over(TeacherRecipe.defaults()).write(ownRecipe(experiment));
     String key = Checksums.sha256(yaml.getBytes(StandardCharsets.UTF_8)).substring(0, 16);
-    return runs.resolve("teacher-" + key).resolve("teacher");
+    return runs.resolve("teacher-" + key);
   }
 
   /** Trains an experiment's own teacher, if that is not done; null if it was interrupted. */
   private @Nullable Path ownTeacher(Experiment experiment) {
-    Path teacher = ownFolder(experiment);
+    Path run = ownRun(experiment);
+    Path teacher = run.resolve(TEACHER);
     Path index = teacher.resolve("model_index.json");
     if (Files.exists(index)) {
       return teacher;
@@ -256,7 +262,6 @@ public final class Reproduction {
               experiment.id()));
       return null;
     }
-    Path run = teacher.toAbsolutePath().getParent();
     try (RunFolder folder = RunFolder.open(run, notices);
         Progress training = progress.apply(experiment.id() + ", its teacher")) {
       folder.writeRecipe(Recipes.over(TeacherRecipe.defaults()).write(recipe));

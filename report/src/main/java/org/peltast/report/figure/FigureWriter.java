@@ -21,8 +21,8 @@ public final class FigureWriter {
     0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x000000, 0x7F7F7F
   };
 
-  private static final float @Nullable [][] DASHES = {
-    null, {6, 2.5f}, {2, 2}, {8, 2, 2, 2}, {4, 4}, {1, 2.5f}, {10, 3}, {3, 1.5f}
+  private static final float[][] DASHES = {
+    {}, {6, 2.5f}, {2, 2}, {8, 2, 2, 2}, {4, 4}, {1, 2.5f}, {10, 3}, {3, 1.5f}
   };
 
   private static final int GREY = 0xD9D9D9;
@@ -260,7 +260,8 @@ public final class FigureWriter {
     for (int i = 0; i < panel.series().size(); i++) {
       Figure.Series series = panel.series().get(i);
       double at = left + i % 2 * (right - left) / 2;
-      double line = y + PLOT + AXIS + i / 2 * LEGEND_LINE + 4;
+      int row = i / 2;
+      double line = y + PLOT + AXIS + row * LEGEND_LINE + 4;
       stroke(to, new double[] {at, at + 24}, new double[] {line, line}, series.style());
       marker(to, at + 12, line, series.style());
       String name = cut(to, series.name(), (right - left) / 2 - 32, SMALL);
@@ -320,7 +321,8 @@ public final class FigureWriter {
   }
 
   private static void stroke(Canvas to, double[] x, double[] y, int style) {
-    to.line(x, y, colour(style), 1.6, DASHES[Math.floorMod(style, DASHES.length)]);
+    float[] dashes = DASHES[Math.floorMod(style, DASHES.length)];
+    to.line(x, y, colour(style), 1.6, dashes.length == 0 ? null : dashes);
   }
 
   /** Circle, square, triangle, diamond, and so on: a shape for each style. */
