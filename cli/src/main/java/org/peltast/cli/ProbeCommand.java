@@ -97,14 +97,14 @@ final class ProbeCommand implements Callable<Integer> {
   public Integer call() {
     require("--images", images, 2);
     require("--fake-updates", fakeUpdates, 1);
+    DataRecipe data = DataRecipe.defaults().of(prompts);
+    data.requireCaptions();
     Path folder = teacher == null ? Places.shipped("teacher") : teacher;
     if (!Files.isDirectory(folder)) {
       throw new CommandException(
           "there is no teacher in " + folder + "; name a model folder with --teacher.");
     }
     Places.requireFolder(out, "--out");
-    DataRecipe data = DataRecipe.defaults().of(prompts);
-    data.requireCaptions();
     NativeLibraries.open();
     Device on = Devices.of(device);
     Corpus corpus;

@@ -126,14 +126,14 @@ final class ReproduceCommand implements Callable<Integer> {
     } catch (IllegalArgumentException e) {
       throw mistake(String.valueOf(e.getMessage()));
     }
+    // What is mistyped leaves nothing behind.
+    Recipes.with(DistillRecipe.defaults(), options.sets()).data().requireCaptions();
     if (!Files.isDirectory(options.teacher().folder())) {
       throw new CommandException(
           "there is no teacher in "
               + options.teacher().folder()
               + "; name a model folder with --teacher.");
     }
-    // What is mistyped leaves nothing behind.
-    Recipes.with(DistillRecipe.defaults(), options.sets()).data().requireCaptions();
     Places.requireFolder(options.out(), "--out");
     Places.requireFolder(options.results(), "--results");
     NativeLibraries.open();
