@@ -47,7 +47,10 @@ final class ExportCommand implements Callable<Integer> {
   public Integer call() {
     Places.requireFile(out, "--out");
     Places.makeFolderOf(out);
-    ComfyExport.Written written = ComfyExport.write(ModelSource.of(model), out);
+    ComfyExport.Written written =
+        switch (to) {
+          case COMFYUI -> ComfyExport.write(ModelSource.of(model), out);
+        };
     if (!written.leftOut().isEmpty()) {
       Display.notice(
           "Not in the file, since the model has none in a form that ComfyUI reads: "
