@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.bench.AgainstPytorch;
+import org.peltast.bench.Machine;
 import org.peltast.bench.MeasuredPage;
 import org.peltast.bench.PerformancePage;
 import org.peltast.tensor.Engine;
@@ -107,8 +108,8 @@ final class BenchPageCommand implements Callable<Integer> {
 
   private static List<String> machine() {
     return List.of(
-        "- processor: " + DoctorCommand.processor(),
-        "- memory: " + DoctorCommand.installedMemory(),
+        "- processor: " + Machine.processor(),
+        "- memory: " + Machine.installedMemory(),
         "- software: Java "
             + System.getProperty("java.version")
             + ", libtorch "

@@ -1,20 +1,15 @@
 package org.peltast.cli;
 
-import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.lang.management.ManagementFactory;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.peltast.bench.Machine;
 import org.peltast.data.CacheFolder;
 import org.peltast.models.ModelFamilies;
 import org.peltast.models.ModelFamily;
@@ -37,10 +32,6 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nExamples:%n",
     footer = {"  peltast doctor", "  PELTAST_CACHE=/big/disk peltast doctor"})
 final class DoctorCommand implements Callable<Integer> {
-  /** Processor flags worth naming, in the order of what they bring. */
-  private static final List<String> FLAGS =
-      List.of("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve");
-
   /** Natives unpacked, corpus, features, a run with its checkpoints. */
   private static final long ROOM_NEEDED = 3L << 30;
 
@@ -73,8 +64,8 @@ final class DoctorCommand implements Callable<Integer> {
             System.getProperty("os.name"),
             System.getProperty("os.version"),
             System.getProperty("os.arch")));
-    line(out, "processor", processor());
-    line(out, "memory", memory());
+    line(out, "processor", Machine.processor());
+    line(out, "memory", Machine.memory());
 
     Device device = Device.CPU;
     try {
@@ -192,81 +183,15 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  /** Model, cores, and the instructions that matter here. */
-  static String processor() {
-    String model = "unknown model";
-    String flags = "";
-    Path cpuinfo = Path.of("/proc/cpuinfo");
-    if (Files.isReadable(cpuinfo)) {
-      try (Stream<String> lines = Files.lines(cpuinfo)) {
-        for (String line : (Iterable<String>) lines::iterator) {
-          if (line.startsWith("model name")) {
-            model = line.substring(line.indexOf(':') + 1).strip();
-          } else if (line.startsWith("flags") || line.startsWith("Features")) {
-            Set<String> has = Set.copyOf(Arrays.asList(line.split("\\s+")));
-            flags = FLAGS.stream().filter(has::contains).collect(Collectors.joining(" "));
-            break;
-          }
-        }
-      } catch (IOException | java.io.UncheckedIOException e) {
-        model = "unknown model (" + e.getMessage() + ")";
-      }
-    } else if (System.getProperty("os.name").startsWith("Mac")) {
-      model = output("sysctl", "-n", "machdep.cpu.brand_string");
-    }
-    int cores = Runtime.getRuntime().availableProcessors();
-    return String.format(
-        Locale.ROOT,
-        "%s, %d core%s%s",
-        model,
-        cores,
-        cores == 1 ? "" : "s",
-        flags.isEmpty() ? "" : " (" + flags + ")");
-  }
-
-  /** What the machine has. */
-  static String installedMemory() {
-    return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
-        ? Formats.bytes(os.getTotalMemorySize())
-        : "unknown";
-  }
-
-  private static String memory() {
-    return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean os
-        ? String.format(
-            Locale.ROOT,
-            "%s, %s free",
-            Formats.bytes(os.getTotalMemorySize()),
-            Formats.bytes(os.getFreeMemorySize()))
-        : "unknown";
-  }
-
   /** What libtorch can use, and what the driver says is there. */
   private static String gpu(boolean usable) {
-    String cards = output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader");
+    String cards =
+        Machine.output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader");
     if (usable) {
       return cards.isEmpty() ? "usable" : cards + ", usable";
     }
     return cards.isEmpty()
         ? "none"
         : cards + ", but not usable: libtorch's GPU natives are not on the class path";
-  }
-
-  /** First line that a program prints; empty if there is no such program or it fails. */
-  private static String output(String... program) {
-    try {
-      Process process =
-          new ProcessBuilder(program).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-      process.getOutputStream().close();
-      String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      return process.waitFor(10, TimeUnit.SECONDS) && process.exitValue() == 0
-          ? text.strip().replace("\n", "; ")
-          : "";
-    } catch (IOException notThere) {
-      return "";
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return "";
-    }
   }
 }

@@ -245,10 +245,13 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
   /** The message as a sentence: with an end, and never empty. */
   static String sentence(Throwable failure) {
     String message = failure.getMessage();
-    String text =
-        message == null || message.isBlank()
-            ? failure.getClass().getSimpleName()
-            : printable(message.strip());
+    return sentence(
+        message == null || message.isBlank() ? failure.getClass().getSimpleName() : message);
+  }
+
+  /** A reason as a sentence on one line. */
+  static String sentence(String reason) {
+    String text = printable(reason.strip());
     return text.matches("(?s).*[.!?]") ? text : text + ".";
   }
 

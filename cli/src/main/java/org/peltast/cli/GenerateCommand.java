@@ -28,6 +28,7 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
 import org.peltast.training.CutPrompts;
+import org.peltast.training.PictureTexts;
 import org.peltast.training.Pictures;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;

@@ -159,7 +159,7 @@ class CommandsTest {
   @Test
   void aFolderWithoutWeightsIsNamed() {
     assertThat(run("inspect", folder.toString())).isEqualTo(ExitCode.USAGE);
-    assertThat(err.toString()).contains("no safetensors file in " + folder);
+    assertThat(err.toString()).contains(folder + ": there is no safetensors file in it");
   }
 
   @Test

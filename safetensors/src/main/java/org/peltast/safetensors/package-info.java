@@ -33,6 +33,7 @@
  *   <li>{@link org.peltast.safetensors.SafetensorsWriter}, {@link
  *       org.peltast.safetensors.TensorData}: writing, in one file or in shards.
  *   <li>{@link org.peltast.safetensors.Inspection}: a checkpoint as lines of text.
+ *   <li>{@link org.peltast.safetensors.CheckpointSearch}: the checkpoints in a folder.
  *   <li>{@link org.peltast.safetensors.SafetensorsException}: the one exception for every file that
  *       is malformed, missing or cannot be written, with file, tensor, reason and remedy.
  * </ul>

@@ -1,4 +1,4 @@
-package org.peltast.cli;
+package org.peltast.training;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -8,7 +8,6 @@ import java.util.Map;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.models.GenerationSettings;
 import org.peltast.report.PngText;
-import org.peltast.training.Origin;
 
 /**
  * What a drawn picture says of itself, as texts in its PNG file: what it takes to draw it again
@@ -19,7 +18,7 @@ import org.peltast.training.Origin;
  * @param seed of its noise
  * @param provenance of the model: where its weights come from, recipe and seeds of its run included
  */
-record PictureTexts(
+public record PictureTexts(
     GenerationSettings settings, String negative, long seed, Map<String, String> provenance) {
   /**
    * Puts them into a file, if it is a PNG; other formats have no place for them.
@@ -27,7 +26,7 @@ record PictureTexts(
    * @param prompts of its pictures
    * @param first the number of the first picture, which with the seed fixes its noise
    */
-  void put(Path file, List<String> prompts, int first) throws IOException {
+  public void put(Path file, List<String> prompts, int first) throws IOException {
     if (PngText.isPng(file)) {
       PngText.put(file, texts(prompts, first));
     }
