@@ -21,6 +21,7 @@ import org.peltast.models.Verification.Line;
 import org.peltast.models.Verification.Report;
 import org.peltast.models.Verification.Verdict;
 import org.peltast.models.codec.Taef2Codec;
+import org.peltast.safetensors.SafetensorsException;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -249,7 +250,9 @@ class VerificationTest {
       Path unknown = changed(forward, Map.of(), "output.attention", Tensor.zeros(2));
       assertThat(verify(folder, unknown).exitCode()).isEqualTo(2);
       Path lora = changed(forward, Map.of("lora", "x.safetensors"), "input.none", null);
-      assertThat(verify(folder, lora).lines().get(0).note()).contains("LoRA");
+      assertThatThrownBy(() -> verify(folder, lora))
+          .isInstanceOf(SafetensorsException.class)
+          .hasMessageContaining("x.safetensors: there is no such file");
 
       Path flux = Files.createDirectories(temporary.resolve("flux/transformer"));
       Files.writeString(

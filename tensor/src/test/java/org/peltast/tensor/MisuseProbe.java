@@ -83,7 +83,10 @@ final class MisuseProbe {
         if (name.endsWith(".class") && !name.equals("package-info.class")) {
           Class<?> c = Class.forName(module + "." + name.substring(0, name.length() - 6));
           // What callers implement has nothing of ours to call.
-          if (isPublic(c) && c != CustomGradient.Backward.class && c != GradientListener.class) {
+          if (isPublic(c)
+              && c != CustomGradient.Backward.class
+              && c != GradientListener.class
+              && c != Adapters.class) {
             found.add(c);
           }
         }
@@ -455,6 +458,13 @@ final class MisuseProbe {
       if (raw == Gradients.Clip.class) {
         return pick(
             new Gradients.Clip(Tensor.scalar(3), 1), new Gradients.Clip(Tensor.arange(1), 2));
+      }
+      if (raw == Adapters.Size.class) {
+        return pick(new Adapters.Size(1, 1), new Adapters.Size(Integer.MAX_VALUE, 0));
+      }
+      if (raw == Linear[].class) {
+        Linear one = new Linear(unused(), 3, 2, true);
+        return pick(new Linear[0], new Linear[] {one}, new Linear[] {one, null});
       }
       if (raw == Matrices.class) {
         Matrices m = Matrices.byHead(HostBuffer.allocate(2, 3), 1, 2, 1, 3);
