@@ -464,7 +464,7 @@ final class MisuseProbe {
       }
       if (raw == Linear[].class) {
         Linear one = new Linear(unused(), 3, 2, true);
-        return pick(new Linear[0], new Linear[] {one}, new Linear[] {one, null});
+        return pick(new Linear[0], new Linear[] {one}, new Linear[] {one, one});
       }
       if (raw == Matrices.class) {
         Matrices m = Matrices.byHead(HostBuffer.allocate(2, 3), 1, 2, 1, 3);
