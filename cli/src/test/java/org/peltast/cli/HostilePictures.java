@@ -36,7 +36,7 @@ final class HostilePictures {
 
   /** A file of the data module's tests. */
   static byte[] resource(Path root, String name) throws IOException {
-    return Files.readAllBytes(root.resolve("data/src/test/resources/pictures").resolve(name));
+    return Files.readAllBytes(root.resolve("pictures/src/test/resources/pictures").resolve(name));
   }
 
   /** A PNG whose header claims a size and whose pixels are missing. */
