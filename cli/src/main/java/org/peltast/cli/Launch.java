@@ -18,24 +18,14 @@ public final class Launch {
         System.exit(ExitCode.USAGE);
       }
       Main.main(JvmSetup.arguments(arguments));
-    } catch (LinkageError | RuntimeException failure) {
-      // A command that cannot be made is told with what lay beneath it.
-      String complaint = isLinkage(failure) ? complaint() : null;
+    } catch (LinkageError failure) {
+      String complaint = complaint();
       if (complaint == null) {
         throw failure;
       }
       System.err.println("peltast: " + complaint);
       System.exit(1); // ExitCode.FAILED, which may not be loaded either
     }
-  }
-
-  private static boolean isLinkage(Throwable failure) {
-    for (Throwable t = failure; t != null; t = t.getCause()) {
-      if (t instanceof LinkageError) {
-        return true;
-      }
-    }
-    return false;
   }
 
   private static @Nullable String complaint() {

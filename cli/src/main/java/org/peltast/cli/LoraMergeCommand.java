@@ -27,14 +27,8 @@ import picocli.CommandLine.Option;
 final class LoraMergeCommand implements Callable<Integer> {
   /** In what the weights are written. */
   enum Numbers {
-    BFLOAT16(DType.BFLOAT16),
-    FLOAT32(DType.FLOAT32);
-
-    private final DType dtype;
-
-    Numbers(DType dtype) {
-      this.dtype = dtype;
-    }
+    BFLOAT16,
+    FLOAT32
   }
 
   @Option(
@@ -74,7 +68,13 @@ final class LoraMergeCommand implements Callable<Integer> {
     try (TextToImage opened = ModelFolder.open(source.in(model), Device.CPU, Precision.FLOAT32)) {
       loras.mergeInto(opened.network());
       Map<String, String> provenance = loras.provenance(opened.provenance());
-      ModelFolder.write(out, opened.with(provenance), weights.dtype);
+      // Decided here: a command is made at every start, before a library of tensors may be read.
+      DType dtype =
+          switch (weights) {
+            case BFLOAT16 -> DType.BFLOAT16;
+            case FLOAT32 -> DType.FLOAT32;
+          };
+      ModelFolder.write(out, opened.with(provenance), dtype);
     }
     System.err.printf(Locale.ROOT, "Wrote the merged model to %s.%n", out);
     return ExitCode.OK;
