@@ -87,7 +87,7 @@ final class DistillCommand implements Callable<Integer> {
     if (!Files.exists(out.resolve("recipe.yaml"))) {
       Devices.of(wanted.device());
       wanted.data().requireCaptions();
-      requireFolder(RecipeOptions.weights(wanted.teacher()));
+      Places.requireTeacher(RecipeOptions.weights(wanted.teacher()));
     }
     return Ranks.run(
         out,
@@ -95,21 +95,13 @@ final class DistillCommand implements Callable<Integer> {
           DistillRecipe settled =
               recipe.settle(RecipeShelf.Kind.DISTILL, folder, DistillRecipe.defaults(), sets);
           Path weights = RecipeOptions.weights(settled.teacher());
-          requireFolder(weights);
+          Places.requireTeacher(weights);
           return distil(
               settled,
               new ModelSource(weights, settled.variant(), settled.transformer()),
               folder,
               group);
         });
-  }
-
-  /** Before the run's folder is made: a mistyped teacher should leave nothing behind. */
-  private static void requireFolder(Path weights) {
-    if (!Files.isDirectory(weights)) {
-      throw new CommandException(
-          "there is no teacher in " + weights + "; name a model folder with --teacher.");
-    }
   }
 
   private int distil(

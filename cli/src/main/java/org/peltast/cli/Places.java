@@ -56,6 +56,14 @@ final class Places {
     }
   }
 
+  /** Refuses a teacher's folder that is not there, before the work that would be lost for it. */
+  static void requireTeacher(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new CommandException(
+          "there is no teacher in " + folder + "; name a model folder with --teacher.");
+    }
+  }
+
   /** Refuses a folder that could neither be made nor written into. */
   static void requireFolder(Path folder, String option) {
     Path there = folder.toAbsolutePath();

@@ -1,7 +1,6 @@
 package org.peltast.cli;
 
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -100,10 +99,7 @@ final class ProbeCommand implements Callable<Integer> {
     DataRecipe data = DataRecipe.defaults().of(prompts);
     data.requireCaptions();
     Path folder = teacher == null ? Places.shipped("teacher") : teacher;
-    if (!Files.isDirectory(folder)) {
-      throw new CommandException(
-          "there is no teacher in " + folder + "; name a model folder with --teacher.");
-    }
+    Places.requireTeacher(folder);
     Places.requireFolder(out, "--out");
     NativeLibraries.open();
     Device on = Devices.of(device);

@@ -1,7 +1,6 @@
 package org.peltast.cli;
 
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,8 +30,7 @@ import picocli.CommandLine.Spec;
       "Runs the paper's experiments and writes their figures (SVG and PNG), data (CSV and JSON),"
           + " pages and the verdicts on the paper's claims. Without a name it lists them.",
       "Runs are kept by the hash of all that decides them: what is there is not run again, and the"
-          + " same command goes on after Ctrl-C or a kill. An experiment takes at most 40 minutes a"
-          + " seed on two cores with the shipped teacher.",
+          + " same command goes on after Ctrl-C or a kill.",
       "As several processes, by `peltast launch`, each makes its share of the runs."
     },
     footerHeading = "%nExamples:%n",
@@ -128,12 +126,7 @@ final class ReproduceCommand implements Callable<Integer> {
     }
     // What is mistyped leaves nothing behind.
     Recipes.with(DistillRecipe.defaults(), options.sets()).data().requireCaptions();
-    if (!Files.isDirectory(options.teacher().folder())) {
-      throw new CommandException(
-          "there is no teacher in "
-              + options.teacher().folder()
-              + "; name a model folder with --teacher.");
-    }
+    Places.requireTeacher(options.teacher().folder());
     Places.requireFolder(options.out(), "--out");
     Places.requireFolder(options.results(), "--results");
     NativeLibraries.open();
