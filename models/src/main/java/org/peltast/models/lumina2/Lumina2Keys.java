@@ -1,9 +1,7 @@
 package org.peltast.models.lumina2;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.peltast.models.files.ForeignTensor;
 
 /**
@@ -19,21 +17,7 @@ final class Lumina2Keys {
 
   /** The original's tensors of a network with these parameters. */
   static List<ForeignTensor> of(List<String> parameters) {
-    List<ForeignTensor> all = new ArrayList<>();
-    for (String name : parameters) {
-      if (name.contains(".attn.to_k.") || name.contains(".attn.to_v.")) {
-        continue; // with the queries'
-      }
-      all.add(
-          name.contains(".attn.to_q.")
-              ? new ForeignTensor(
-                  name.replace(".attn.to_q.", ".attention.qkv."),
-                  Stream.of("q", "k", "v")
-                      .map(part -> name.replace(".attn.to_q.", ".attn.to_" + part + "."))
-                      .toList())
-              : new ForeignTensor(original(name), List.of(name)));
-    }
-    return all;
+    return ForeignTensor.withFusedAttention(parameters, "attn", Lumina2Keys::original);
   }
 
   private static String original(String name) {

@@ -1,10 +1,7 @@
 package org.peltast.models.zimage;
 
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.KeyMap;
 
@@ -40,26 +37,10 @@ final class ZImageKeys implements KeyMap {
    * sizes, which ComfyUI's has not.
    */
   static List<ForeignTensor> of(List<String> parameters) {
-    List<ForeignTensor> all = new ArrayList<>();
-    Set<String> names = new HashSet<>();
-    for (String name : parameters) {
-      if (name.contains(".attention.to_k.") || name.contains(".attention.to_v.")) {
-        continue; // with the queries'
-      }
-      ForeignTensor tensor =
-          name.contains(".attention.to_q.")
-              ? new ForeignTensor(
-                  name.replace(".attention.to_q.", ".attention.qkv."),
-                  Stream.of("q", "k", "v")
-                      .map(part -> name.replace(".attention.to_q.", ".attention.to_" + part + "."))
-                      .toList())
-              : new ForeignTensor(original(name), List.of(name));
-      if (!names.add(tensor.name())) {
-        return List.of();
-      }
-      all.add(tensor);
-    }
-    return all;
+    List<ForeignTensor> all =
+        ForeignTensor.withFusedAttention(parameters, "attention", ZImageKeys::original);
+    long names = all.stream().map(ForeignTensor::name).distinct().count();
+    return names == all.size() ? all : List.of();
   }
 
   private static String original(String name) {
