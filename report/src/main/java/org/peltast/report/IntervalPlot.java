@@ -48,7 +48,7 @@ final class IntervalPlot {
             WIDTH,
             height,
             Html.text(about.name())));
-    List<Double> ticks = LineChart.ticks(low, low + span, 5);
+    List<Double> ticks = Ticks.round(low, low + span, 5);
     for (double tick : ticks) {
       String x = at(x(tick, low, span, left));
       svg.append(

@@ -103,7 +103,9 @@ final class LineChart {
                   label(chart.logarithmic() ? Math.pow(10, tick) : tick)));
     }
     List<Double> updates =
-        ticks(firstX, lastX, 5).stream().filter(u -> Math.abs(u - Math.rint(u)) < 1e-6).toList();
+        Ticks.round(firstX, lastX, 5).stream()
+            .filter(u -> Math.abs(u - Math.rint(u)) < 1e-6)
+            .toList();
     for (int i = 0; i < updates.size(); i++) {
       svg.append(
           String.format(
@@ -206,37 +208,15 @@ final class LineChart {
 
   private List<Double> valueTicks() {
     if (!chart.logarithmic()) {
-      return ticks(low, high, 5);
+      return Ticks.round(low, high, 5);
     }
     // Less than two decades: round values, wherever they come to lie.
     return high - low > 1.5
-        ? decades(low, high)
-        : ticks(Math.pow(10, low), Math.pow(10, high), 5).stream()
+        ? Ticks.decades(low, high, 5)
+        : Ticks.round(Math.pow(10, low), Math.pow(10, high), 5).stream()
             .filter(value -> value > 0)
             .map(Math::log10)
             .toList();
-  }
-
-  private static List<Double> decades(double low, double high) {
-    List<Double> ticks = new ArrayList<>();
-    int stride = Math.max(1, (int) Math.round((high - low) / 5));
-    for (int d = (int) Math.ceil(low); d <= high; d += stride) {
-      ticks.add((double) d);
-    }
-    return ticks;
-  }
-
-  /** Round places, about as many as wanted. */
-  static List<Double> ticks(double low, double high, int wanted) {
-    double raw = (high - low) / wanted;
-    double power = Math.pow(10, Math.floor(Math.log10(raw)));
-    double step =
-        power * (raw / power < 1.5 ? 1 : raw / power < 3.5 ? 2 : raw / power < 7.5 ? 5 : 10);
-    List<Double> ticks = new ArrayList<>();
-    for (long i = (long) Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) {
-      ticks.add(i * step);
-    }
-    return ticks;
   }
 
   /** As few digits as tell it: 0.25, 1200, 3.2e-5. */

@@ -170,9 +170,8 @@ class ReportWriterTest {
 
   @Test
   void ticksAreRound() {
-    assertThat(LineChart.ticks(0, 1, 5))
-        .containsExactly(0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0);
-    assertThat(LineChart.ticks(3, 417, 5)).containsExactly(100.0, 200.0, 300.0, 400.0);
+    assertThat(Ticks.round(0, 1, 5)).containsExactly(0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0);
+    assertThat(Ticks.round(3, 417, 5)).containsExactly(100.0, 200.0, 300.0, 400.0);
     assertThat(LineChart.label(0.6000000000000001)).isEqualTo("0.6");
     assertThat(LineChart.label(1200)).isEqualTo("1200");
     assertThat(LineChart.label(3.2e-7)).isEqualTo("3.2e-7");

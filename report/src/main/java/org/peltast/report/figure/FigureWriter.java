@@ -12,6 +12,7 @@ import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.report.PictureGrid;
+import org.peltast.report.Ticks;
 import org.peltast.report.figure.Canvas.Anchor;
 
 /** Draws a {@link Figure} as SVG and as PNG, by the same strokes. */
@@ -188,24 +189,12 @@ public final class FigureWriter {
 
     /** Round values, about as many as wanted. */
     List<Double> ticks(int wanted) {
-      List<Double> ticks = new ArrayList<>();
       if (logarithmic && high - low > 1) {
-        int stride = Math.max(1, (int) Math.round((high - low) / wanted));
-        for (int d = (int) Math.ceil(low); d <= high; d += stride) {
-          ticks.add(Math.pow(10, d));
-        }
-        return ticks;
+        return Ticks.decades(low, high, wanted).stream().map(d -> Math.pow(10, d)).toList();
       }
-      double first = logarithmic ? Math.pow(10, low) : low;
-      double last = logarithmic ? Math.pow(10, high) : high;
-      double raw = (last - first) / wanted;
-      double power = Math.pow(10, Math.floor(Math.log10(raw)));
-      double ratio = raw / power;
-      double step = power * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
-      for (long i = (long) Math.ceil(first / step); i * step <= last; i++) {
-        ticks.add(i * step);
-      }
-      return ticks;
+      return logarithmic
+          ? Ticks.round(Math.pow(10, low), Math.pow(10, high), wanted)
+          : Ticks.round(low, high, wanted);
     }
   }
 
