@@ -68,7 +68,7 @@ class HouseTest {
     MODULES.put("demo", above("compare"));
     MODULES.put("paper", above("training"));
     MODULES.put("bench", above("training"));
-    MODULES.put("cli", above("demo", "paper", "bench"));
+    MODULES.put("cli", above("demo", "paper", "bench", "api"));
   }
 
   /**
