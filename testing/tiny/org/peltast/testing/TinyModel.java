@@ -22,9 +22,9 @@ import org.peltast.models.zimage.ZImageConfig;
 import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A whole model folder that is small enough to be distilled in a blink: 16 × 16 pixels, 1 block.

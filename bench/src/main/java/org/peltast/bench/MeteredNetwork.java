@@ -8,8 +8,8 @@ import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
 import org.peltast.models.ItemCost;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A network whose evaluations are booked in an {@link UpdateProfile}; it computes what the one

@@ -4,12 +4,12 @@ import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Matrices;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * The roofline: the best rate of a matrix product, by libtorch or by oneDNN asked directly, in 1e9
@@ -70,7 +70,7 @@ public record Roofline(double float32, double bf16) {
       weights.changed();
       Matrices rows = Matrices.of(x);
       Matrices answer = Matrices.of(Tensor.zeros(x.dtype(), Device.CPU, x.size(0), columns));
-      return seconds(() -> answer.assignLinear(rows, w));
+      return seconds(() -> answer.assignLinear(rows, w.matrix()));
     }
   }
 

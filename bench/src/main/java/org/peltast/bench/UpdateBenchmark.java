@@ -37,16 +37,16 @@ import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.NetworkRecipe;
 import org.peltast.runs.RunFolder;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Whole updates of Decoupled DMD on the real path: trainer, executor, phases, roles and networks

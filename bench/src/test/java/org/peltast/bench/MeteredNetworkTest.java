@@ -17,11 +17,11 @@ import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /** A discriminator that stands on a metered network costs what is booked for it. */
 class MeteredNetworkTest {

@@ -244,6 +244,35 @@ class HouseTest {
         .check(house);
   }
 
+  /** Networks are made of tensors, kernels and processes serve them; tensors know none of these. */
+  @Test
+  void tensorsStandOnNoOtherPackageOfTheirModule() {
+    noClasses()
+        .that()
+        .resideInAPackage("org.peltast.tensor")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(
+            "org.peltast.tensor.nn..",
+            "org.peltast.tensor.kernels..",
+            "org.peltast.tensor.parallel..")
+        .check(house);
+  }
+
+  /** What the packages of a module share, and nothing checks, is nobody else's. */
+  @Test
+  void internalsStayInTheirModule() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("org.peltast.tensor..")
+        .should()
+        .dependOnClassesThat(
+            DescribedPredicate.describe(
+                "are tensor's internals",
+                c -> outermost(c).getFullName().equals("org.peltast.tensor.Internals")))
+        .check(house);
+  }
+
   /** Whoever draws, trains or measures knows model families by their plug, and no network. */
   @Test
   void noNetworkIsNamedOutsideItsFamily() {

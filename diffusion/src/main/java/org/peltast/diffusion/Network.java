@@ -1,8 +1,8 @@
 package org.peltast.diffusion;
 
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A text-conditioned network, as this project's mathematics sees it. What it computes from the text

@@ -3,12 +3,12 @@ package org.peltast.distill;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.AdamW;
-import org.peltast.tensor.Ema;
-import org.peltast.tensor.Gradients;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Ema;
+import org.peltast.tensor.nn.Gradients;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.tensor.parallel.ShardedOptimiser;
 

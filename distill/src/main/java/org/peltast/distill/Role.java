@@ -6,13 +6,13 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Network;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Ema;
-import org.peltast.tensor.Gradients;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Ema;
+import org.peltast.tensor.nn.Gradients;
+import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.parallel.ProcessGroup;
 
 /**

@@ -26,13 +26,13 @@ import org.peltast.distill.dmd.Renoising;
 import org.peltast.distill.dmd.Rollout;
 import org.peltast.distill.dmd.TeacherCritic;
 import org.peltast.distill.dmd.WeightedTerm;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Parameter;
 
 /** The adversary: its losses in closed form, who learns from it, and DMD2 as a whole. */
 @ExtendWith(OneThread.class)

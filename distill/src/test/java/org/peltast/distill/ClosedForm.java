@@ -7,10 +7,10 @@ import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A network that answers by a formula plus its only weight, {@code offset}, which begins at 0; it

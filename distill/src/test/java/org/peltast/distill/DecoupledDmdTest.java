@@ -18,10 +18,10 @@ import org.peltast.distill.dmd.FakeModel;
 import org.peltast.distill.dmd.Normaliser;
 import org.peltast.distill.dmd.Renoising;
 import org.peltast.tensor.Engine;
-import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameter;
 
 /** What an update asks of whom, who learns from it, and that computing it in parts changes none. */
 @ExtendWith(OneThread.class)

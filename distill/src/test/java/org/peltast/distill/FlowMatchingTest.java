@@ -15,10 +15,10 @@ import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.TimeShift;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
 
 @ExtendWith(OneThread.class)
 class FlowMatchingTest {

@@ -18,10 +18,10 @@ import org.peltast.runs.Checksums;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.Provenance;
 import org.peltast.runs.RunFolder;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
 
 /** A disk that fills up at any write: the run stops with one sentence, and goes on bit for bit. */
 class FullDiskTest {

@@ -31,13 +31,13 @@ import org.peltast.distill.dmd.Rollout;
 import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * One whole update against gradients computed in float64 from DMD2's and the paper's equations

@@ -27,15 +27,15 @@ import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.diffusion.VariancePreserving;
 import org.peltast.distill.consistency.Lcm;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Latent consistency distillation: against closed forms, and against losses and gradients that

@@ -28,12 +28,12 @@ import org.peltast.distill.dmd.Renoising;
 import org.peltast.distill.dmd.Rollout;
 import org.peltast.distill.dmd.Term;
 import org.peltast.distill.dmd.View;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
 
 /** Distils a mixture in the plane, of which everything is known. */
 class MixtureTest {

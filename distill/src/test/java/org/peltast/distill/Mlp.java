@@ -7,11 +7,11 @@ import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.Prediction;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /** A small trained network: latents [B, C, 1, 1], one-token captions, velocity. */
 final class Mlp implements Network, FeatureTaps {

@@ -11,9 +11,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
+import org.peltast.tensor.nn.AdamW;
 
 /** Roles over parts of a network, groups with rates of their own, target networks, own updates. */
 @ExtendWith(OneThread.class)

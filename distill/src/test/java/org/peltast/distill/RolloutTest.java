@@ -12,10 +12,10 @@ import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.distill.dmd.Rollout;
-import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameter;
 
 class RolloutTest {
   private Scope scope;

@@ -8,8 +8,8 @@ import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.Network;
 import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.TimeShift;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
 
 /** What the tests of this module set up again and again. */
 final class Toys {

@@ -21,10 +21,10 @@ import org.peltast.distill.dmd.Renoising;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
 
 class TrainerTest {
   private static final BooleanSupplier NEVER = () -> false;

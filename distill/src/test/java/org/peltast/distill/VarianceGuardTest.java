@@ -18,8 +18,8 @@ import org.peltast.distill.dmd.FakeModel;
 import org.peltast.distill.dmd.Renoising;
 import org.peltast.runs.MetricsLog;
 import org.peltast.runs.RunFolder;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
+import org.peltast.tensor.nn.AdamW;
 
 class VarianceGuardTest {
   @TempDir Path place;

@@ -2,11 +2,11 @@ package org.peltast.evaluate;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.peltast.tensor.Conv2d;
-import org.peltast.tensor.GroupNorm;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.Parameters.Init;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.Parameters.Init;
 
 /**
  * A small residual network (He et al., 2016, with norms before convolutions): a strided stem, three

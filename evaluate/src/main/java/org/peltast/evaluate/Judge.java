@@ -8,13 +8,13 @@ import org.peltast.models.text.TokenFeatures;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A contrastive image–text judge after CLIP (Radford et al., 2021), small enough to be trained in

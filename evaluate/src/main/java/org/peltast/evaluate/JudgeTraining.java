@@ -9,10 +9,10 @@ import org.peltast.distill.Metrics;
 import org.peltast.distill.MicroBatch;
 import org.peltast.distill.Phase;
 import org.peltast.distill.Role;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
 
 /**
  * Contrastive training of a judge, a method of one phase.

@@ -21,8 +21,8 @@ import org.peltast.distill.dmd.Renoising;
 import org.peltast.distill.dmd.Rollout;
 import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.runs.RunFolder;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Rng;
+import org.peltast.tensor.nn.AdamW;
 
 /**
  * A {@link PlaneNetwork} of one's own, trained by flow matching on a mixture of Gaussians and

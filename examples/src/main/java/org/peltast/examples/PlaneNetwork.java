@@ -9,12 +9,12 @@ import org.peltast.diffusion.Prediction;
 import org.peltast.diffusion.RectifiedFlow;
 import org.peltast.diffusion.TimeShift;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A network of one's own: a multi-layer perceptron that predicts the velocity of points of the

@@ -8,14 +8,14 @@ import java.util.Map;
 import java.util.Objects;
 import org.peltast.models.files.Component;
 import org.peltast.safetensors.Checkpoint;
-import org.peltast.tensor.Adapters;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.LowRank;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.nn.LowRank;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Low-rank changes of a network's layers, {@code W + (alpha / r) · B A} (LoRA: Hu et al., 2021), as

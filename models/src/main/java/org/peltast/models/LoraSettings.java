@@ -1,8 +1,8 @@
 package org.peltast.models;
 
 import java.util.List;
-import org.peltast.tensor.Adapters;
 import org.peltast.tensor.Rng;
+import org.peltast.tensor.nn.Adapters;
 
 /**
  * A LoRA that is to be trained.

@@ -13,10 +13,10 @@ import java.util.stream.Collectors;
 import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.LowRank;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.nn.LowRank;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Writes LoRA files in the layouts that {@link Lora} tells of. */

@@ -24,10 +24,10 @@ import org.peltast.models.text.TextNetworks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Proves a checkpoint's components equal to their reference: feeds each golden file's inputs to the

@@ -20,15 +20,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.peltast.models.Verification.Report;
 import org.peltast.models.Verification.Verdict;
-import org.peltast.tensor.Adapters;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.nn.Parameter;
 
 /**
  * LoRA files of PEFT and diffusers change what networks predict as they do there, beside the

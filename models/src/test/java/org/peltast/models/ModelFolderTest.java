@@ -34,11 +34,11 @@ import org.peltast.models.zimage.ZImageTransformer;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /** Model folders: what is written is read again; what is wrong is told in one sentence. */
 class ModelFolderTest {

@@ -27,11 +27,11 @@ import org.peltast.report.figure.Figure;
 import org.peltast.report.figure.FigureWriter;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunException;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 

@@ -11,13 +11,13 @@ import org.jspecify.annotations.Nullable;
  * the walk through the graph is over.
  */
 final class Contributions {
-  private static final ThreadLocal<Tensor.@Nullable Watch> BEGUN = new ThreadLocal<>();
+  private static final ThreadLocal<@Nullable GradientWatch> BEGUN = new ThreadLocal<>();
 
   private Contributions() {}
 
   /** Tells that what this thread began is over. */
   static void end() {
-    Tensor.Watch begun = BEGUN.get();
+    GradientWatch begun = BEGUN.get();
     if (begun != null) {
       BEGUN.remove();
       begun.ends();
@@ -31,18 +31,19 @@ final class Contributions {
   static final class Hook extends VoidTensorHook {
     private static final long serialVersionUID = 1L;
 
-    private final transient Supplier<Tensor.@Nullable Watch> watch;
+    private final transient Supplier<@Nullable GradientWatch> watch;
 
-    Hook(Supplier<Tensor.@Nullable Watch> watch) {
+    Hook(Supplier<@Nullable GradientWatch> watch) {
       this.watch = watch;
     }
 
     @Override
     public void call(TensorBase gradient) {
       gradient.close(); // it is a handle of its own, which nobody else frees
-      Tensor.Watch told = watch.get();
+      GradientWatch told = watch.get();
       if (told != null) {
-        told.begins(); // ends what was begun before
+        end();
+        told.begins();
         BEGUN.set(told);
       }
     }

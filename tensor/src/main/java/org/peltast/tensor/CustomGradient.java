@@ -29,8 +29,7 @@ public final class CustomGradient {
      *
      * @param result the gradient by the result, of the result's shape
      * @return one for each input, in order and of its shape; null where it is zero or not asked
-     *     for. The gradients of {@link Parameter}s may be added to {@code Parameter.gradient}
-     *     instead
+     *     for. Weights that keep gradients of their own may be given them there instead
      */
     List<@Nullable Tensor> gradients(Tensor result);
 
@@ -152,7 +151,7 @@ public final class CustomGradient {
               "a function gave the gradient " + g + " for its input " + input);
         }
         if (input.isLeaf()) {
-          input.contributeGrad(g);
+          input.contribute(() -> input.accumulateGrad(g.to(input.dtype())));
         } else {
           sources.add(input);
           cotangents.add(g);

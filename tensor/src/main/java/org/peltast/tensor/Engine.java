@@ -135,7 +135,12 @@ public final class Engine {
     return device.kind() == Device.Kind.CUDA ? hasCuda() : Bfloat16Products.FASTER;
   }
 
-  static void requireUsable(Device device) {
+  /**
+   * Checks that tensors can be made on a device.
+   *
+   * @throws TensorException if it is a GPU that is not there, or that nothing here can use
+   */
+  public static void requireUsable(Device device) {
     if (device.kind() == Device.Kind.CUDA && device.index() >= gpus()) {
       throw new TensorException(
           "there is no GPU " + device + " here; use cpu, or see `peltast doctor`");

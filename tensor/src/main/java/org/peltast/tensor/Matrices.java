@@ -184,22 +184,22 @@ public final class Matrices {
   }
 
   /** {@code this ← x wᵀ}, what a linear layer of that weight makes of each row of one matrix x. */
-  public void assignLinear(Matrices x, Parameter w) {
+  public void assignLinear(Matrices x, WeightMatrix w) {
     multiply(x, w, true, false);
   }
 
   /** {@code this ← dy w}, the gradient by a linear layer's rows from that by its answers. */
-  public void assignLinearBack(Matrices dy, Parameter w) {
+  public void assignLinearBack(Matrices dy, WeightMatrix w) {
     multiply(dy, w, false, false);
   }
 
   /** {@code this ← this + dy w}, as {@link #assignLinearBack}. */
-  public void addLinearBack(Matrices dy, Parameter w) {
+  public void addLinearBack(Matrices dy, WeightMatrix w) {
     multiply(dy, w, false, true);
   }
 
-  private void multiply(Matrices a, Parameter w, boolean transposed, boolean add) {
-    Matrices plain = w.matrix(transposed);
+  private void multiply(Matrices a, WeightMatrix w, boolean transposed, boolean add) {
+    Matrices plain = w.plain(transposed);
     if (!a.isOne()
         || !isOne()
         || a.layout.columns() != plain.layout.rows()

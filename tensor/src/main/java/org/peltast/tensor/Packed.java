@@ -10,7 +10,8 @@ final class Packed {
   private final OneDnn.Layout lying;
   private final OneDnn.PackedLayout layout;
   private final HostBuffer memory;
-  private int version = -1;
+  private boolean filled;
+  private int version; // of the values that fill it
 
   /**
    * Room for it.
@@ -25,11 +26,12 @@ final class Packed {
 
   /** Packs the weight's values, unless they are those of that version already. */
   Packed of(Tensor values, int wanted) {
-    if (version != wanted) {
+    if (!filled || version != wanted) {
       try (Pointer place = values.raw().data_ptr()) {
         OneDnn.pack(lying, place, layout, memory);
       }
       version = wanted;
+      filled = true;
     }
     return this;
   }

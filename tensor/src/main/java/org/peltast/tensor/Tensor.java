@@ -62,7 +62,7 @@ public final class Tensor {
     }
   }
 
-  private volatile @Nullable Watch watch; // of a weight's gradient
+  private volatile @Nullable GradientWatch watch; // of a weight's gradient
   private Contributions.@Nullable Hook hook; // libtorch holds it weakly
 
   // ------------------------------------------------------------------ ownership
@@ -1482,8 +1482,12 @@ public final class Tensor {
     backward(false);
   }
 
-  /** Like {@link #backward()}; the graph can stay, to be walked through again. */
-  void backward(boolean keepGraph) {
+  /**
+   * Like {@link #backward()}.
+   *
+   * @param keepGraph whether the graph stays, to be walked through again
+   */
+  public void backward(boolean keepGraph) {
     if (count() != 1 || !dtype.isFloating()) {
       throw new TensorException("backward needs a loss of one element, got " + this);
     }
@@ -1509,19 +1513,41 @@ public final class Tensor {
 
   /** Like {@link #backward()}, for the sum of this tensor's products with a cotangent. */
   public void backward(Tensor cotangent) {
+    backward(List.of(this), List.of(cotangent), false);
+  }
+
+  /**
+   * Like {@link #backward(Tensor)}, for the sum of all roots' products with their cotangents, in
+   * one pass through the graph.
+   *
+   * @param cotangents one for each root, of its shape, dtype and device
+   * @param keepGraph whether the graph stays, to be walked through again
+   * @throws TensorException if a cotangent does not fit its root, or nothing that made a root asks
+   *     for a gradient
+   */
+  public static void backward(List<Tensor> roots, List<Tensor> cotangents, boolean keepGraph) {
+    if (roots.isEmpty() || roots.size() != cotangents.size()) {
+      throw new TensorException(
+          "backward needs one cotangent for each root, got "
+              + roots.size()
+              + " roots and "
+              + cotangents.size()
+              + " cotangents");
+    }
+    for (int i = 0; i < roots.size(); i++) {
+      roots.get(i).requireCotangent(cotangents.get(i));
+    }
+    walk(roots, cotangents, keepGraph || CustomGradient.pending());
+    CustomGradient.unwind();
+  }
+
+  private void requireCotangent(Tensor cotangent) {
     requireSameKind("backward", cotangent);
     if (!Arrays.equals(shape, cotangent.shape)) {
       throw new TensorException(
           "backward of " + this + ": the cotangent " + cotangent + " has another shape");
     }
     requireGraph("backward");
-    backward(List.of(this), List.of(cotangent), false);
-  }
-
-  /** The gradient of the sum of all roots' products with their cotangents, in one pass. */
-  static void backward(List<Tensor> roots, List<Tensor> cotangents, boolean keepGraph) {
-    walk(roots, cotangents, keepGraph || CustomGradient.pending());
-    CustomGradient.unwind();
   }
 
   /** Libtorch's own part of {@link #backward(List, List, boolean)}. */
@@ -1562,7 +1588,6 @@ public final class Tensor {
     }
   }
 
-  /** Whether this was not computed from other tensors, as far as gradients go. */
   /** Whether the elements lie one after another in memory that this side may touch. */
   boolean isPlain() {
     return device.kind() == Device.Kind.CPU && raw().is_contiguous();
@@ -1573,20 +1598,31 @@ public final class Tensor {
     return new OneDnn.Place(dtype, () -> raw().data_ptr(), this);
   }
 
-  /** Whether the elements are those of that tensor, and not equal ones elsewhere. */
-  boolean isAt(Tensor other) {
+  /**
+   * Whether the first element is the other's own, in the same memory, and not an equal one; false
+   * where there is none.
+   */
+  public boolean isAt(Tensor other) {
+    org.bytedeco.pytorch.Tensor theirs = other.raw();
+    if (count() == 0 || other.count() == 0) {
+      return false;
+    }
     try (Pointer own = raw().data_ptr();
-        Pointer its = other.raw().data_ptr()) {
+        Pointer its = theirs.data_ptr()) {
       return own.address() == its.address();
     }
   }
 
-  boolean isLeaf() {
+  /** Whether this was not computed from other tensors, as far as gradients go. */
+  public boolean isLeaf() {
     return raw().is_leaf();
   }
 
-  /** Another handle on the very same tensor, its graph included, for another scope to own. */
-  Tensor handle() {
+  /**
+   * Another handle on the very same tensor, its graph and gradient included: a scope may keep it
+   * while this one dies with its own.
+   */
+  public Tensor handle() {
     Tensor same = view("handle", r -> new org.bytedeco.pytorch.Tensor(r));
     same.watch = watch;
     return same;
@@ -1612,18 +1648,21 @@ public final class Tensor {
     return adopt(g, Scope.current("grad"));
   }
 
-  /** Is told when this leaf's gradient receives something. */
-  interface Watch {
-    void begins();
-
-    void ends();
-  }
-
   /**
-   * Tells of each contribution to this leaf's gradient, whoever makes it; null tells nobody. For
-   * libtorch's own a contribution has ended when the next begins or its walk is over.
+   * Tells of each contribution to this leaf's gradient, whoever makes it, but of libtorch's own
+   * only if the leaf asks for its gradient by now; null tells nobody any longer. For one of
+   * libtorch's, its end is told when the next begins or the pass through the graph is over.
+   *
+   * @throws TensorException if this is no leaf, or not on a CPU, where libtorch's contributions
+   *     come from threads that nobody sees
    */
-  void watchGradient(@Nullable Watch wanted) {
+  public void watchGradient(@Nullable GradientWatch wanted) {
+    if (wanted != null) {
+      requireLeaf("watchGradient");
+      if (device.kind() != Device.Kind.CPU) {
+        throw new TensorException("watchGradient: gradients are watched on a CPU, not of " + this);
+      }
+    }
     watch = wanted;
     if (wanted != null && hook == null && requiresGrad()) {
       hook = new Contributions.Hook(() -> watch);
@@ -1631,26 +1670,53 @@ public final class Tensor {
     }
   }
 
-  /** As {@link #accumulateGrad}, told to who watches. */
-  void contributeGrad(Tensor gradient) {
-    Watch told = watch;
+  /** Runs what adds to this leaf's gradient in its own way, and tells who watches it. */
+  public void contribute(Runnable addition) {
+    requireLeaf("contribute");
+    GradientWatch told = watch;
     if (told != null) {
+      Contributions.end();
       told.begins();
     }
-    accumulateGrad(gradient);
+    addition.run();
     if (told != null) {
       told.ends();
     }
   }
 
-  /** Adds to this leaf's gradient; the first becomes it. */
-  void accumulateGrad(Tensor gradient) {
-    try (org.bytedeco.pytorch.Tensor own = raw().mutable_grad()) {
-      if (own.defined()) {
-        own.add_(gradient.raw());
-      } else {
-        own.put(gradient.raw());
-      }
+  /**
+   * Adds to this leaf's gradient, which nobody is told of (see {@link #contribute}).
+   *
+   * @param gradient of this shape, dtype and device; if it is the first it becomes the gradient,
+   *     with the memory it lies in
+   * @throws TensorException if it does not fit, or this is no leaf
+   */
+  public void accumulateGrad(Tensor gradient) {
+    requireLeaf("accumulateGrad");
+    requireFloating("accumulateGrad");
+    requireSameKind("accumulateGrad", gradient);
+    if (!Arrays.equals(shape, gradient.shape)) {
+      throw new TensorException(
+          "accumulateGrad: " + gradient + " does not have the shape of " + this);
+    }
+    org.bytedeco.pytorch.Tensor g = gradient.raw();
+    guarded(
+        "accumulateGrad",
+        () -> {
+          try (org.bytedeco.pytorch.Tensor own = raw().mutable_grad()) {
+            if (own.defined()) {
+              own.add_(g);
+            } else {
+              own.put(g);
+            }
+          }
+        });
+  }
+
+  private void requireLeaf(String name) {
+    if (!isLeaf()) {
+      throw new TensorException(
+          name + ": " + this + " was computed from other tensors, and keeps no gradient");
     }
   }
 
@@ -1693,7 +1759,7 @@ public final class Tensor {
   }
 
   /** {@code this ← this + other}, of the same shape, dtype and device. */
-  Tensor addInPlace(Tensor other) {
+  public Tensor addInPlace(Tensor other) {
     requireSameKind("addInPlace", other);
     if (!Arrays.equals(shape, other.shape)) {
       throw new TensorException("addInPlace: " + other + " does not have the shape of " + this);

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * inside. Where operations are short this beats operations on many threads: nothing waits for
  * another until the end, so a busy machine slows it in proportion only.
  *
- * <p>Each share has a worker, counted from 0: a {@link Parameter} keeps a gradient for each of
- * them, so shares of a batch can be differentiated side by side.
+ * <p>Each share has a worker, counted from 0: a {@link org.peltast.tensor.nn.Parameter Parameter}
+ * keeps a gradient for each of them, so shares of a batch can be differentiated side by side.
  */
 public final class WorkerPool {
   private static final AtomicInteger COUNT = new AtomicInteger();
@@ -34,7 +34,7 @@ public final class WorkerPool {
   }
 
   /** The number of the worker that this thread is, from 0; 0 outside a pool. */
-  static int worker() {
+  public static int worker() {
     Integer worker = WORKER.get();
     return worker == null ? 0 : worker;
   }

@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.Objects;
 
 /** A golden file: inputs, what PyTorch made of them, and how close one must come. */
-record Golden(String name, Map<String, Tensor> tensors, Map<String, String> metadata) {
+public record Golden(String name, Map<String, Tensor> tensors, Map<String, String> metadata) {
   /** Reads {@code golden/NAME.safetensors} into the current scope. */
-  static Golden read(String name) {
+  public static Golden read(String name) {
     try {
       Path file =
           Path.of(
@@ -24,7 +24,7 @@ record Golden(String name, Map<String, Tensor> tensors, Map<String, String> meta
   }
 
   /** An input, asking for its gradient if the file holds it. */
-  Tensor input(String name) {
+  public Tensor input(String name) {
     Tensor t = Objects.requireNonNull(tensors.get("input." + name), name);
     if (tensors.containsKey("output.grad." + name)) {
       t.requireGrad(true);
@@ -33,7 +33,7 @@ record Golden(String name, Map<String, Tensor> tensors, Map<String, String> meta
   }
 
   /** The inputs whose names begin so, by the rest of their names. */
-  Map<String, Tensor> inputs(String prefix) {
+  public Map<String, Tensor> inputs(String prefix) {
     Map<String, Tensor> found = new LinkedHashMap<>();
     tensors.forEach(
         (key, value) -> {
@@ -44,12 +44,12 @@ record Golden(String name, Map<String, Tensor> tensors, Map<String, String> meta
     return found;
   }
 
-  double number(String key) {
+  public double number(String key) {
     return Double.parseDouble(Objects.requireNonNull(metadata.get(key), key));
   }
 
   /** Compares {@code y}, and the gradient of each leaf under Σ y · cotangent. */
-  void check(Tensor y, Map<String, Tensor> leaves) {
+  public void check(Tensor y, Map<String, Tensor> leaves) {
     same("y", y);
     y.backward(input("cotangent"));
     leaves.forEach((leaf, t) -> same("grad." + leaf, Objects.requireNonNull(t.grad(), leaf)));
@@ -57,7 +57,7 @@ record Golden(String name, Map<String, Tensor> tensors, Map<String, String> meta
     assertThat(leaves).as("gradients compared in " + name).hasSize((int) gradients);
   }
 
-  void same(String output, Tensor actual) {
+  public void same(String output, Tensor actual) {
     Tensor expected = Objects.requireNonNull(tensors.get("output." + output), output);
     assertThat(actual.shape()).as(name + " " + output).isEqualTo(expected.shape());
     double scale = Math.max(1e-12, max(expected));
@@ -66,7 +66,7 @@ record Golden(String name, Map<String, Tensor> tensors, Map<String, String> meta
         .isLessThan(number("tolerance"));
   }
 
-  static double max(Tensor t) {
+  public static double max(Tensor t) {
     return t.detach().abs().reshape(-1).max(false, 0).item();
   }
 }

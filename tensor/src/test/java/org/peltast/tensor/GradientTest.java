@@ -10,6 +10,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.peltast.tensor.nn.Attention;
 
 /** Every differentiable operation's gradient against central differences in float64. */
 class GradientTest {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,10 +35,8 @@ class MatricesTest {
       names = {"FLOAT32", "BFLOAT16"})
   void anObstacleIsOneSentenceAndTrue(DType dtype) {
     String obstacle = Matrices.obstacle(dtype);
-    try (Scope scope = Scope.open();
-        Parameters weights = Parameters.on(Device.CPU, Precision.FLOAT32)) {
-      Parameter w = weights.declare("w", Parameters.Init.ones(), 32, 48);
-      weights.initialise(Rng.of(1));
+    try (Scope scope = Scope.open()) {
+      WeightMatrix w = new WeightMatrix(Tensor.ones(32, 48), () -> 0);
       HostBuffer x = filled(dtype, 2, 16, 48);
       HostBuffer y = HostBuffer.allocate(dtype, 16, 32);
       Runnable product = () -> Matrices.one(y, 16, 32).assignLinear(Matrices.one(x, 16, 48), w);
@@ -123,28 +122,25 @@ class MatricesTest {
     }
   }
 
-  /** A weight [out, in] of the given shape, with values. */
-  private static Parameter weight(Parameters parameters, int out, int in) {
-    Parameter w = parameters.declare("w" + out + "x" + in, new Parameters.Init.Normal(1), out, in);
-    parameters.initialise(Rng.of(3));
-    parameters.trainable(true);
-    return w;
+  /** The values of a weight [out, in]. */
+  private static Tensor values(int out, int in) {
+    return Rng.of(3).normal(out, in);
   }
 
   @ParameterizedTest
   @EnumSource(
       value = DType.class,
       names = {"FLOAT32", "BFLOAT16"})
-  void linearLayersAndTheirGradientsAreLibtorchs(DType dtype) {
+  void linearLayersAndTheirBackwardPassAreLibtorchs(DType dtype) {
     assumeProducts(dtype);
     for (int[] sizes : new int[][] {{7, 20, 12}, {40, 33, 65}, {96, 64, 170}, {1, 1, 1}}) {
       int rows = sizes[0];
       int in = sizes[1];
       int out = sizes[2];
-      try (Scope scope = Scope.open();
-          Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
-        Parameter w = weight(parameters, out, in);
-        Tensor exact = w.value().detach().to(dtype);
+      try (Scope scope = Scope.open()) {
+        Tensor values = values(out, in);
+        WeightMatrix w = new WeightMatrix(values, () -> 0);
+        Tensor exact = values.to(dtype);
         HostBuffer x = HostBuffer.allocate(dtype, rows, Matrices.padded(in));
         HostBuffer dy = HostBuffer.allocate(dtype, rows, Matrices.padded(out));
         for (HostBuffer f : List.of(x, dy)) {
@@ -169,15 +165,6 @@ class MatricesTest {
         assertNear(dxs, back, dtype);
         below.addLinearBack(above, w);
         assertNear(dxs, back.mul(2), dtype);
-
-        w.addGradient(above, left);
-        Tensor once = dys.to(DType.FLOAT32).transpose(0, 1).matmul(xs.to(DType.FLOAT32));
-        assertNear(w.value().grad(), once, DType.FLOAT32);
-        w.addGradient(above, left);
-        assertNear(w.value().grad(), once.mul(2), DType.FLOAT32);
-        parameters.clearGradients();
-        w.addGradient(above, left);
-        assertNear(w.value().grad(), once, DType.FLOAT32);
       }
     }
   }
@@ -186,49 +173,6 @@ class MatricesTest {
     double size = wanted.square().mean().sqrt().item();
     double error = actual.to(DType.FLOAT32).sub(wanted).square().mean().sqrt().item();
     assertThat(error).isLessThanOrEqualTo((rounding == DType.FLOAT32 ? 2e-6 : 0.006) * size);
-  }
-
-  /** What libtorch has written into a gradient before is added to, not overwritten. */
-  @Test
-  void gradientsOfLibtorchsComeFirstOrLast() {
-    assumeProducts(DType.FLOAT32);
-    try (Scope scope = Scope.open();
-        Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
-      Parameter w = weight(parameters, 6, 8);
-      Matrices x = Matrices.one(filled(DType.FLOAT32, 1, 5, 8), 5, 8);
-      Matrices dy = Matrices.one(filled(DType.FLOAT32, 2, 5, 6), 5, 6);
-      w.addGradient(dy, x);
-      Tensor ours = w.value().grad().copy();
-      w.value().sum().backward();
-      assertNear(w.value().grad(), ours.add(1), DType.FLOAT32);
-      parameters.clearGradients();
-      w.value().sum().backward();
-      w.addGradient(dy, x);
-      assertNear(w.value().grad(), ours.add(1), DType.FLOAT32);
-      w.addGradient(dy, x);
-      assertNear(w.value().grad(), ours.mul(2).add(1), DType.FLOAT32);
-    }
-  }
-
-  @Test
-  void gradientsOfVectorsAddUpToo() {
-    try (Scope scope = Scope.open();
-        Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
-      Parameter v = parameters.declare("v", Parameters.Init.ones(), 3);
-      parameters.initialise(Rng.of(1));
-      parameters.trainable(true);
-      v.addGradient(new float[] {1, 2, 3});
-      v.addGradient(new float[] {10, 20, 30});
-      assertThat(v.value().grad().toFloats()).containsExactly(11, 22, 33);
-      v.value().sum().backward();
-      assertThat(v.value().grad().toFloats()).containsExactly(12, 23, 34);
-      parameters.clearGradients();
-      v.value().sum().backward();
-      v.addGradient(new float[] {1, 2, 3});
-      assertThat(v.value().grad().toFloats()).containsExactly(2, 3, 4);
-      assertThatThrownBy(() -> v.addGradient(new float[2])).isInstanceOf(TensorException.class);
-      assertThat(v.numbers()).containsExactly(1, 1, 1);
-    }
   }
 
   @Test
@@ -256,18 +200,19 @@ class MatricesTest {
   @Test
   void aChangedWeightIsPackedAnew() {
     assumeProducts(DType.BFLOAT16);
-    try (Scope scope = Scope.open();
-        Parameters parameters = Parameters.on(Device.CPU, Precision.BF16)) {
-      Parameter w = weight(parameters, 24, 40);
+    try (Scope scope = Scope.open()) {
+      Tensor values = values(24, 40);
+      AtomicInteger version = new AtomicInteger(-1);
+      WeightMatrix w = new WeightMatrix(values, version::get);
       Matrices x = Matrices.one(filled(DType.BFLOAT16, 1, 8, 64), 8, 40);
       HostBuffer y = HostBuffer.allocate(DType.BFLOAT16, 8, 32);
       Matrices answer = Matrices.one(y, 8, 24);
       answer.assignLinear(x, w);
       float[] first = y.tensor().to(DType.FLOAT32).toFloats();
-      try (Autograd off = Autograd.off()) {
-        w.value().scaleInPlace(2);
-      }
-      parameters.changed();
+      values.scaleInPlace(2);
+      answer.assignLinear(x, w);
+      assertThat(y.tensor().to(DType.FLOAT32).toFloats()).isEqualTo(first);
+      version.incrementAndGet();
       answer.assignLinear(x, w);
       float[] second = y.tensor().to(DType.FLOAT32).toFloats();
       for (int i = 0; i < first.length; i++) {
@@ -339,8 +284,7 @@ class MatricesTest {
 
   @Test
   void whatDoesNotFitIsRefusedBeforeMemoryIsTouched() {
-    try (Scope scope = Scope.open();
-        Parameters parameters = Parameters.on(Device.CPU, Precision.FLOAT32)) {
+    try (Scope scope = Scope.open()) {
       HostBuffer small = HostBuffer.allocate(ITEMS, HEADS, S, D);
       HostBuffer square = HostBuffer.allocate(ITEMS, HEADS, S, S);
       Matrices a = Matrices.byHead(small, ITEMS, HEADS, S, D);
@@ -362,18 +306,16 @@ class MatricesTest {
           .isInstanceOf(TensorException.class);
       assertThatThrownBy(() -> a.assignProduct(b, a)).isInstanceOf(TensorException.class);
 
-      Parameter w = weight(parameters, 3, 4);
+      WeightMatrix w = new WeightMatrix(values(3, 4), () -> 0);
       Matrices rows = Matrices.one(small, ITEMS * HEADS * S, D);
       Matrices answer = Matrices.one(HostBuffer.allocate(30, 3), 30, 3);
       assertThatThrownBy(() -> answer.assignLinearBack(rows, w))
           .isInstanceOf(TensorException.class);
       assertThatThrownBy(() -> rows.assignLinear(rows, w)).isInstanceOf(TensorException.class);
       assertThatThrownBy(() -> a.assignLinear(a, w)).isInstanceOf(TensorException.class);
-      assertThatThrownBy(() -> w.addGradient(rows, rows)).isInstanceOf(TensorException.class);
-      Parameter vector = parameters.declare("v", Parameters.Init.zeros(), 4);
-      assertThatThrownBy(() -> answer.assignLinear(rows, vector))
+      assertThatThrownBy(() -> new WeightMatrix(Tensor.ones(4), () -> 0))
           .isInstanceOf(TensorException.class)
-          .hasMessageContaining("no matrix");
+          .hasMessageContaining("products take contiguous matrices");
     }
   }
 }

@@ -25,11 +25,30 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.IntSupplier;
 import java.util.stream.Stream;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.SafetensorsException;
 import org.peltast.safetensors.SafetensorsType;
+import org.peltast.tensor.nn.ActivationCheckpointing;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.Ema;
+import org.peltast.tensor.nn.Embedding;
+import org.peltast.tensor.nn.GradientListener;
+import org.peltast.tensor.nn.Gradients;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.LayerNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.ParameterBuffer;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
+import org.peltast.tensor.nn.SwiGlu;
+import org.peltast.tensor.nn.TimestepEmbedding;
 
 /**
  * Calls every public constructor and method of this module with wrong arguments, in a process of
@@ -38,6 +57,14 @@ import org.peltast.safetensors.SafetensorsType;
  */
 final class MisuseProbe {
   private static final int CALLS = 150;
+
+  /** What callers implement: there is nothing of ours to call. */
+  private static final Set<Class<?>> CALLERS =
+      Set.of(
+          CustomGradient.Backward.class,
+          GradientWatch.class,
+          GradientListener.class,
+          Adapters.class);
 
   /** What a function that we hand in throws: not the module's fault. */
   private static final class Ours extends RuntimeException {
@@ -75,24 +102,26 @@ final class MisuseProbe {
 
   private static List<Class<?>> publicClasses() throws Exception {
     Path root = Path.of(Tensor.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-    String module = Tensor.class.getPackageName();
     List<Class<?>> found = new ArrayList<>();
-    try (Stream<Path> files = Files.list(root.resolve(module.replace('.', '/')))) {
-      for (Path f : files.sorted(Comparator.comparing(Path::toString)).toList()) {
-        String name = f.getFileName().toString();
-        if (name.endsWith(".class") && !name.equals("package-info.class")) {
-          Class<?> c = Class.forName(module + "." + name.substring(0, name.length() - 6));
-          // What callers implement has nothing of ours to call.
-          if (isPublic(c)
-              && c != CustomGradient.Backward.class
-              && c != GradientListener.class
-              && c != Adapters.class) {
-            found.add(c);
+    for (String name : List.of(Tensor.class.getPackageName(), Parameters.class.getPackageName())) {
+      try (Stream<Path> files = Files.list(root.resolve(name.replace('.', '/')))) {
+        for (Path f : files.sorted(Comparator.comparing(Path::toString)).toList()) {
+          String file = f.getFileName().toString();
+          if (file.endsWith(".class") && !file.equals("package-info.class")) {
+            Class<?> c = Class.forName(name + "." + file.substring(0, file.length() - 6));
+            if (isPublic(c) && !isOurs(c) && !CALLERS.contains(c)) {
+              found.add(c);
+            }
           }
         }
       }
     }
     return found;
+  }
+
+  /** What this module's packages share checks nothing, and other modules may not call it. */
+  private static boolean isOurs(Class<?> c) {
+    return c == Internals.class || c.getEnclosingClass() == Internals.class;
   }
 
   private static boolean isPublic(Class<?> c) {
@@ -469,6 +498,13 @@ final class MisuseProbe {
       if (raw == Matrices.class) {
         Matrices m = Matrices.byHead(HostBuffer.allocate(2, 3), 1, 2, 1, 3);
         return pick(m, m.transposed(), Matrices.byRow(HostBuffer.allocate(2, 3), 2, 1, 1, 3));
+      }
+      if (raw == WeightMatrix.class) {
+        return new WeightMatrix(Tensor.ones(2, 3), () -> 1);
+      }
+      if (raw == IntSupplier.class) {
+        int version = random.nextInt();
+        return (IntSupplier) () -> version;
       }
       if (raw.isInterface()) {
         return function(raw);

@@ -37,8 +37,8 @@ import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.models.Backbone;
 import org.peltast.models.TextToImage;
 import org.peltast.runs.RunException;
-import org.peltast.tensor.Adapters;
 import org.peltast.tensor.Rng;
+import org.peltast.tensor.nn.Adapters;
 
 /**
  * A method put together from a recipe and a teacher, with the networks and roles that it made for
@@ -326,7 +326,7 @@ final class Assembly implements AutoCloseable {
     return own(new DiscriminatorHead(network, taps, gan.width(), teacher.device(), rng));
   }
 
-  private Role role(String name, org.peltast.tensor.Parameters parameters, RoleRecipe trained) {
+  private Role role(String name, org.peltast.tensor.nn.Parameters parameters, RoleRecipe trained) {
     return own(new Role(name, parameters, trained.settings()));
   }
 

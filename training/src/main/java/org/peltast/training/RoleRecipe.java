@@ -2,7 +2,7 @@ package org.peltast.training;
 
 import org.peltast.distill.LearningRate;
 import org.peltast.distill.Role;
-import org.peltast.tensor.AdamW;
+import org.peltast.tensor.nn.AdamW;
 
 /**
  * How one network of a run is trained.

@@ -22,14 +22,14 @@ import org.peltast.models.text.Captions;
 import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.runs.Progress;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Parameters;
 
 class ValidationLossTest {
   /** Answers one number, whatever it is asked. */

@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.peltast.diffusion.FeatureTaps;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.LayerNorm;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.LayerNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A discriminator's trainable part: for each feature tap a light head {@code Linear(SiLU(Linear(

@@ -16,15 +16,15 @@ import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.GroupNorm;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * The variational autoencoder of latent diffusion (Rombach et al., 2022), as diffusers' {@code

@@ -1,13 +1,13 @@
 package org.peltast.models.codec;
 
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Attention;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.GroupNorm;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Attention;
+import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.GroupNorm;
 
 /**
  * Layers of a convolutional network computed strip by strip, so that a large picture needs memory

@@ -11,13 +11,13 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
 import org.peltast.models.files.Weights;
-import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.GroupNorm;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * TAEF2, a tiny autoencoder for FLUX.2's latent space (Ollin Boer Bohan, MIT): 32 channels, one

@@ -10,8 +10,8 @@ import org.peltast.models.files.SingleFileKeys;
 import org.peltast.models.files.Weights;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
+import org.peltast.tensor.nn.Parameters;
 import tools.jackson.databind.node.ObjectNode;
 
 /** A Lumina 2 transformer's folder, as diffusers' {@code Lumina2Transformer2DModel} has it. */

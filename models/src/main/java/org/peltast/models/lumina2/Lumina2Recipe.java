@@ -8,8 +8,8 @@ import org.peltast.models.NetworkRecipe;
 import org.peltast.models.codec.Codecs;
 import org.peltast.models.nextdit.TrainableRanges;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * The configuration of a Lumina 2 transformer that is trained from nothing.

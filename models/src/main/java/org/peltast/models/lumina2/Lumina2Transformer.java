@@ -17,13 +17,13 @@ import org.peltast.models.nextdit.RotaryAttention;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.models.nextdit.TransformerCost;
-import org.peltast.tensor.Adapters;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
-import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
+import org.peltast.tensor.nn.SwiGlu;
 
 /**
  * The Lumina-Image 2.0 transformer (Qin et al., 2025), complete: noise and context refiners, a

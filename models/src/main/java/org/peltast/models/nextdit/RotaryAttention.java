@@ -1,13 +1,13 @@
 package org.peltast.models.nextdit;
 
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Attention;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Attention;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
 
 /**
  * Multi-head self-attention with normalised, rotated queries and keys. Several query heads may

@@ -3,11 +3,11 @@ package org.peltast.models.nextdit;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
-import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
+import org.peltast.tensor.nn.SwiGlu;
 
 /**
  * One transformer block with "sandwich" norms, before and after each sub-layer, and, where time

@@ -1,10 +1,10 @@
 package org.peltast.models.sdxl;
 
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Attention;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Attention;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /** Multi-head attention of a picture's pixels to each other, or to the text's tokens. */
 final class CrossAttention {

@@ -2,12 +2,12 @@ package org.peltast.models.sdxl;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.GroupNorm;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A residual block that knows the time, diffusers' {@code ResnetBlock2D}:

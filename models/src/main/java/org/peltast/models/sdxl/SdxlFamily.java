@@ -25,9 +25,9 @@ import org.peltast.models.text.ClipTextModel;
 import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Stable Diffusion XL (Podell et al., 2023): a UNet that predicts noise on a variance-preserving

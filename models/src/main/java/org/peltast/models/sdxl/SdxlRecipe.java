@@ -11,8 +11,8 @@ import org.peltast.models.ModelFamily;
 import org.peltast.models.NetworkRecipe;
 import org.peltast.models.codec.Codecs;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * The configuration of a UNet in SDXL's structure that is trained from nothing.

@@ -20,16 +20,16 @@ import org.peltast.models.Backbone;
 import org.peltast.models.ItemCost;
 import org.peltast.models.ModelException;
 import org.peltast.models.Sinusoids;
-import org.peltast.tensor.Adapters;
-import org.peltast.tensor.Attention;
 import org.peltast.tensor.Autograd;
-import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.GroupNorm;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.nn.Attention;
+import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * SDXL's denoising network (Podell et al., 2023): a UNet of residual blocks and, on its lower

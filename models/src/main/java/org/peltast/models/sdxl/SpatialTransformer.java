@@ -3,12 +3,12 @@ package org.peltast.models.sdxl;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Conv2d;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.GroupNorm;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Transformer blocks over the pixels of a feature map, entered and left by a projection and added

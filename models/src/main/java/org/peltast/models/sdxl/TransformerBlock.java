@@ -3,10 +3,10 @@ package org.peltast.models.sdxl;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.LayerNorm;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.LayerNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Self-attention, attention to the text, and a gated feed-forward layer (GEGLU: Shazeer, 2020),

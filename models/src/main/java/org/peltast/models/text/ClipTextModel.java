@@ -11,17 +11,17 @@ import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.safetensors.Checkpoint;
-import org.peltast.tensor.Attention;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Embedding;
-import org.peltast.tensor.LayerNorm;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Attention;
+import org.peltast.tensor.nn.Embedding;
+import org.peltast.tensor.nn.LayerNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * CLIP's text transformer (Radford et al., 2021), causal and pre-norm, as transformers' {@code

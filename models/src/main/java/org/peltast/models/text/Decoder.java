@@ -9,11 +9,11 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Embedding;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Embedding;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
 
 /**
  * A decoder-only language model without its head: Qwen3 (2025) or Gemma 2 (2024), as transformers'

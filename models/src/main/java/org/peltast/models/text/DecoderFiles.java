@@ -14,12 +14,12 @@ import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A language model's folder as transformers writes it, checked: {@code config.json} and

@@ -1,10 +1,10 @@
 package org.peltast.models.text;
 
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
 
 /**
  * One layer of a {@link Decoder}: grouped-query attention and a gated feed-forward layer, each

@@ -2,10 +2,10 @@ package org.peltast.models.text;
 
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
 
 /**
  * Causal self-attention in which several heads of queries share one of keys and values (Ainslie et

@@ -2,8 +2,8 @@ package org.peltast.models.text;
 
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * The network of a text encoder: from token ids to hidden states. A {@link TextEncoder} puts a

@@ -8,11 +8,11 @@ import org.peltast.models.nextdit.RotaryAttention;
 import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.models.zimage.fused.BlockWeights;
 import org.peltast.models.zimage.fused.FusedBlocks;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
-import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
+import org.peltast.tensor.nn.SwiGlu;
 
 /** Z-Image's blocks under the names of its checkpoints, by the fused kernels where they may be. */
 final class Blocks {

@@ -9,8 +9,8 @@ import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
+import org.peltast.tensor.nn.Parameters;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 

@@ -19,13 +19,13 @@ import org.peltast.models.nextdit.RefinedCaptions;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.TransformerCost;
 import org.peltast.models.zimage.fused.FusedBlocks;
-import org.peltast.tensor.Adapters;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
 
 /**
  * The Z-Image transformer (Tongyi-MAI, 2025), complete: noise and context refiners, a joint stream,

@@ -27,11 +27,11 @@ import org.peltast.models.files.Weights;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /** What golden files do not say of the network: its folder, its refusals, items of a batch. */
 class Lumina2TransformerTest {

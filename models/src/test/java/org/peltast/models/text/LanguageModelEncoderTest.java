@@ -21,11 +21,11 @@ import org.peltast.models.ModelException;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.nn.Parameters;
 import tools.jackson.databind.ObjectMapper;
 
 /** Prompts to ids as transformers makes them, ids to features, and what is refused. */

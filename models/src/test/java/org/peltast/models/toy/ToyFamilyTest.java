@@ -32,11 +32,11 @@ import org.peltast.models.codec.NormalisedCodec;
 import org.peltast.models.codec.PixelCodec;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameter;
 
 /** A family that is registered is opened, drawn with, written and measured by what is there. */
 class ToyFamilyTest {

@@ -14,14 +14,14 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
-import org.peltast.tensor.GradientListener;
-import org.peltast.tensor.Gradients;
 import org.peltast.tensor.HostBuffer;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.ParameterBuffer;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.GradientListener;
+import org.peltast.tensor.nn.Gradients;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.ParameterBuffer;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Gradients of a network's weights in buckets that are each reduced to their owner in float32 (the

@@ -2,7 +2,7 @@ package org.peltast.tensor.parallel;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.peltast.tensor.Parameter;
+import org.peltast.tensor.nn.Parameter;
 
 /**
  * Which weights travel together, and which rank owns them: the same on all ranks. Buckets follow

@@ -8,18 +8,18 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Ema;
-import org.peltast.tensor.Gradients;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
 import org.peltast.tensor.WorkerPool;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Ema;
+import org.peltast.tensor.nn.Gradients;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * AdamW and an exponential moving average whose state is sharded over the ranks of a group (ZeRO

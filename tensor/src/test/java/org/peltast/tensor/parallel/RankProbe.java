@@ -7,15 +7,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.peltast.tensor.AdamW;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
-import org.peltast.tensor.Gradients;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -23,6 +18,11 @@ import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
 import org.peltast.tensor.TensorFiles;
 import org.peltast.tensor.WorkerPool;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Gradients;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /** What a rank does in the tests, in a process of its own: {@link Ranks} starts it. */
 final class RankProbe {

@@ -2,17 +2,11 @@ package org.peltast.bench.kernels;
 
 import java.util.List;
 import java.util.function.Function;
-import org.peltast.tensor.Attention;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.HostBuffer;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameter;
-import org.peltast.tensor.Parameters;
-import org.peltast.tensor.RmsNorm;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
-import org.peltast.tensor.SwiGlu;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.kernels.Factor;
 import org.peltast.tensor.kernels.Fused;
@@ -21,6 +15,12 @@ import org.peltast.tensor.kernels.Norms;
 import org.peltast.tensor.kernels.Rotary;
 import org.peltast.tensor.kernels.RotaryTable;
 import org.peltast.tensor.kernels.Softmax;
+import org.peltast.tensor.nn.Attention;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
+import org.peltast.tensor.nn.RmsNorm;
+import org.peltast.tensor.nn.SwiGlu;
 
 /**
  * What is measured. A constant says which weights it declares and how it answers; its input is

@@ -15,9 +15,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
-import org.peltast.tensor.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
+import org.peltast.tensor.nn.Parameters;
 
 /** Every {@link Operator}, forward alone and with its backward pass, on one thread. */
 @State(org.openjdk.jmh.annotations.Scope.Thread)

@@ -1,8 +1,8 @@
 package org.peltast.models.zimage.fused;
 
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Linear;
-import org.peltast.tensor.Parameter;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameter;
 
 /**
  * A block's weights.

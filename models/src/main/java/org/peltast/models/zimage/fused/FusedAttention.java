@@ -97,15 +97,15 @@ final class FusedAttention {
    * @param n normed rows, all tokens'
    */
   void forward(Shape s, Kept in, Rows n, Factors f, Positions places) {
-    in.q.all.assignLinear(n.all, w.toQ());
-    in.k.all.assignLinear(n.all, w.toK());
-    in.v.all.assignLinear(n.all, w.toV());
+    in.q.all.assignLinear(n.all, w.toQ().matrix());
+    in.k.all.assignLinear(n.all, w.toK().matrix());
+    in.v.all.assignLinear(n.all, w.toV().matrix());
     Rotary.forward(s.queries(), in.q.memory, f.query(), places.turns(), in.turnedQ.memory);
     Rotary.forward(s.keys(), in.k.memory, f.key(), places.turns(), in.turnedK.memory);
     in.weights.assignProduct(in.queries, in.keys.transposed());
     Softmax.forward(in.p, s.items(), s.tokens(), places.absent());
     in.attended.assignProduct(in.weights, in.values);
-    in.o.all.assignLinear(in.a.all, w.toOut());
+    in.o.all.assignLinear(in.a.all, w.toOut().matrix());
   }
 
   /**
@@ -129,7 +129,7 @@ final class FusedAttention {
       WeightGradients g,
       Scratch t) {
     g.add(w.toOut(), dAnswer.all, in.a.all);
-    t.da.all.assignLinearBack(dAnswer.all, w.toOut());
+    t.da.all.assignLinearBack(dAnswer.all, w.toOut().matrix());
     t.weights.assignProduct(t.attended, in.values.transposed());
     t.values.assignProduct(in.weights.transposed(), t.attended);
     Softmax.backward(in.p, s.tokens(), t.dp);
@@ -142,8 +142,8 @@ final class FusedAttention {
     g.add(w.toQ(), t.dq.all, n.all);
     g.add(w.toK(), t.dk.all, n.all);
     g.add(w.toV(), t.dv.all, n.all);
-    dn.all.assignLinearBack(t.dq.all, w.toQ());
-    dn.all.addLinearBack(t.dk.all, w.toK());
-    dn.all.addLinearBack(t.dv.all, w.toV());
+    dn.all.assignLinearBack(t.dq.all, w.toQ().matrix());
+    dn.all.addLinearBack(t.dk.all, w.toK().matrix());
+    dn.all.addLinearBack(t.dv.all, w.toV().matrix());
   }
 }

@@ -39,10 +39,10 @@ final class FusedFeedForward {
    * @param gated silu(u) ⊙ v, written
    */
   void forward(Kept in, Rows n, Rows gated) {
-    in.u.all.assignLinear(n.all, w.w1());
-    in.v.all.assignLinear(n.all, w.w3());
+    in.u.all.assignLinear(n.all, w.w1().matrix());
+    in.v.all.assignLinear(n.all, w.w3().matrix());
     Gate.forward(in.layout, in.u.memory, in.v.memory, gated.memory);
-    in.o.all.assignLinear(gated.all, w.w2());
+    in.o.all.assignLinear(gated.all, w.w2().matrix());
   }
 
   /**
@@ -55,12 +55,12 @@ final class FusedFeedForward {
    * @param gated overwritten
    */
   void backward(Kept in, Rows dAnswer, Rows n, Rows dn, WeightGradients g, Rows gated) {
-    gated.all.assignLinearBack(dAnswer.all, w.w2());
+    gated.all.assignLinearBack(dAnswer.all, w.w2().matrix());
     Gate.backward(in.layout, in.u.memory, in.v.memory, gated.memory);
     g.add(w.w2(), dAnswer.all, gated.all);
     g.add(w.w1(), in.u.all, n.all);
     g.add(w.w3(), in.v.all, n.all);
-    dn.all.assignLinearBack(in.u.all, w.w1());
-    dn.all.addLinearBack(in.v.all, w.w3());
+    dn.all.assignLinearBack(in.u.all, w.w1().matrix());
+    dn.all.addLinearBack(in.v.all, w.w3().matrix());
   }
 }

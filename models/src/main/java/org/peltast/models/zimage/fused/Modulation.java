@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Linear;
 import org.peltast.tensor.Matrices;
-import org.peltast.tensor.Parameter;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.kernels.Factor;
 import org.peltast.tensor.kernels.Modulations;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameter;
 
 /**
  * A block's factors, out of its norms' weights and the time, and their gradient by hand. Where time
@@ -82,7 +82,7 @@ final class Modulation {
   private static float[] activated(Linear linear, Tensor time) {
     Parameter bias = Objects.requireNonNull(linear.bias(), "a modulation without bias");
     Tensor m = Tensor.zeros(time.size(0), bias.numbers().length);
-    Matrices.of(m).assignLinear(Matrices.of(time), linear.weight());
+    Matrices.of(m).assignLinear(Matrices.of(time), linear.weight().matrix());
     float[] a = new float[(int) m.count()];
     m.get(a, 0);
     Modulations.activate(a, bias.numbers());
@@ -180,7 +180,7 @@ final class Modulation {
     Matrices dm = Matrices.of(Tensor.of(a, time.size(0), bias.numbers().length));
     into.add(linear.weight(), dm, Matrices.of(time));
     if (dTime != null) {
-      Matrices.of(dTime).addLinearBack(dm, linear.weight());
+      Matrices.of(dTime).addLinearBack(dm, linear.weight().matrix());
     }
   }
 }

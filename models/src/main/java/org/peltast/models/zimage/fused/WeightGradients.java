@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.peltast.tensor.Matrices;
-import org.peltast.tensor.Parameter;
+import org.peltast.tensor.nn.Parameter;
 
 /**
  * The weight gradients that one pass through a block is asked for: those of the weights that are

@@ -1,4 +1,4 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -7,6 +7,13 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 
 /** Adapters compute what the sum of their weight and their change computes, over one base. */
 class LowRankTest {

@@ -1,7 +1,13 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
+import org.peltast.tensor.WorkerPool;
 
 /** What is done to gradients between the backward pass and the optimiser. */
 public final class Gradients {

@@ -1,6 +1,7 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.TensorException;
 
 /**
  * Which layers of a network have a low-rank adapter (LoRA: Hu et al., 2021), and of what size.

@@ -1,10 +1,15 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
+import org.peltast.tensor.WorkerPool;
 
 /**
  * An exponential moving average of a network's weights: {@code e ← d·e + (1 − d)·w}, with a warm-up

@@ -1,4 +1,4 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -9,6 +9,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Golden;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
 
 /** Every layer, forward and backward, against PyTorch. */
 class GoldenLayersTest {

@@ -1,4 +1,9 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
+
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 
 /**
  * Times as vectors: sinusoids of falling frequency (Vaswani et al., 2017, as diffusion models use

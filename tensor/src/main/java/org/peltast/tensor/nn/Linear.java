@@ -1,9 +1,11 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Tensor;
 
 /** {@code y = x Wᵀ + b}, computed in the network's product dtype. */
 public final class Linear {

@@ -1,4 +1,6 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
+
+import org.peltast.tensor.Tensor;
 
 /**
  * A low-rank adapter of a linear layer or a convolution (LoRA: Hu et al., 2021): beside the layer's
@@ -30,7 +32,10 @@ public final class LowRank {
     java.util.Arrays.fill(second, 1);
     second[0] = weight[0];
     second[1] = size.rank();
-    double fanIn = Shapes.product("an adapter's input", weight) / (double) weight[0];
+    double fanIn = 1;
+    for (int i = 1; i < weight.length; i++) {
+      fanIn *= weight[i];
+    }
     a = layer.declareAdapter(A, new Parameters.Init.Uniform(1 / Math.sqrt(fanIn)), first);
     b = layer.declareAdapter(B, Parameters.Init.zeros(), second);
     scale = size.scale();

@@ -1,8 +1,19 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.GradientWatch;
+import org.peltast.tensor.HostBuffer;
+import org.peltast.tensor.Matrices;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
+import org.peltast.tensor.WeightMatrix;
+import org.peltast.tensor.WorkerPool;
 
 /**
  * One weight of a network: its value, float32 unless the network is only used, and that value in
@@ -22,11 +33,10 @@ public final class Parameter {
   private int castVersion = -1;
   private float @Nullable [] numbers;
   private int numbersVersion = -1;
-  private @Nullable Packed forth; // [in, out], for answers
-  private @Nullable Packed back; // [out, in], for gradients
+  private @Nullable WeightMatrix matrix; // once asked for
 
   /** The value as one worker of a pool sees it. */
-  private final class WorkerView implements Tensor.Watch {
+  private final class WorkerView implements GradientWatch {
     final Tensor value;
     final int index;
     @Nullable HostBuffer gradient; // kept memory, in use or not
@@ -40,7 +50,6 @@ public final class Parameter {
     public void begins() {
       GradientListener told = listener;
       if (told != null) {
-        Contributions.end();
         told.begins(Parameter.this, index);
       }
     }
@@ -64,6 +73,34 @@ public final class Parameter {
         gradient = known;
       }
       return known;
+    }
+
+    void add(Matrices dy, Matrices x) {
+      HostBuffer memory = memory();
+      Matrices kept = Matrices.one(memory, (int) value.size(0), (int) value.size(1));
+      Tensor present = value.grad();
+      if (present != null && present.isAt(memory.tensor())) {
+        kept.addProduct(dy.transposed(), x);
+      } else {
+        kept.assignProduct(dy.transposed(), x);
+        take(present);
+      }
+    }
+
+    void add(float[] numbers) {
+      HostBuffer memory = memory();
+      Tensor present = value.grad();
+      if (present != null && present.isAt(memory.tensor())) {
+        float[] sum = new float[numbers.length];
+        memory.get(0, sum, 0, sum.length);
+        for (int i = 0; i < sum.length; i++) {
+          sum[i] += numbers[i];
+        }
+        memory.put(0, sum, 0, sum.length);
+      } else {
+        memory.put(0, numbers, 0, numbers.length);
+        take(present);
+      }
     }
 
     /** Makes what is in the memory the gradient, or part of one that libtorch began. */
@@ -137,17 +174,7 @@ public final class Parameter {
   public void addGradient(Matrices dy, Matrices x) {
     requireMatrix();
     WorkerView view = view();
-    view.begins();
-    HostBuffer memory = view.memory();
-    Matrices kept = Matrices.one(memory, (int) view.value.size(0), (int) view.value.size(1));
-    Tensor present = view.value.grad();
-    if (present != null && present.isAt(memory.tensor())) {
-      kept.addProduct(dy.transposed(), x);
-    } else {
-      kept.assignProduct(dy.transposed(), x);
-      view.take(present);
-    }
-    view.ends();
+    view.value.contribute(() -> view.add(dy, x));
   }
 
   /**
@@ -161,21 +188,7 @@ public final class Parameter {
       throw new TensorException(
           gradient.length + " numbers are no gradient of " + name + ", " + view.value);
     }
-    view.begins();
-    HostBuffer memory = view.memory();
-    Tensor present = view.value.grad();
-    if (present != null && present.isAt(memory.tensor())) {
-      float[] sum = new float[gradient.length];
-      memory.get(0, sum, 0, sum.length);
-      for (int i = 0; i < sum.length; i++) {
-        sum[i] += gradient[i];
-      }
-      memory.put(0, sum, 0, sum.length);
-    } else {
-      memory.put(0, gradient, 0, gradient.length);
-      view.take(present);
-    }
-    view.ends();
+    view.value.contribute(() -> view.add(gradient));
   }
 
   private void requireMatrix() {
@@ -319,37 +332,26 @@ public final class Parameter {
     return known;
   }
 
-  /** The float32 value as products take it, [out, in], or transposed, [in, out]. */
-  Matrices matrix(boolean transposed) {
-    requireMatrix();
-    Matrices plain = Matrices.of(whole());
-    return transposed ? plain.transposed() : plain;
-  }
-
   /**
-   * The value as products of matrices read it fastest, made anew when the weights have changed.
+   * The value as products of {@link Matrices} take it, the same object at each call: they follow
+   * the weights' changes.
    *
-   * @param transposed as [in, out], where the weight is [out, in]
+   * @throws TensorException if the weight is no matrix on the CPU
    */
-  synchronized Packed packed(DType dtype, boolean transposed) {
-    Packed kept = transposed ? forth : back;
-    if (kept == null || kept.dtype() != dtype) {
-      kept = new Packed(matrix(transposed).layout(), dtype);
-      if (transposed) {
-        forth = kept;
-      } else {
-        back = kept;
-      }
+  public synchronized WeightMatrix matrix() {
+    WeightMatrix known = matrix;
+    if (known == null) {
+      requireMatrix();
+      known = new WeightMatrix(whole(), owner::version);
+      matrix = known;
     }
-    return kept.of(whole(), owner.version());
+    return known;
   }
 
-  /** Packs the value anew, in as many ways as it was packed before. */
+  /** Makes anew what products were given of the value. */
   synchronized void repack() {
-    for (Packed kept : new Packed[] {forth, back}) {
-      if (kept != null) {
-        kept.of(whole(), owner.version());
-      }
+    if (matrix != null) {
+      matrix.repack();
     }
   }
 

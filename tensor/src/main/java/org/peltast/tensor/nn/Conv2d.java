@@ -1,6 +1,8 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 
 /** 2-D convolution with a square kernel, computed in the network's product dtype. */
 public final class Conv2d {
@@ -32,7 +34,7 @@ public final class Conv2d {
               + " channels and kernel "
               + kernel);
     }
-    return Shapes.product("a convolution's weight", in, kernel, kernel);
+    return (long) ((double) in * kernel * kernel); // at most the largest long
   }
 
   /** Declares {@code weight} and, unless its initialisation is null, {@code bias}. */

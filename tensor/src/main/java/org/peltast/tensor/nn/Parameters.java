@@ -1,4 +1,4 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,6 +10,16 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Engine;
+import org.peltast.tensor.Precision;
+import org.peltast.tensor.Rng;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
+import org.peltast.tensor.WorkerPool;
 
 /**
  * The named weights of one network, in the order in which its layers declare them, under the names

@@ -1,7 +1,12 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.HostBuffer;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 
 /**
  * A flat float32 host buffer of several weights' values or gradients, one weight after another:

@@ -1,18 +1,18 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Dispatcher;
-import org.bytedeco.pytorch.GenericList;
-import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.IValueVector;
-import org.bytedeco.pytorch.OperatorHandle;
-import org.bytedeco.pytorch.TensorList;
-import org.bytedeco.pytorch.Type;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Internals;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
+import org.peltast.tensor.WorkerPool;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, 2019), one fused native pass over all
@@ -144,101 +144,27 @@ public final class AdamW implements AutoCloseable {
 
   private void step(List<Parameter> share, double learningRate, Gradients.@Nullable Clip clip) {
     try (Scope s = Scope.open();
-        Autograd off = Autograd.off();
-        Lists weights = new Lists();
-        Lists grads = new Lists();
-        Lists m = new Lists();
-        Lists v = new Lists();
-        Lists none = new Lists();
-        Lists counts = new Lists()) {
-      // The kernel takes the number of this step beside each weight; it only reads it.
-      Tensor count = Tensor.full((double) steps, DType.FLOAT32, parameters.device());
+        Autograd off = Autograd.off()) {
+      List<Internals.AdamWState> states = new ArrayList<>();
       for (Parameter p : share) {
         Tensor w = p.whole();
         Tensor g = w.grad();
         Moments own = moments.get(p);
-        if (g == null || own == null) {
-          continue;
+        if (g != null && own != null) {
+          states.add(new Internals.AdamWState(w, g, own.first(), own.second()));
         }
-        weights.add(w);
-        grads.add(g);
-        m.add(own.first());
-        v.add(own.second());
-        counts.add(count);
       }
-      if (weights.tensors.isEmpty()) {
-        return;
-      }
-      try (IValueVector stack = new IValueVector()) {
-        push(
-            stack,
-            weights.value(),
-            grads.value(),
-            m.value(),
-            v.value(),
-            none.value(),
-            counts.value());
-        push(
-            stack,
-            new IValue(learningRate),
-            new IValue(settings.beta1()),
-            new IValue(settings.beta2()),
-            new IValue(settings.weightDecay()),
-            new IValue(settings.eps()),
-            new IValue(false),
-            new IValue(false),
-            clip == null ? new IValue() : onDevice(clip.divisor()),
-            clip == null ? new IValue() : onDevice(clip.skip()));
-        Dispatcher.singleton().callBoxed(Kernel.HANDLE, stack);
-      } catch (RuntimeException e) {
-        throw Tensor.failure("AdamW", e);
-      }
-    }
-  }
-
-  private IValue onDevice(Tensor number) {
-    return new IValue(number.to(parameters.device()).raw());
-  }
-
-  private static void push(IValueVector stack, IValue... values) {
-    for (IValue v : values) {
-      stack.push_back(v);
-      v.close();
-    }
-  }
-
-  /** Looked up once: the schema lives as long as the process. */
-  private static final class Kernel {
-    static final OperatorHandle HANDLE =
-        Dispatcher.singleton().findSchemaOrThrow("aten::_fused_adamw_", "");
-  }
-
-  /** A list of tensors for the dispatcher. */
-  private static final class Lists implements AutoCloseable {
-    final List<Tensor> tensors = new ArrayList<>();
-    private final GenericList list;
-
-    Lists() {
-      try (TensorList typed = new TensorList();
-          Type.TypePtr element = typed.elementType()) {
-        list = new GenericList(element);
-      }
-    }
-
-    void add(Tensor t) {
-      tensors.add(t);
-      try (IValue v = new IValue(t.raw())) {
-        list.push_back(v);
-      }
-    }
-
-    IValue value() {
-      return new IValue(list);
-    }
-
-    @Override
-    public void close() {
-      list.close();
+      Internals.adamW(
+          new Internals.AdamWStep(
+              learningRate,
+              settings.beta1(),
+              settings.beta2(),
+              settings.weightDecay(),
+              settings.eps(),
+              steps,
+              clip == null ? null : clip.divisor().to(parameters.device()),
+              clip == null ? null : clip.skip().to(parameters.device())),
+          states);
     }
   }
 

@@ -1,6 +1,10 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 
 /**
  * Scaled dot-product attention, {@code softmax(q kᵀ/√D + bias) v}, as two batched products.

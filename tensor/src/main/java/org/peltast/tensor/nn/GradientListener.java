@@ -1,4 +1,4 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 /**
  * Is told when contributions to weights' gradients begin and end, on the thread that makes them,

@@ -1,4 +1,8 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
+
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 
 /**
  * Zero mean and unit variance over each group of channels and all pixels, then a weight and a bias

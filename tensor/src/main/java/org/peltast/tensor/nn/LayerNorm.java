@@ -1,4 +1,7 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
+
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Tensor;
 
 /**
  * {@code y = w ⊙ (x − mean(x)) / √(var(x) + ε) + b} over the last dimension, in float32 (Ba, Kiros

@@ -1,4 +1,8 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
+
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorException;
 
 /** A table of learned vectors, looked up by number. */
 public final class Embedding {

@@ -1,6 +1,7 @@
-package org.peltast.tensor;
+package org.peltast.tensor.nn;
 
 import java.util.List;
+import org.peltast.tensor.Tensor;
 
 /** The gated feed-forward layer {@code W₂(silu(W₁x) ⊙ W₃x)} (Shazeer, 2020), without biases. */
 public final class SwiGlu {

@@ -1,0 +1,43 @@
+package org.peltast.tensor;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the packages of this module share; not for other modules. Nothing is checked here: who calls
+ * it has made sure that what is given fits.
+ */
+public final class Internals {
+  private Internals() {}
+
+  /**
+   * What one fused step of AdamW changes, all of one shape, float32 and on one device.
+   *
+   * @param first the moving average of the gradient
+   * @param second the moving average of its square
+   */
+  public record AdamWState(Tensor weight, Tensor gradient, Tensor first, Tensor second) {}
+
+  /**
+   * What one fused step of AdamW is computed with.
+   *
+   * @param count the number of this step, from 1
+   * @param divisor [1] float32 on the weights' device, what gradients are divided by in their own
+   *     place; null for 1
+   * @param skip [1] float32 there, 1 if there is to be no step, else 0; null for 0
+   */
+  public record AdamWStep(
+      double learningRate,
+      double beta1,
+      double beta2,
+      double weightDecay,
+      double eps,
+      long count,
+      @Nullable Tensor divisor,
+      @Nullable Tensor skip) {}
+
+  /** One native pass over some weights that have gradients, {@code aten::_fused_adamw_}. */
+  public static void adamW(AdamWStep step, List<AdamWState> states) {
+    FusedAdamW.run(step, states);
+  }
+}
