@@ -168,7 +168,7 @@ final class OneDnn {
     private final String implementation; // of such products
     private final DType dtype;
 
-    private PackedLayout(DType dtype, int rows, int columns) {
+    private PackedLayout(dnnl_engine engine, DType dtype, int rows, int columns) {
       this.dtype = dtype;
       dnnl_memory_desc any = new dnnl_memory_desc();
       check(
@@ -180,8 +180,7 @@ final class OneDnn {
       dnnl_primitive_desc d = new dnnl_primitive_desc();
       check(
           "a packed factor",
-          dnnl.dnnl_matmul_primitive_desc_create(
-              d, Library.ENGINE, left, any, null, product, null));
+          dnnl.dnnl_matmul_primitive_desc_create(d, engine, left, any, null, product, null));
       order = new dnnl_memory_desc();
       check(
           "a packed factor",
@@ -201,8 +200,9 @@ final class OneDnn {
     }
 
     static PackedLayout of(DType dtype, int rows, int columns) {
+      dnnl_engine engine = Library.ENGINE; // loaded by now: loading asks for orders itself
       return KNOWN.computeIfAbsent(
-          List.of(dtype, rows, columns), k -> new PackedLayout(dtype, rows, columns));
+          List.of(dtype, rows, columns), k -> new PackedLayout(engine, dtype, rows, columns));
     }
 
     /** How many numbers it takes, with what fills it up. */

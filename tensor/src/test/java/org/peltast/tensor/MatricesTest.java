@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Assumptions;
@@ -219,6 +221,36 @@ class MatricesTest {
         assertThat(second[i]).isEqualTo(2 * first[i]);
       }
     }
+  }
+
+  /** What a child does: it packs a weight of the size that oneDNN is tried with, first of all. */
+  static final class Child {
+    private Child() {}
+
+    public static void main(String[] args) {
+      try (Scope scope = Scope.open()) {
+        Tensor y = Tensor.zeros(2, 64);
+        WeightMatrix w = new WeightMatrix(Tensor.ones(64, 64), () -> 0);
+        Matrices.of(y).assignLinear(Matrices.of(Tensor.ones(2, 64)), w);
+        System.out.println(y.sum().item());
+      }
+    }
+  }
+
+  @Test
+  void aProgramMayBeginWithAWeight() throws Exception {
+    assumeProducts(DType.FLOAT32);
+    Process child =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Child.class.getName())
+            .redirectErrorStream(true)
+            .start();
+    String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(child.waitFor()).as(said).isZero();
+    assertThat(said).contains("8192.0");
   }
 
   /** Products are prepared for a thread's own number of threads, which may change. */
