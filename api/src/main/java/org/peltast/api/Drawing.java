@@ -2,6 +2,7 @@ package org.peltast.api;
 
 import java.awt.image.BufferedImage;
 import java.util.List;
+import org.peltast.models.PictureStreams;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.Scope;
 import org.peltast.training.Pictures;
@@ -14,7 +15,15 @@ final class Drawing {
 
   static List<BufferedImage> of(TextToImage model, List<String> prompts, long seed) {
     try (Scope scope = Scope.open()) {
-      return Pictures.of(model.generate(prompts, seed, model.defaults(), BATCH, done -> {}));
+      return Pictures.of(
+          model.generate(
+              prompts,
+              "",
+              null,
+              PictureStreams.ofPrompts(seed, prompts),
+              model.defaults(),
+              BATCH,
+              done -> {}));
     }
   }
 }

@@ -26,7 +26,8 @@ public final class Student {
   /**
    * Draws one picture for each prompt in as many steps as it was distilled for.
    *
-   * @param seed of the noise; picture i depends on (seed, i) and its prompt alone
+   * @param seed of the noise; a picture depends on it, its prompt and how many of the same prompt
+   *     come before it
    * @return pictures of the model's size, in the prompts' order
    * @throws org.peltast.models.ModelException if there is no prompt
    */

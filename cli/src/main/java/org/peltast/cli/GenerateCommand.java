@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.data.PromptList;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.PictureStreams;
 import org.peltast.models.TextToImage;
 import org.peltast.report.Formats;
 import org.peltast.report.PictureFormat;
@@ -143,7 +145,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--batch",
       paramLabel = "N",
-      description = "pictures drawn at once (default: ${DEFAULT-VALUE})")
+      description =
+          "pictures between two lines of progress; off the CPU, how many are drawn at once (default: ${DEFAULT-VALUE})")
   private int batch = 16;
 
   @Option(
@@ -224,7 +227,7 @@ final class GenerateCommand implements Callable<Integer> {
               prompts,
               negative.strip(),
               latents == null ? null : start(latents),
-              seed,
+              PictureStreams.ofPrompts(seed, prompts),
               settings,
               batch,
               done -> progress.step(done, prompts.size(), Map.of()));
@@ -241,11 +244,12 @@ final class GenerateCommand implements Callable<Integer> {
       int columns = rowOfEach ? count : (int) Math.ceil(Math.sqrt(pictures.size()));
       PictureGrid.write(
           PictureGrid.draw(pictures, captions ? prompts : List.of(), columns, scale), out);
-      texts.put(out, prompts, 0);
+      texts.put(out, prompts);
     } else {
       List<Path> files = Pictures.writeAll(out, pictures);
       for (int i = 0; i < files.size(); i++) {
-        texts.put(files.get(i), prompts.subList(i, i + 1), i);
+        String prompt = prompts.get(i);
+        texts.put(files.get(i), prompt, Collections.frequency(prompts.subList(0, i), prompt));
       }
     }
     System.err.printf(

@@ -813,29 +813,26 @@ class OtherToolsModelsTest {
 
   @Test
   void neitherBatchNorOrderChangesAPromptsPicture() throws IOException {
-    Path one = root.resolve("one-by-one/");
-    Path all = root.resolve("at-once/");
-    for (Path out : List.of(one, all)) {
-      Outcome outcome =
-          type(
-              "generate",
-              "--model",
-              "" + sound,
-              "--prompt",
-              "an owl",
-              "--prompt",
-              "a long red boat",
-              "--prompt",
-              "",
-              "--batch",
-              out.equals(one) ? "1" : "16",
-              "--out",
-              out + "/");
-      assertThat(outcome.code()).as(outcome.err()).isZero();
+    List<String> prompts = List.of("an owl", "a long red boat", "");
+    Path one = drawn("one-by-one", "1", prompts);
+    Path all = drawn("at-once", "16", prompts);
+    Path turned = drawn("turned", "2", List.of("", "a long red boat", "an owl"));
+    for (int i = 0; i < 3; i++) {
+      assertThat(one.resolve("000" + i + ".png"))
+          .hasSameBinaryContentAs(all.resolve("000" + i + ".png"));
+      assertThat(turned.resolve("000" + (2 - i) + ".png"))
+          .hasSameBinaryContentAs(all.resolve("000" + i + ".png"));
     }
-    for (String name : List.of("0000.png", "0001.png", "0002.png")) {
-      assertThat(one.resolve(name)).hasSameBinaryContentAs(all.resolve(name));
-    }
+  }
+
+  private Path drawn(String name, String batch, List<String> prompts) {
+    Path out = root.resolve(name);
+    List<String> words = new ArrayList<>(List.of("generate", "--model", "" + sound));
+    words.addAll(List.of("--batch", batch, "--out", out + "/"));
+    prompts.forEach(prompt -> words.addAll(List.of("--prompt", prompt)));
+    Outcome outcome = type(words.toArray(String[]::new));
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    return out;
   }
 
   @Test

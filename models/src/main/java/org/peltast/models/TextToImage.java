@@ -5,9 +5,11 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Denoiser;
@@ -23,6 +25,7 @@ import org.peltast.models.text.TextEncoder;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -31,11 +34,14 @@ import org.peltast.tensor.WorkerPool;
 /**
  * A whole model: text encoder, network, codec, and the settings that it is meant to be used with.
  *
- * <p>The noise of picture i is a function of (seed, i) alone, so neither the number of pictures nor
- * the size of batches changes what is drawn, beyond the rounding of differently batched products;
- * the same seed and batch size give the same bytes.
+ * <p>Each picture has a random stream of its own ({@link PictureStreams}), and on a CPU it is
+ * computed by itself: neither what is drawn beside it nor the size of batches changes a bit of it.
+ * Other devices compute a batch at once, where differently batched products round differently.
  */
 public final class TextToImage implements AutoCloseable {
+  private static final long SMALL_WEIGHTS = 100_000_000;
+  private static final long SMALL_AREA = 256 * 256;
+
   private final Backbone network;
   private final NoiseSchedule schedule;
   private final Codec codec;
@@ -224,16 +230,16 @@ public final class TextToImage implements AutoCloseable {
    * Draws one picture for each prompt.
    *
    * @param prompts picture i belongs to prompt i
-   * @param seed of the noise
+   * @param seed of the noise; that of picture i is a function of (seed, i)
    * @param settings size, steps, guidance, sampler
-   * @param batch how many are drawn at once; the result does not depend on it beyond rounding
+   * @param batch how many are drawn between two reports; off the CPU, how many at once
    * @param done told the number of pictures ready so far, after each batch
    * @return [N, 3, height, width] float32 in [0, 1] on the CPU, in the caller's scope
    * @throws ModelException if size or batch do not fit
    */
   public Tensor generate(
       List<String> prompts, long seed, GenerationSettings settings, int batch, IntConsumer done) {
-    return generate(prompts, "", null, seed, settings, batch, done);
+    return generate(prompts, "", null, numbered(seed, prompts), settings, batch, done);
   }
 
   /**
@@ -241,16 +247,17 @@ public final class TextToImage implements AutoCloseable {
    *
    * @param negative what guidance leads away from; empty for no condition
    * @param start standard normal [N, C, h, w] to start from; null draws it
+   * @param streams of the pictures' noise, as {@link PictureStreams} makes them
    */
   public Tensor generate(
       List<String> prompts,
       String negative,
       @Nullable Tensor start,
-      long seed,
+      List<Rng> streams,
       GenerationSettings settings,
       int batch,
       IntConsumer done) {
-    return drawn(prompts, negative, start, seed, settings, batch, done, this::decode);
+    return drawn(prompts, negative, start, streams, settings, batch, done, this::decode);
   }
 
   /**
@@ -261,14 +268,18 @@ public final class TextToImage implements AutoCloseable {
   public Tensor generateLatents(
       List<String> prompts, long seed, GenerationSettings settings, int batch, IntConsumer done) {
     UnaryOperator<Tensor> kept = z -> z.to(DType.FLOAT32).to(Device.CPU);
-    return drawn(prompts, "", null, seed, settings, batch, done, kept);
+    return drawn(prompts, "", null, numbered(seed, prompts), settings, batch, done, kept);
+  }
+
+  private static List<Rng> numbered(long seed, List<String> prompts) {
+    return PictureStreams.numbered(seed, 0, prompts.size());
   }
 
   private Tensor drawn(
       List<String> prompts,
       String negative,
       @Nullable Tensor start,
-      long seed,
+      List<Rng> streams,
       GenerationSettings settings,
       int batch,
       IntConsumer done,
@@ -299,31 +310,52 @@ public final class TextToImage implements AutoCloseable {
               + " and "
               + batch);
     }
+    if (streams.size() != prompts.size()) {
+      throw new ModelException(
+          prompts.size() + " pictures need a random stream each, got " + streams.size());
+    }
     Captions captions = encodedAhead(prompts, settings.guidance().isOn() ? negative : null);
+    // Captions and noise of some pictures, ready to be drawn from: encoders are for one thread.
+    Function<Range, Supplier<Tensor>> prepared =
+        some -> {
+          int from = some.from();
+          int n = some.count();
+          Condition condition = captions.of(prompts.subList(from, from + n));
+          Condition empty = settings.guidance().isOn() ? captions.negative(negative, n) : null;
+          List<Rng> own = streams.subList(from, from + n);
+          Tensor noise =
+              start == null ? noise(own, settings, r -> r) : start.narrow(0, from, n).to(device());
+          return () -> finish.apply(latents(condition, empty, noise, own, settings));
+        };
     return Scope.compute(
         () -> {
           List<Tensor> all = new ArrayList<>();
           for (int first = 0; first < prompts.size(); first += batch) {
-            int from = first;
-            List<String> some = prompts.subList(first, Math.min(first + batch, prompts.size()));
-            all.add(
-                Scope.compute(
-                    () -> {
-                      Condition empty =
-                          settings.guidance().isOn()
-                              ? captions.negative(negative, some.size())
-                              : null;
-                      Tensor noise =
-                          start == null
-                              ? startNoise(seed, from, some.size(), settings)
-                              : start.narrow(0, from, some.size()).to(device());
-                      return finish.apply(
-                          latents(captions.of(some), empty, noise, seed, from, settings));
-                    }));
-            done.accept(from + some.size());
+            Range some = new Range(first, Math.min(batch, prompts.size() - first));
+            all.add(Scope.compute(() -> drawn(some, prepared, settings)));
+            done.accept(first + some.count());
           }
           return Tensor.cat(all, 0);
         });
+  }
+
+  /** Pictures drawn each by itself on a CPU, elsewhere at once. */
+  private Tensor drawn(
+      Range some, Function<Range, Supplier<Tensor>> prepared, GenerationSettings settings) {
+    if (device().kind() != Device.Kind.CPU) {
+      return prepared.apply(some).get();
+    }
+    List<Supplier<Tensor>> each =
+        IntStream.range(some.from(), some.from() + some.count())
+            .mapToObj(i -> prepared.apply(new Range(i, 1)))
+            .toList();
+    return WorkerPool.rowByRow(each.size(), !isSmall(settings), i -> each.get(i).get());
+  }
+
+  /** Whether a picture is drawn faster beside others, on one thread each, than with all threads. */
+  private boolean isSmall(GenerationSettings settings) {
+    return network.parameters().count() < SMALL_WEIGHTS
+        && (long) settings.height() * settings.width() <= SMALL_AREA;
   }
 
   /**
@@ -360,21 +392,16 @@ public final class TextToImage implements AutoCloseable {
       long seed,
       int first,
       GenerationSettings settings) {
-    return latents(
-        captions,
-        empty,
-        startNoise(seed, first, captions.batch(), settings),
-        seed,
-        first,
-        settings);
+    List<Rng> streams = PictureStreams.numbered(seed, first, captions.batch());
+    requireSize(settings);
+    return latents(captions, empty, noise(streams, settings, r -> r), streams, settings);
   }
 
   private Tensor latents(
       Condition captions,
       @Nullable Condition empty,
       Tensor start,
-      long seed,
-      int first,
+      List<Rng> streams,
       GenerationSettings settings) {
     requireSize(settings);
     try (Autograd off = Autograd.off()) {
@@ -385,7 +412,9 @@ public final class TextToImage implements AutoCloseable {
             int from = range.from();
             int n = range.count();
             Sampler.NoiseSource fresh =
-                k -> noise(seed, first + from, n, settings, r -> r.fork("renoise").fork(k));
+                k ->
+                    noise(
+                        streams.subList(from, from + n), settings, r -> r.fork("renoise").fork(k));
             Network.Text text = network.read(captions.narrow(from, n));
             Network.Text none =
                 settings.guidance().isOn() && empty != null
@@ -416,18 +445,17 @@ public final class TextToImage implements AutoCloseable {
    */
   public Tensor startNoise(long seed, int first, int count, GenerationSettings settings) {
     requireSize(settings);
-    return noise(seed, first, count, settings, r -> r);
+    return noise(PictureStreams.numbered(seed, first, count), settings, r -> r);
   }
 
-  private Tensor noise(
-      long seed, int first, int count, GenerationSettings settings, UnaryOperator<Rng> purpose) {
+  private Tensor noise(List<Rng> streams, GenerationSettings settings, UnaryOperator<Rng> purpose) {
     return Scope.compute(
         () -> {
           List<Tensor> each = new ArrayList<>();
-          for (int i = 0; i < count; i++) {
+          for (Rng stream : streams) {
             each.add(
                 purpose
-                    .apply(Rng.of(seed).fork(first + i))
+                    .apply(stream)
                     .normal(
                         codec.channels(),
                         settings.height() / codec.factor(),

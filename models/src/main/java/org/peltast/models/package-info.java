@@ -3,8 +3,9 @@
  *
  * <p><b>Models.</b> {@link org.peltast.models.ModelFolder} reads and writes a whole model, and
  * opens it as a {@link org.peltast.models.TextToImage}: network, codec, text encoder and the {@link
- * org.peltast.models.GenerationSettings} that the model is meant for. The noise of picture i is a
- * function of (seed, i), so batches do not change pictures.
+ * org.peltast.models.GenerationSettings} that the model is meant for. Each picture has a random
+ * stream of its own ({@link org.peltast.models.PictureStreams}), so what is drawn beside it does
+ * not change it.
  *
  * <p><b>Families.</b> Networks are in packages of their own, as {@link org.peltast.models.zimage},
  * and known elsewhere as a {@link org.peltast.models.Backbone}, which tells its {@link

@@ -70,6 +70,31 @@ class TextToImageTest {
   }
 
   @Test
+  void neitherBatchNorCompanyChangesABit() {
+    for (GenerationSettings s : List.of(guided, renoised)) {
+      float[] all = draw(s, 7, 4).toFloats();
+      assertThat(draw(s, 7, 1).toFloats()).isEqualTo(all);
+      assertThat(draw(s, 7, 3).toFloats()).isEqualTo(all);
+    }
+    List<String> other = List.of("a boat", PROMPTS.get(0), "a boat", PROMPTS.get(1));
+    Tensor beside = byPrompt(other);
+    Tensor turned = byPrompt(List.of(PROMPTS.get(1), PROMPTS.get(0)));
+    float[] first = byPrompt(PROMPTS.subList(0, 1)).toFloats();
+    assertThat(beside.narrow(0, 1, 1).contiguous().toFloats()).isEqualTo(first);
+    assertThat(turned.narrow(0, 1, 1).contiguous().toFloats()).isEqualTo(first);
+    assertThat(turned.narrow(0, 0, 1).contiguous().toFloats())
+        .isEqualTo(beside.narrow(0, 3, 1).contiguous().toFloats())
+        .isNotEqualTo(first);
+    assertThat(beside.narrow(0, 0, 1).contiguous().toFloats())
+        .isNotEqualTo(beside.narrow(0, 2, 1).contiguous().toFloats());
+  }
+
+  private Tensor byPrompt(List<String> prompts) {
+    return model.generate(
+        prompts, "", null, PictureStreams.ofPrompts(7, prompts), renoised, 3, n -> {});
+  }
+
+  @Test
   void differentNumbersHaveDifferentNoise() {
     Tensor noise = model.startNoise(7, 0, 3, guided);
     assertThat(noise.narrow(0, 1, 1).contiguous().toFloats())

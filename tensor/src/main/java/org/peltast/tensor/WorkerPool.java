@@ -9,6 +9,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -55,9 +56,12 @@ public final class WorkerPool {
 
   /** Like {@link #each}, with what comes of every share, in their order. */
   public static <T, R> List<R> map(List<T> shares, Function<T, R> work) {
-    if (shares.size() <= 1 || WORKER.get() != null) {
-      return shares.stream().map(work).toList();
-    }
+    return shares.size() <= 1 || WORKER.get() != null
+        ? shares.stream().map(work).toList()
+        : dealtOut(shares, work);
+  }
+
+  private static <T, R> List<R> dealtOut(List<T> shares, Function<T, R> work) {
     int threads = size();
     ExecutorService pool = pool(threads);
     List<Future<R>> running = new ArrayList<>();
@@ -92,6 +96,30 @@ public final class WorkerPool {
     }
     try (Scope kept = Scope.detached()) {
       return Tensor.cat(map(ranges, range -> computed(range, work, kept)), 0);
+    }
+  }
+
+  /**
+   * A tensor whose rows are each computed by themselves on a CPU, so that the bits of one do not
+   * depend on how many there are: products of other sizes, and of other numbers of threads, round
+   * differently.
+   *
+   * @param count of all rows, at least 1
+   * @param threaded whether operations use all threads, one row after another; otherwise rows are
+   *     computed side by side on one thread each, also where there is only one
+   * @param work from the row at an index to [1, …]
+   * @return [count, …], in the caller's scope
+   * @throws TensorException if there are no rows to compute
+   */
+  public static Tensor rowByRow(int count, boolean threaded, IntFunction<Tensor> work) {
+    List<Range> rows = Range.deal(count, count);
+    Function<Range, Tensor> one = row -> work.apply(row.from());
+    try (Scope kept = Scope.detached()) {
+      return Tensor.cat(
+          threaded || WORKER.get() != null
+              ? rows.stream().map(row -> computed(row, one, kept)).toList()
+              : dealtOut(rows, row -> computed(row, one, kept)),
+          0);
     }
   }
 

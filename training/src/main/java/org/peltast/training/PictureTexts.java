@@ -21,28 +21,37 @@ import org.peltast.report.PngText;
 public record PictureTexts(
     GenerationSettings settings, String negative, long seed, Map<String, String> provenance) {
   /**
-   * Puts them into a file, if it is a PNG; other formats have no place for them.
+   * Puts them into a grid of pictures, if it is a PNG; other formats have no place for them.
    *
-   * @param prompts of its pictures
-   * @param first the number of the first picture, which with the seed fixes its noise
+   * @param prompts of all pictures that were drawn, in order
    */
-  public void put(Path file, List<String> prompts, int first) throws IOException {
-    if (PngText.isPng(file)) {
-      PngText.put(file, texts(prompts, first));
+  public void put(Path grid, List<String> prompts) throws IOException {
+    if (PngText.isPng(grid)) {
+      PngText.put(grid, texts(String.join("\n", prompts), "0 to " + (prompts.size() - 1)));
     }
   }
 
-  private Map<String, String> texts(List<String> prompts, int first) {
+  /**
+   * Puts them into a file with one picture, as {@link #put(Path, List)}.
+   *
+   * @param before how many pictures of the prompt were drawn before this one, which with prompt and
+   *     seed fixes its noise
+   */
+  public void put(Path file, String prompt, int before) throws IOException {
+    if (PngText.isPng(file)) {
+      PngText.put(file, texts(prompt, Integer.toString(before)));
+    }
+  }
+
+  private Map<String, String> texts(String prompt, String picture) {
     Map<String, String> texts = new LinkedHashMap<>();
     texts.put("Software", "Peltast " + Origin.peltast());
-    texts.put("prompt", String.join("\n", prompts));
+    texts.put("prompt", prompt);
     if (!negative.isEmpty()) {
       texts.put("negative prompt", negative);
     }
     texts.put("seed", Long.toString(seed));
-    texts.put(
-        "picture",
-        prompts.size() == 1 ? "" + first : first + " to " + (first + prompts.size() - 1));
+    texts.put("picture", picture);
     texts.put("size", settings.width() + " x " + settings.height());
     int steps = settings.grid().size();
     texts.put(
