@@ -12,6 +12,7 @@ import org.peltast.models.GenerationSettings;
 import org.peltast.tensor.Scope;
 import org.peltast.training.DataRecipe;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -46,6 +47,8 @@ final class EvaluateCommand implements Callable<Integer> {
           "the model folder (default: the shipped student); given several times, runs of one recipe"
               + " from several seeds, of which the mean is shown")
   private List<Path> models = List.of();
+
+  @Mixin private SourceOptions source;
 
   @Option(
       names = "--against",
@@ -139,10 +142,14 @@ final class EvaluateCommand implements Callable<Integer> {
       throw new CommandException(
           "--split is of the emoji; a folder is its own, so leave it out or name another folder.");
     }
+    List<Path> folders = models.isEmpty() ? List.of(Places.shipped("student")) : models;
+    if (source.transformer() != null && folders.size() > 1) {
+      throw new CommandException("--transformer is the network of one --model, not of several.");
+    }
     NativeLibraries.open();
     Comparison.Options options =
         new Comparison.Options(
-            models.isEmpty() ? List.of(Places.shipped("student")) : models,
+            folders.stream().map(source::in).toList(),
             others,
             judgeFolder == null ? Places.shipped("judge") : judgeFolder,
             DataRecipe.defaults()

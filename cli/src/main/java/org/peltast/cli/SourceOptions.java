@@ -48,4 +48,9 @@ final class SourceOptions {
   @Nullable String variant() {
     return variant;
   }
+
+  /** The file of the network's weights; null for the folder's own. */
+  @Nullable Path transformer() {
+    return transformer;
+  }
 }

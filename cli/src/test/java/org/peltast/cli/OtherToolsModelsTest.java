@@ -812,6 +812,42 @@ class OtherToolsModelsTest {
   }
 
   @Test
+  void aVariantIsMeasured() throws IOException {
+    Path model = root.resolve("measured");
+    TinyModel.write(model, 64);
+    rewrite(
+        model.resolve(WEIGHTS),
+        model.resolve("transformer/diffusion_pytorch_model.fp16.safetensors"),
+        t -> {
+          another(t);
+          t.replaceAll((name, value) -> value.to(DType.FLOAT16));
+        });
+    Path pictures = root.resolve("pictures");
+    Files.createDirectories(pictures);
+    for (int i = 0; i < 8; i++) {
+      BufferedImage picture = new BufferedImage(64, 64, BufferedImage.TYPE_INT_RGB);
+      picture.setRGB(8 * i, 8, 0x20_4080 * i);
+      ImageIO.write(picture, "png", pictures.resolve(i + ".png").toFile());
+      write(pictures.resolve(i + ".txt"), "a dot, number " + i);
+    }
+    String typed =
+        "evaluate --steps 1 --guidance 1 --prompts 4 --samples 1 --judge ../weights/judge --images "
+            + pictures
+            + " --model "
+            + model;
+    Outcome plain = type(typed.split(" "));
+    Outcome variant = type((typed + " --variant fp16").split(" "));
+    assertThat(plain.code()).as(plain.err()).isZero();
+    assertThat(variant.code()).as(variant.err()).isZero();
+    assertThat(variant.out()).contains("alignment").isNotEqualTo(plain.out());
+    Outcome none = type((typed + " --variant bf16").split(" "));
+    assertThat(none.code()).isEqualTo(ExitCode.USAGE);
+    assertThat(none.err()).contains("no weights of the variant bf16; it has fp16");
+    assertThat(type((typed + " --model b --transformer c").split(" ")).err())
+        .contains("--transformer is the network of one --model");
+  }
+
+  @Test
   void neitherBatchNorOrderChangesAPromptsPicture() throws IOException {
     List<String> prompts = List.of("an owl", "a long red boat", "");
     Path one = drawn("one-by-one", "1", prompts);

@@ -19,6 +19,7 @@ import org.peltast.evaluate.Measurement;
 import org.peltast.evaluate.Measurement.Estimate;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.ModelSource;
 import org.peltast.models.TextToImage;
 import org.peltast.report.Formats;
 import org.peltast.runs.Progress;
@@ -52,8 +53,7 @@ public record Comparison(
   /**
    * What is compared.
    *
-   * @param models folders of the model, or of several of one recipe from several seeds; at least
-   *     one
+   * @param models the model, or several of one recipe from several seeds; at least one
    * @param others folders of models to compare with, each by its own settings
    * @param judge the judge's folder
    * @param data the captioned pictures to measure beside
@@ -64,7 +64,7 @@ public record Comparison(
    * @param settings of the model that is measured, from those that it has by itself
    */
   public record Options(
-      List<Path> models,
+      List<ModelSource> models,
       List<Path> others,
       Path judge,
       DataRecipe data,
@@ -116,16 +116,16 @@ public record Comparison(
       }
       List<Candidate> seeds = new ArrayList<>();
       seeds.add(draw("model", first, settings, trial, progress));
-      for (Path one : options.models().subList(1, options.models().size())) {
+      for (ModelSource one : options.models().subList(1, options.models().size())) {
         try (TextToImage model = open(one)) {
           standing = standing.or(corpus.standing(model.provenance()));
           GenerationSettings its = options.settings().apply(model.defaults());
-          seeds.add(draw(one.toString(), model, its, trial, progress));
+          seeds.add(draw(one.folder().toString(), model, its, trial, progress));
         }
       }
       List<Candidate> against = new ArrayList<>();
       for (Path one : options.others()) {
-        try (TextToImage model = open(one)) {
+        try (TextToImage model = open(ModelSource.of(one))) {
           standing = standing.or(corpus.standing(model.provenance()));
           against.add(draw(one.toString(), model, model.defaults(), trial, progress));
         }
@@ -136,8 +136,8 @@ public record Comparison(
   }
 
   /** Figures are to be the same tomorrow: no precision that depends on a measurement. */
-  private static TextToImage open(Path folder) {
-    return ModelFolder.open(folder, Device.CPU, Precision.FLOAT32);
+  private static TextToImage open(ModelSource source) {
+    return ModelFolder.open(source, Device.CPU, Precision.FLOAT32);
   }
 
   private static Candidate draw(
