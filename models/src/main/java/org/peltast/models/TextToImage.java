@@ -349,7 +349,8 @@ public final class TextToImage implements AutoCloseable {
         IntStream.range(some.from(), some.from() + some.count())
             .mapToObj(i -> prepared.apply(new Range(i, 1)))
             .toList();
-    return WorkerPool.rowByRow(each.size(), !isSmall(settings), i -> each.get(i).get());
+    return WorkerPool.rowByRow(
+        each.size(), !isSmall(settings), picture -> each.get(picture.from()).get());
   }
 
   /** Whether a picture is drawn faster beside others, on one thread each, than with all threads. */

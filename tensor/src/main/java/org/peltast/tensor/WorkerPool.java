@@ -9,7 +9,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -95,7 +94,7 @@ public final class WorkerPool {
       return Scope.compute(() -> work.apply(ranges.get(0)));
     }
     try (Scope kept = Scope.detached()) {
-      return Tensor.cat(map(ranges, range -> computed(range, work, kept)), 0);
+      return Tensor.cat(map(ranges, range -> computed(() -> work.apply(range), kept)), 0);
     }
   }
 
@@ -107,25 +106,32 @@ public final class WorkerPool {
    * @param count of all rows, at least 1
    * @param threaded whether operations use all threads, one row after another; otherwise rows are
    *     computed side by side on one thread each, also where there is only one
-   * @param work from the row at an index to [1, …]
+   * @param work from one of the rows to [1, …]
    * @return [count, …], in the caller's scope
    * @throws TensorException if there are no rows to compute
    */
-  public static Tensor rowByRow(int count, boolean threaded, IntFunction<Tensor> work) {
-    List<Range> rows = Range.deal(count, count);
-    Function<Range, Tensor> one = row -> work.apply(row.from());
+  public static Tensor rowByRow(int count, boolean threaded, Function<Range, Tensor> work) {
+    boolean here = threaded || WORKER.get() != null;
+    List<Range> shares = Range.deal(count, here ? 1 : size());
     try (Scope kept = Scope.detached()) {
-      return Tensor.cat(
-          threaded || WORKER.get() != null
-              ? rows.stream().map(row -> computed(row, one, kept)).toList()
-              : dealtOut(rows, row -> computed(row, one, kept)),
-          0);
+      Function<Range, List<Tensor>> oneByOne =
+          share -> {
+            List<Tensor> own = new ArrayList<>();
+            for (int i = 0; i < share.count(); i++) {
+              Range row = new Range(share.from() + i, 1);
+              own.add(computed(() -> work.apply(row), kept));
+            }
+            return own;
+          };
+      List<List<Tensor>> rows =
+          here ? shares.stream().map(oneByOne).toList() : dealtOut(shares, oneByOne);
+      return Tensor.cat(rows.stream().flatMap(List::stream).toList(), 0);
     }
   }
 
-  private static Tensor computed(Range range, Function<Range, Tensor> work, Scope kept) {
+  private static Tensor computed(Supplier<Tensor> work, Scope kept) {
     try (Scope scope = Scope.open()) {
-      Tensor rows = work.apply(range);
+      Tensor rows = work.get();
       synchronized (kept) {
         return kept.keep(rows);
       }
