@@ -1,6 +1,8 @@
 package org.peltast.compare;
 
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
 import org.peltast.evaluate.Measurement;
@@ -21,11 +23,13 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * @param name as in {@code metrics.json}
  * @param images [n, 3, H, W] in [0, 1]
+ * @param again more of the first D prompts, [samples − 1, D, 3, H, W]; null where none was drawn
  */
 public record Candidate(
     String name,
     GenerationSettings settings,
     Tensor images,
+    @Nullable Tensor again,
     Measurement measurement,
     Throughput throughput) {
   private static final int BATCH = 64;
@@ -34,6 +38,24 @@ public record Candidate(
   /** The figures. */
   public Scores scores() {
     return measurement.scores();
+  }
+
+  /**
+   * All pictures of a prompt: the measured one, and those that were drawn again.
+   *
+   * @return [samples, 3, H, W] in the caller's scope; [1, 3, H, W] of a prompt beyond the first D
+   */
+  public Tensor samples(int prompt) {
+    Tensor first = images.narrow(0, prompt, 1);
+    return again == null || prompt >= again.size(1)
+        ? first
+        : Tensor.cat(List.of(first, again.narrow(1, prompt, 1).reshape(samplesShape())), 0);
+  }
+
+  private long[] samplesShape() {
+    long[] shape = images.shape();
+    shape[0] = Objects.requireNonNull(again).size(0);
+    return shape;
   }
 
   /** Draws and measures; the images belong to the caller's scope. */
@@ -66,21 +88,22 @@ public record Candidate(
     List<String> captions = captions(trial.prompts());
     List<String> again = captions(trial.again());
     int all = captions.size() + again.size();
+    Tensor more =
+        again.isEmpty()
+            ? null
+            : model.generate(
+                again,
+                otherNoise(trial.seed()),
+                settings,
+                BATCH,
+                done -> progress.step(captions.size() + done, all, java.util.Map.of()));
     try (Scope scope = Scope.open()) {
-      Tensor more =
-          again.isEmpty()
-              ? images
-              : model.generate(
-                  again,
-                  otherNoise(trial.seed()),
-                  settings,
-                  BATCH,
-                  done -> progress.step(captions.size() + done, all, java.util.Map.of()));
       return new Candidate(
           name,
           settings,
           images,
-          trial.measure(images, more),
+          more == null ? null : scope.release(trial.bySample(more)),
+          trial.measure(images, more == null ? images : more),
           speed(model, settings, captions, trial.seed()));
     }
   }

@@ -114,6 +114,11 @@ public final class Trial {
     return again;
   }
 
+  /** Pictures of {@link #again}, [samples − 1, prompts, 3, H, W]. */
+  Tensor bySample(Tensor more) {
+    return more.reshape(samples - 1, diverse, more.size(1), more.size(2), more.size(3));
+  }
+
   /**
    * Measures a candidate's pictures.
    *

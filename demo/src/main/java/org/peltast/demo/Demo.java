@@ -90,6 +90,10 @@ public final class Demo {
   private static final int DIVERSE_PROMPTS = 16;
 
   private static final int SAMPLES = 3;
+
+  /** Of these prompts, those whose samples are shown. */
+  static final int VARIED = 6;
+
   private static final int SPEAR_BATCH = 16;
 
   /** By so many updates the spear alone has fallen apart for all to see. */
@@ -468,6 +472,13 @@ public final class Demo {
     sets.put("teacher-same-cost", results.teacherSameCost().images());
     sets.put("real", results.realImages());
     sets.forEach((name, images) -> Pictures.writeAll(folder.resolve(name), Pictures.of(images)));
+    for (Candidate one : List.of(results.student(), results.teacher())) {
+      for (int i = 0; one.again() != null && i < Math.min(VARIED, one.again().size(1)); i++) {
+        Pictures.writeAll(
+            folder.resolve(String.format(Locale.ROOT, "%s-again/%04d", one.name(), i)),
+            Pictures.of(one.samples(i)));
+      }
+    }
     try {
       java.nio.file.Files.writeString(
           folder.resolve("prompts.txt"),

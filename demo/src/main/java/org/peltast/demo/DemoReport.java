@@ -244,6 +244,7 @@ public final class DemoReport {
             teacher.count("steps"), n, distilling / 60),
         headlines,
         gallery(),
+        variety(),
         table(),
         story(),
         charts(),
@@ -312,6 +313,33 @@ public final class DemoReport {
     return prompts.isEmpty()
         ? null
         : new ReportData.Gallery(metrics.path("seed").asLong(), sources, prompts);
+  }
+
+  /** Several pictures of one prompt, side by side; null for a folder that has none. */
+  private ReportData.@Nullable Variety variety() {
+    List<Source> sources =
+        List.of(
+            new Source("teacher", teacher.describe(), Tone.TEACHER),
+            new Source("student", student.describe(), Tone.STUDENT));
+    List<String> captions = captions(folder.samples().resolve("prompts.txt"));
+    List<ReportData.Prompt> prompts = new ArrayList<>();
+    int samples = metrics.path("samples").asInt(0);
+    for (int i = 0; i < Math.min(Demo.VARIED, captions.size()); i++) {
+      List<BufferedImage> pictures = new ArrayList<>();
+      for (Source source : sources) {
+        Path drawn =
+            folder.samples().resolve(String.format(Locale.ROOT, "%s-again/%04d", source.name(), i));
+        for (int k = 0; k < samples && Files.exists(drawn); k++) {
+          pictures.add(Pictures.read(drawn.resolve(String.format(Locale.ROOT, "%04d.png", k))));
+        }
+      }
+      if (pictures.size() == sources.size() * samples) {
+        prompts.add(new ReportData.Prompt(captions.get(i), pictures));
+      }
+    }
+    return samples < 2 || prompts.isEmpty()
+        ? null
+        : new ReportData.Variety(samples, sources, prompts);
   }
 
   private static List<String> captions(Path file) {

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param lead one or two sentences under the title
  * @param headlines the few figures that a reader should take home
  * @param gallery the same prompts through every source
+ * @param variety several pictures of one prompt
  * @param figures the table
  * @param story the strip of pictures at rising updates
  * @param charts curves of the run
@@ -25,6 +26,7 @@ public record ReportData(
     String lead,
     List<Headline> headlines,
     @Nullable Gallery gallery,
+    @Nullable Variety variety,
     @Nullable Table figures,
     @Nullable Story story,
     List<Chart> charts,
@@ -80,6 +82,33 @@ public record ReportData(
                   "'%s' has %d pictures for %d sources",
                   prompt.text(),
                   prompt.pictures().size(),
+                  sources.size()));
+        }
+      }
+    }
+  }
+
+  /**
+   * Several pictures of one prompt from each source, from other noise each.
+   *
+   * @param samples how many
+   * @param sources a row of each prompt's pictures each
+   * @param prompts with the first source's pictures, then the next one's
+   */
+  public record Variety(int samples, List<Source> sources, List<Prompt> prompts) {
+    /** Checks that every prompt has so many pictures for every source. */
+    public Variety {
+      sources = List.copyOf(sources);
+      prompts = List.copyOf(prompts);
+      for (Prompt prompt : prompts) {
+        if (prompt.pictures().size() != samples * sources.size()) {
+          throw new IllegalArgumentException(
+              String.format(
+                  Locale.ROOT,
+                  "'%s' has %d pictures for %d samples of %d sources",
+                  prompt.text(),
+                  prompt.pictures().size(),
+                  samples,
                   sources.size()));
         }
       }

@@ -71,6 +71,7 @@ public final class ReportWriter {
     headlines();
     page.append("</header>\n<main>\n");
     gallery(data.gallery());
+    variety(data.variety());
     figures(data.figures());
     story(data.story());
     charts();
@@ -146,6 +147,38 @@ public final class ReportWriter {
             """,
             gallery.sources().size(),
             gallery.seed()));
+  }
+
+  private void variety(ReportData.@Nullable Variety variety) {
+    if (variety == null) {
+      return;
+    }
+    page.append(
+        String.format(
+            Locale.ROOT,
+            "<section>\n<h2>One prompt, other noise</h2>\n<p>%d pictures of each prompt: what a model can draw of it, and whether it always draws the same.</p>\n<div class=\"gallery variety\" style=\"--sources:%d\">\n",
+            variety.samples(),
+            variety.samples()));
+    for (ReportData.Prompt prompt : variety.prompts()) {
+      page.append("<figure>\n");
+      for (int i = 0; i < variety.sources().size(); i++) {
+        ReportData.Source source = variety.sources().get(i);
+        page.append("<div class=\"pictures %s\">".formatted(tone(source.tone())));
+        for (int k = 0; k < variety.samples(); k++) {
+          page.append(
+              String.format(
+                  Locale.ROOT,
+                  "<img alt=\"%s, %s, picture %d\" src=\"%s\">",
+                  Html.text(prompt.text()),
+                  Html.text(source.name()),
+                  k + 1,
+                  Html.dataUri(prompt.pictures().get(i * variety.samples() + k))));
+        }
+        page.append("<i>%s</i></div>\n".formatted(Html.text(source.name())));
+      }
+      page.append("<figcaption>%s</figcaption>\n</figure>\n".formatted(Html.text(prompt.text())));
+    }
+    page.append("</div>\n</section>\n");
   }
 
   private void figures(ReportData.@Nullable Table table) {

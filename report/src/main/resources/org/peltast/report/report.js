@@ -4,7 +4,7 @@
 
   // A click on a prompt shows its pictures large; arrows lead to the next.
   const large = document.querySelector("dialog.large");
-  const prompts = [...document.querySelectorAll(".gallery figure")];
+  const prompts = [...document.querySelectorAll(".gallery:not(.variety) figure")];
   if (large && large.showModal && prompts.length) {
     let shown = 0;
     const show = (i) => {

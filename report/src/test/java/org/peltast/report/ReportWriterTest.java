@@ -41,6 +41,7 @@ import org.peltast.report.ReportData.Story;
 import org.peltast.report.ReportData.Strand;
 import org.peltast.report.ReportData.Table;
 import org.peltast.report.ReportData.Tone;
+import org.peltast.report.ReportData.Variety;
 
 class ReportWriterTest {
   @TempDir Path folder;
@@ -76,7 +77,7 @@ class ReportWriterTest {
       byte[] png = Base64.getDecoder().decode(pictures.group(1));
       found.add(ImageIO.read(new ByteArrayInputStream(png)));
     }
-    assertThat(found).hasSize(12 * 4 + 2 * 8 * 2);
+    assertThat(found).hasSize(12 * 4 + 2 * 3 + 2 * 8 * 2);
     BufferedImage first = data.gallery().prompts().get(0).pictures().get(0);
     assertThat(found.get(0).getRGB(20, 30)).isEqualTo(first.getRGB(20, 30));
   }
@@ -107,6 +108,10 @@ class ReportWriterTest {
                 1,
                 List.of(new Source("<i>", "", Tone.REAL)),
                 List.of(new Prompt("\"><img>", List.of(picture(1, 0))))),
+            new Variety(
+                1,
+                List.of(new Source("<i>", "", Tone.REAL)),
+                List.of(new Prompt("\"><img>", List.of(picture(1, 0))))),
             null,
             null,
             List.of(),
@@ -119,9 +124,25 @@ class ReportWriterTest {
   }
 
   @Test
+  void severalPicturesOfAPromptStandInARowForEachSource() {
+    String html = ReportWriter.html(example());
+    assertThat(html)
+        .contains("One prompt, other noise", "alt=\"a blue circle, teacher, picture 1\"")
+        .contains("alt=\"a blue circle, student, picture 3\"");
+    assertThatThrownBy(
+            () ->
+                new Variety(
+                    2,
+                    List.of(new Source("teacher", "", Tone.TEACHER)),
+                    List.of(new Prompt("a dot", List.of(picture(1, 0))))))
+        .hasMessage("'a dot' has 1 pictures for 2 samples of 1 sources");
+  }
+
+  @Test
   void leavesOutWhatIsNotThere() {
     ReportData data =
-        new ReportData("t", "l", List.of(), null, null, null, List.of(), List.of(), "", List.of());
+        new ReportData(
+            "t", "l", List.of(), null, null, null, null, List.of(), List.of(), "", List.of());
     assertThat(ReportWriter.html(data)).doesNotContain("<script", "<section", "<h2", "<figure");
   }
 
@@ -225,6 +246,13 @@ class ReportWriterTest {
                 new Source("student", "4 steps, 4 evaluations", Tone.STUDENT),
                 new Source("real", "the held-out picture", Tone.REAL)),
             rows),
+        new Variety(
+            3,
+            List.of(
+                new Source("teacher", "", Tone.TEACHER), new Source("student", "", Tone.STUDENT)),
+            List.of(
+                new Prompt(
+                    "a blue circle", IntStream.range(0, 6).mapToObj(i -> picture(i, 0)).toList()))),
         new Table(
             "256 held-out prompts, the same for all, with the same noise.",
             List.of(
