@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -32,7 +33,7 @@ class KillTest {
 
   @Test
   void twentyKillsLaterADistillationIsTheUninterruptedOneBitForBit() throws Exception {
-    Child child = new Child(folder);
+    Child child = new Child(folder).with(List.of(), Map.of("OMP_NUM_THREADS", "2"));
     TinyModel.write(folder.resolve("teacher"));
     Path straight = folder.resolve("straight");
     assertThat(child.run(distill(child, straight, UPDATES))).as(child.said()).isZero();
