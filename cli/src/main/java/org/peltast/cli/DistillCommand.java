@@ -25,6 +25,7 @@ import org.peltast.training.CutPrompts;
 import org.peltast.training.Devices;
 import org.peltast.training.DistillRecipe;
 import org.peltast.training.Origin;
+import org.peltast.training.RecipeShelf;
 import org.peltast.training.StudentTraining;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

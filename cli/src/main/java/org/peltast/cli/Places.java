@@ -7,6 +7,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Locale;
 import org.peltast.data.CacheFolder;
+import org.peltast.training.RecipeShelf;
 
 /** The folders that Peltast reads and fills besides those it is told. */
 final class Places {
@@ -17,6 +18,11 @@ final class Places {
    */
   static Path home() {
     return Path.of(System.getProperty("peltast.home", "")).toAbsolutePath().normalize();
+  }
+
+  /** The recipes that come with the clone. */
+  static RecipeShelf recipes() {
+    return new RecipeShelf(home().resolve("recipes"));
   }
 
   /** What comes with the clone: the teacher, the student, the judge. */

@@ -7,6 +7,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
+import org.peltast.training.RecipeShelf;
 import org.peltast.training.SettledRecipe;
 import picocli.CommandLine.Option;
 
@@ -42,7 +43,7 @@ final class RecipeOptions {
     String name = recipe;
     return name == null
         ? recipes.parse("", "the command line", all)
-        : recipes.read(RecipeShelf.find(kind, name), all);
+        : recipes.read(Places.recipes().find(kind, name), all);
   }
 
   /**

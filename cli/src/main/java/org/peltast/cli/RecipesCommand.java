@@ -8,6 +8,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.peltast.report.Formats;
+import org.peltast.training.RecipeShelf;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
@@ -35,7 +36,7 @@ final class RecipesCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
-    List<RecipeShelf.Entry> all = RecipeShelf.all();
+    List<RecipeShelf.Entry> all = Places.recipes().all();
     if (name == null) {
       List<List<String>> rows = new ArrayList<>();
       all.forEach(e -> rows.add(List.of(e.name(), e.kind().command(), e.description())));

@@ -20,6 +20,7 @@ import org.peltast.tensor.Device;
 import org.peltast.training.Corpus;
 import org.peltast.training.Devices;
 import org.peltast.training.Origin;
+import org.peltast.training.RecipeShelf;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;

@@ -11,6 +11,7 @@ import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.training.Corpus;
 import org.peltast.training.Devices;
 import org.peltast.training.Origin;
+import org.peltast.training.RecipeShelf;
 import org.peltast.training.TeacherRecipe;
 import org.peltast.training.TeacherTraining;
 import picocli.CommandLine.Command;

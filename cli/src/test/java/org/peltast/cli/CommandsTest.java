@@ -14,6 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.peltast.training.RecipeShelf;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
 
@@ -196,7 +197,7 @@ class CommandsTest {
   void everyRecipeOnTheShelfIsWhole() {
     System.setProperty("peltast.home", root().toString());
     try {
-      List<RecipeShelf.Entry> all = RecipeShelf.all();
+      List<RecipeShelf.Entry> all = Places.recipes().all();
       assertThat(all).hasSizeGreaterThanOrEqualTo(7);
       assertThat(all.stream().map(RecipeShelf.Entry::name)).doesNotHaveDuplicates();
       for (RecipeShelf.Entry entry : all) {

@@ -1,4 +1,4 @@
-package org.peltast.cli;
+package org.peltast.training;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,13 +11,16 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.peltast.evaluate.JudgeRun;
 import org.peltast.runs.Recipes;
-import org.peltast.training.DistillRecipe;
-import org.peltast.training.TeacherRecipe;
+import org.peltast.runs.RunException;
 
-/** The recipes that come with the clone: {@code recipes/KIND/NAME.yaml}. */
-final class RecipeShelf {
+/**
+ * A folder of recipes by name: {@code KIND/NAME.yaml}.
+ *
+ * @param folder that holds a folder of each kind; one that is not there has no recipe
+ */
+public record RecipeShelf(Path folder) {
   /** What a recipe is for; its records hold the defaults. */
-  enum Kind {
+  public enum Kind {
     DISTILL("peltast distill", DistillRecipe.defaults()),
     TEACHER("peltast train teacher", TeacherRecipe.defaults()),
     JUDGE("peltast train judge", JudgeRun.Recipe.defaults());
@@ -31,17 +34,17 @@ final class RecipeShelf {
     }
 
     /** The command that runs it. */
-    String command() {
+    public String command() {
       return command;
     }
 
     /** The folder's name. */
-    String folder() {
+    public String folder() {
       return name().toLowerCase(Locale.ROOT);
     }
 
     /** A recipe file with every key, defaults filled in. */
-    String resolved(Path file) {
+    public String resolved(Path file) {
       return resolved(defaults, file);
     }
 
@@ -56,19 +59,17 @@ final class RecipeShelf {
    *
    * @param description its first comment
    */
-  record Entry(Kind kind, String name, Path file, String description) {}
-
-  private RecipeShelf() {}
+  public record Entry(Kind kind, String name, Path file, String description) {}
 
   /** All recipes, by kind and name. */
-  static List<Entry> all() {
+  public List<Entry> all() {
     List<Entry> entries = new ArrayList<>();
     for (Kind kind : Kind.values()) {
-      Path folder = Places.home().resolve("recipes").resolve(kind.folder());
-      if (!Files.isDirectory(folder)) {
+      Path ofKind = folder.resolve(kind.folder());
+      if (!Files.isDirectory(ofKind)) {
         continue;
       }
-      try (Stream<Path> files = Files.list(folder)) {
+      try (Stream<Path> files = Files.list(ofKind)) {
         for (Path file : files.filter(f -> f.toString().endsWith(".yaml")).sorted().toList()) {
           String name = String.valueOf(file.getFileName()).replaceFirst("\\.yaml$", "");
           entries.add(new Entry(kind, name, file, description(file)));
@@ -91,8 +92,9 @@ final class RecipeShelf {
    * The file of a recipe.
    *
    * @param nameOrFile a name on the shelf, or a path
+   * @throws RunException if it is neither
    */
-  static Path find(Kind kind, String nameOrFile) {
+  public Path find(Kind kind, String nameOrFile) {
     List<Entry> ofKind = all().stream().filter(e -> e.kind() == kind).toList();
     for (Entry entry : ofKind) {
       if (entry.name().equals(nameOrFile)) {
@@ -102,7 +104,7 @@ final class RecipeShelf {
     Path file = Path.of(nameOrFile);
     if (!Files.isRegularFile(file)) {
       String names = ofKind.stream().map(Entry::name).collect(Collectors.joining(", "));
-      throw new CommandException(
+      throw new RunException(
           String.format(
               Locale.ROOT,
               "there is no recipe '%s'; %sname a YAML file.",
