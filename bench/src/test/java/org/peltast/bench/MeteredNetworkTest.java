@@ -26,7 +26,7 @@ import org.peltast.tensor.nn.Parameters;
 /** A discriminator that stands on a metered network costs what is booked for it. */
 class MeteredNetworkTest {
   private static final UpdateShape TINY = new UpdateShape(2, 16, 1, 2, 4, 3, 1);
-  private static final ItemCost COST = new ItemCost(0, 1e9, 5e9);
+  private static final ItemCost COST = new ItemCost(1e9, 5e9);
 
   private final UpdateProfile profile = new UpdateProfile(1);
 

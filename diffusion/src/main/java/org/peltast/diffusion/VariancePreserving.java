@@ -1,6 +1,7 @@
 package org.peltast.diffusion;
 
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -34,11 +35,8 @@ public record VariancePreserving(int steps, double betaStart, double betaEnd) im
   /** ᾱ of a whole timestep n in [0, N). */
   public double alphaBar(int n) {
     double product = 1;
-    double a = Math.sqrt(betaStart);
-    double b = Math.sqrt(betaEnd);
     for (int i = 0; i <= n; i++) {
-      double root = a + (b - a) * i / (steps - 1);
-      product *= 1 - root * root;
+      product *= 1 - beta(i);
     }
     return product;
   }
@@ -75,14 +73,39 @@ public record VariancePreserving(int steps, double betaStart, double betaEnd) im
     return Math.sqrt((1 - alphaBar) / alphaBar);
   }
 
-  private Tensor table(Tensor t, Tensor like, boolean signal) {
-    float[] times = t.toFloats();
-    float[] out = new float[times.length];
-    for (int i = 0; i < out.length; i++) {
-      double alphaBar = alphaBarAt(times[i]);
-      out[i] = (float) Math.sqrt(signal ? alphaBar : 1 - alphaBar);
+  /** σ² of network times [B], as {@link #alphaBarAt} has it, where they are: [B] float64. */
+  private Tensor levels(Tensor t) {
+    double[] whole = new double[steps + 1]; // σ of n = −1 … N − 1
+    double product = 1;
+    double[] places = new double[steps + 1];
+    places[0] = -1;
+    for (int n = 0; n < steps; n++) {
+      product *= 1 - beta(n);
+      whole[n + 1] = Math.sqrt((1 - product) / product);
+      places[n + 1] = n;
     }
-    return NoisePath.broadcast(Tensor.of(out, out.length).to(DType.FLOAT32).to(t.device()), like);
+    // Each timestep's share in a number between two of them: no index, for which the host would
+    // have to wait.
+    Tensor n = t.to(DType.FLOAT64).neg().add(1).mul(steps).sub(1).clamp(-1, steps - 1.0);
+    Tensor away = n.unsqueeze(1).sub(Tensor.of(places, 1, places.length).to(t.device())).abs();
+    Tensor shares = away.neg().add(1).clamp(0, 1); // [B, N + 1]
+    return shares.matmul(Tensor.of(whole, whole.length, 1).to(t.device())).reshape(-1).square();
+  }
+
+  private double beta(int n) {
+    double a = Math.sqrt(betaStart);
+    double root = a + (Math.sqrt(betaEnd) - a) * n / (steps - 1);
+    return root * root;
+  }
+
+  private Tensor table(Tensor t, Tensor like, boolean signal) {
+    return Scope.compute(
+        () -> {
+          Tensor levels = levels(t); // ᾱ = 1/(1 + σ²)
+          Tensor whole = levels.add(1);
+          Tensor share = signal ? whole.pow(-1) : levels.div(whole);
+          return NoisePath.broadcast(share.sqrt().to(DType.FLOAT32), like);
+        });
   }
 
   @Override

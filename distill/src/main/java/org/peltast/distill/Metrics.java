@@ -9,6 +9,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.parallel.ProcessGroup;
@@ -156,7 +157,7 @@ public final class Metrics {
     Map<String, Double> required = new LinkedHashMap<>(); // by term: NaN if one is not finite
     try (Scope s = Scope.open()) {
       if (!waiting.isEmpty()) {
-        float[] read = Tensor.cat(waiting.stream().map(Waiting::scalar).toList(), 0).toFloats();
+        float[] read = read(Tensor.cat(waiting.stream().map(Waiting::scalar).toList(), 0));
         for (int i = 0; i < read.length; i++) {
           Waiting w = waiting.get(i);
           if (w.term() != null) {
@@ -183,6 +184,16 @@ public final class Metrics {
     required.forEach((term, value) -> DivergedException.require(term, value.floatValue()));
     sums.forEach((name, sum) -> values.merge(name, sum, Double::sum));
     return this;
+  }
+
+  /**
+   * The one place in an update where the host reads numbers. On the meta device there are none to
+   * read, and each counts as 0.
+   */
+  private static float[] read(Tensor numbers) {
+    return numbers.device().kind() == Device.Kind.META
+        ? new float[(int) numbers.count()]
+        : numbers.toFloats();
   }
 
   /** Of two numbers the one that is not finite, if one is. */

@@ -1,10 +1,13 @@
 package org.peltast.models;
 
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
 import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Tensor;
 
 /**
  * The denoising network of a latent diffusion model, a transformer or a UNet: a {@link Network}
@@ -59,6 +62,18 @@ public interface Backbone extends Network, AutoCloseable {
     return 0;
   }
 
+  /**
+   * A condition of the shape that it reads, all zeros, on its device.
+   *
+   * @param items B
+   * @param tokens L, of every caption
+   */
+  default Condition blank(int items, int tokens) {
+    return new Condition(
+        Tensor.zeros(DType.FLOAT32, parameters().device(), items, tokens, captionWidth()),
+        Collections.nCopies(items, tokens));
+  }
+
   /** What one item of a batch costs at a size of latents and a caption's length. */
   ItemCost cost(int height, int width, int captionTokens);
 
@@ -70,6 +85,9 @@ public interface Backbone extends Network, AutoCloseable {
    * over the same weights of another network.
    */
   Backbone copy();
+
+  /** A network of the same shape and precision, without adapters, on the meta device. */
+  Backbone outline();
 
   /**
    * The same network with low-rank adapters beside its weights, which it shares and does not close:

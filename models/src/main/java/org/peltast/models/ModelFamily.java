@@ -15,6 +15,7 @@ import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.SingleFilePart;
 import org.peltast.models.text.TextEncoder;
+import org.peltast.models.text.TextOutline;
 import org.peltast.models.text.TokenFeatures;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -211,6 +212,17 @@ public interface ModelFamily {
   default Supplier<TextEncoder> openText(
       Path folder, JsonConfig index, Device device, Precision precision) {
     return TextEncoders.open(folder, index, device, precision);
+  }
+
+  /**
+   * What the text side of a model takes, by its configuration alone.
+   *
+   * @param folder of the model
+   * @param index its {@code model_index.json}
+   * @param precision of products, for encoders that have several
+   */
+  default TextOutline outlineText(Path folder, JsonConfig index, Precision precision) {
+    return TextEncoders.outline(folder, index, precision);
   }
 
   /**

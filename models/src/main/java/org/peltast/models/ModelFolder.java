@@ -23,6 +23,7 @@ import org.peltast.models.codec.Codecs;
 import org.peltast.models.codec.NormalisedCodec;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.text.TextEncoder;
+import org.peltast.models.text.TextOutline;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
@@ -109,7 +110,8 @@ public final class ModelFolder {
   }
 
   /**
-   * Opens a model from chosen files of its folder; see {@link #open(Path, Device, Precision)}.
+   * Opens a model from chosen files of its folder; see {@link #open(Path, Device, Precision)}. On
+   * the meta device configurations are enough: no weights are looked for, and no text encoder.
    *
    * @throws ModelException also if there is no such variant
    */
@@ -128,7 +130,10 @@ public final class ModelFolder {
     }
     int patch = extras == null ? 0 : extras.integer("patch", 0);
     Precision p = precision != null ? precision : precision(extras, device);
-    Supplier<TextEncoder> encoder = family.openText(folder, index, device, p);
+    Supplier<TextEncoder> encoder =
+        device.kind() == Device.Kind.META
+            ? () -> family.openText(folder, index, Device.CPU, p).get()
+            : family.openText(folder, index, device, p);
     Backbone network = family.open(source.network(family), schedule, patch, device, p);
     NormalisedCodec codec = null;
     try {
@@ -143,6 +148,16 @@ public final class ModelFolder {
       }
       throw e;
     }
+  }
+
+  /**
+   * What a model's text encoder takes, by its configuration alone.
+   *
+   * @throws ModelException if the folder names none that runs here
+   */
+  public static TextOutline text(Path folder, Precision precision) {
+    JsonConfig index = index(folder);
+    return family(index).outlineText(folder, index, precision);
   }
 
   /** The family that reads a model's network. */

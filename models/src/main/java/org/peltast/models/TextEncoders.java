@@ -15,6 +15,7 @@ import org.peltast.models.files.LinkedFiles;
 import org.peltast.models.text.LanguageModelEncoder;
 import org.peltast.models.text.MiniLmEncoder;
 import org.peltast.models.text.TextEncoder;
+import org.peltast.models.text.TextOutline;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import tools.jackson.databind.node.ObjectNode;
@@ -77,6 +78,21 @@ final class TextEncoders {
       }
       return encoder;
     };
+  }
+
+  /** See {@link ModelFamily#outlineText}. */
+  static TextOutline outline(Path folder, JsonConfig index, Precision precision) {
+    String name = ModelFolder.componentClass(index, COMPONENT);
+    Path at = folder.resolve(COMPONENT);
+    if (name != null && LANGUAGE_MODELS.contains(name)) {
+      return LanguageModelEncoder.outline(at, precision);
+    }
+    if (name == null || !name.equals(MINILM)) {
+      open(folder, index, Device.CPU, precision).get(); // which says why not
+    }
+    JsonConfig json = JsonConfig.read(at.resolve("config.json"));
+    return new TextOutline(
+        json.integer("max_tokens", MiniLmEncoder.DEFAULT_MAX_TOKENS), MiniLmEncoder.bytes(), false);
   }
 
   /**

@@ -148,8 +148,10 @@ public final class Engine {
   }
 
   static org.bytedeco.pytorch.Device raw(Device device) {
-    return device.kind() == Device.Kind.CUDA
-        ? new org.bytedeco.pytorch.Device(DeviceType.CUDA, (byte) device.index())
-        : new org.bytedeco.pytorch.Device(DeviceType.CPU);
+    return switch (device.kind()) {
+      case CPU -> new org.bytedeco.pytorch.Device(DeviceType.CPU);
+      case CUDA -> new org.bytedeco.pytorch.Device(DeviceType.CUDA, (byte) device.index());
+      case META -> new org.bytedeco.pytorch.Device(DeviceType.Meta);
+    };
   }
 }

@@ -213,12 +213,17 @@ public final class Matrices {
               described()));
     }
     COMPUTED.increment();
-    if (a.memory.dtype() == DType.FLOAT32 && a.layout.rows() >= MANY) {
+    if (!packs(a.memory.dtype(), a.layout.rows())) {
       OneDnn.multiply(a.layout, a.memory, plain.layout, plain.memory, layout, memory, add);
     } else {
       Packed b = w.packed(a.memory.dtype(), transposed);
       OneDnn.multiply(a.layout, a.memory, b.layout(), b.memory(), layout, memory, add);
     }
+  }
+
+  /** Whether a product of so many rows in that dtype reads its weight from a packed copy. */
+  public static boolean packs(DType dtype, long rows) {
+    return dtype != DType.FLOAT32 || rows < MANY;
   }
 
   /** Whether products of a's rows, of so many columns, may be written here. */

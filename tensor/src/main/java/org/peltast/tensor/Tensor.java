@@ -53,7 +53,9 @@ public final class Tensor {
       n *= shape[i];
     }
     this.count = n;
-    if (raw.is_cuda()) {
+    if (raw.is_meta()) {
+      this.device = Device.META;
+    } else if (raw.is_cuda()) {
       try (org.bytedeco.pytorch.Device d = raw.device()) {
         this.device = Device.cuda(d.index());
       }
@@ -111,6 +113,9 @@ public final class Tensor {
   static Tensor adopt(org.bytedeco.pytorch.Tensor raw, Scope scope) {
     Tensor t = new Tensor(raw);
     t.owner = scope;
+    if (t.isMeta()) {
+      MetaMemory.made(raw);
+    }
     return scope.keep(t);
   }
 
@@ -219,6 +224,18 @@ public final class Tensor {
     }
   }
 
+  /** Whether there are no numbers: see {@link Device#META}. */
+  private boolean isMeta() {
+    return device.kind() == Device.Kind.META;
+  }
+
+  private void requireNumbers(String name) {
+    if (isMeta()) {
+      throw new TensorException(
+          name + " reads numbers, and " + this + " has none: what depends on them waits for one");
+    }
+  }
+
   private void requireReal(String name) {
     if (dtype == DType.COMPLEX64) {
       throw new TensorException(name + " needs real numbers, got " + this + "; see asReal");
@@ -236,7 +253,7 @@ public final class Tensor {
   private static TensorOptions options(DType dtype, Device device) {
     Engine.requireUsable(device);
     TensorOptions options = new TensorOptions(dtype.raw());
-    if (device.kind() == Device.Kind.CUDA) {
+    if (device.kind() != Device.Kind.CPU) {
       try (org.bytedeco.pytorch.Device d = Engine.raw(device);
           org.bytedeco.pytorch.DeviceOptional o = new org.bytedeco.pytorch.DeviceOptional(d)) {
         TensorOptions placed = options.device(o);
@@ -408,6 +425,7 @@ public final class Tensor {
       throw new TensorException("item needs a tensor of one element, got " + this);
     }
     requireReal("item");
+    requireNumbers("item");
     org.bytedeco.pytorch.Tensor r = raw();
     try (Scalar s = r.item()) {
       return dtype == DType.BOOL ? (s.toBool() ? 1 : 0) : s.toDouble();
@@ -419,6 +437,7 @@ public final class Tensor {
   /** The elements as floats, row-major, whatever the dtype; waits for the device. */
   public float[] toFloats() {
     requireReal("toFloats");
+    requireNumbers("toFloats");
     int n = MemoryGuard.requireArray("toFloats", count, 4);
     try (Scope s = Scope.open()) {
       float[] out = new float[n];
@@ -466,6 +485,7 @@ public final class Tensor {
   /** The elements as doubles, row-major, whatever the dtype; waits for the device. */
   public double[] toDoubles() {
     requireReal("toDoubles");
+    requireNumbers("toDoubles");
     int n = MemoryGuard.requireArray("toDoubles", count, 8);
     try (Scope s = Scope.open()) {
       double[] out = new double[n];
@@ -480,6 +500,7 @@ public final class Tensor {
   /** The elements as longs, row-major; waits for the device. */
   public long[] toLongs() {
     requireReal("toLongs");
+    requireNumbers("toLongs");
     int n = MemoryGuard.requireArray("toLongs", count, 8);
     try (Scope s = Scope.open()) {
       long[] out = new long[n];
@@ -496,6 +517,7 @@ public final class Tensor {
    * device. For files see {@link TensorFiles}, which copies by the piece.
    */
   public ByteBuffer bytes() {
+    requireNumbers("bytes");
     int n = MemoryGuard.requireArray("bytes", count, dtype.bytes());
     try (Scope s = Scope.open()) {
       byte[] copy = new byte[n * dtype.bytes()];
@@ -530,6 +552,7 @@ public final class Tensor {
 
   /** Whether every element is finite; waits for the device. */
   public boolean allFinite() {
+    requireNumbers("allFinite");
     try (Scope s = Scope.open()) {
       return unary(
                   "allFinite",
@@ -576,6 +599,7 @@ public final class Tensor {
       return this;
     }
     Engine.requireUsable(wanted);
+    requireNumbers("to(Device)");
     return unary(
         "to",
         r -> {
@@ -657,7 +681,7 @@ public final class Tensor {
 
   /** Absolute value. */
   public Tensor abs() {
-    return unary("abs", r -> r.abs());
+    return isMeta() ? mul(this) : unary("abs", r -> r.abs()); // both keep what they are given
   }
 
   /** {@code this²}. */
@@ -739,7 +763,7 @@ public final class Tensor {
 
   /** {@code max(0, this)}. */
   public Tensor relu() {
-    return unary("relu", torch::relu);
+    return isMeta() ? sigmoid() : unary("relu", torch::relu); // both keep what they give
   }
 
   /** {@code ln(1 + e^this)}, computed without overflow. */
@@ -759,6 +783,9 @@ public final class Tensor {
     if (!(low <= high)) {
       throw new TensorException("clamp: the range [" + low + ", " + high + "] is empty");
     }
+    if (isMeta()) {
+      return mul(this); // keeps the same
+    }
     requireMemory("clamp", count);
     org.bytedeco.pytorch.Tensor r = raw();
     return op(
@@ -776,6 +803,9 @@ public final class Tensor {
   /** NaN and infinities replaced by the given number. */
   public Tensor finiteOr(double value) {
     requireFloating("finiteOr");
+    if (isMeta()) {
+      return add(value); // as large
+    }
     requireMemory("finiteOr", count);
     org.bytedeco.pytorch.Tensor r = raw();
     return op(
@@ -860,6 +890,9 @@ public final class Tensor {
     requireFloating("variance");
     long[] d = Shapes.dims("variance", shape.length, dims);
     Shapes.requireNotEmpty("variance", shape, d);
+    if (isMeta()) {
+      return MetaOperators.variance(this, keep, dims);
+    }
     return unary("variance", r -> r.var(d, false, keep));
   }
 
@@ -906,6 +939,9 @@ public final class Tensor {
     requireMemory("matmul", count);
     requireMemory("matmul", other.count);
     requireMemory("matmul", Shapes.requireMatmul(shape, other.shape));
+    if (isMeta() && rank() > 3 && other.rank() == rank()) {
+      return MetaOperators.matmul(this, other);
+    }
     return op2("matmul", other, (a, b) -> a.matmul(b));
   }
 
@@ -1067,11 +1103,37 @@ public final class Tensor {
     return op2("indexSelect", indices, (a, i) -> a.index_select(d, i));
   }
 
+  /**
+   * The same where the indices are known: nobody waits for the device to check them.
+   *
+   * @throws TensorException if one is outside of the dimension
+   */
+  public Tensor indexSelect(int dim, long... indices) {
+    int d = Shapes.dim("indexSelect", dim, shape.length);
+    for (long i : indices) {
+      if (i < 0 || i >= shape[d]) {
+        throw new TensorException(
+            "indexSelect: index " + i + " is outside dimension " + dim + " of " + this);
+      }
+    }
+    requireMemory("indexSelect", Shapes.product("indexSelect", count / shape[d], indices.length));
+    if (isMeta()) {
+      return MetaOperators.indexSelect(this, d, indices.length);
+    }
+    return Scope.compute(
+        () ->
+            op2(
+                "indexSelect",
+                of(indices, indices.length).to(device),
+                (a, i) -> a.index_select(d, i)));
+  }
+
   /** Checks that all of these whole numbers are in [0, n): native code would read elsewhere. */
   private void requireWithin(String name, long n, String what, Tensor of) {
     if (count == 0) {
       return;
     }
+    requireNumbers(name);
     long low;
     long high;
     // Few numbers are read faster than two reductions start.
@@ -1253,6 +1315,9 @@ public final class Tensor {
   public Tensor layerNorm(double eps) {
     requireFloating("layerNorm");
     Shapes.dim("layerNorm", -1, shape.length);
+    if (isMeta()) {
+      return MetaOperators.layerNorm(this);
+    }
     long[] last = {shape[shape.length - 1]};
     return unary(
         "layerNorm",
@@ -1278,6 +1343,9 @@ public final class Tensor {
               + " and bias "
               + bias
               + ": both must have the size of the last dimension");
+    }
+    if (isMeta()) {
+      return MetaOperators.scaled(this, weight, bias);
     }
     long[] last = {shape[d]};
     org.bytedeco.pytorch.Tensor w = weight.raw();
@@ -1315,6 +1383,9 @@ public final class Tensor {
               + " groups with weight "
               + weight
               + ": the channels do not fit");
+    }
+    if (isMeta()) {
+      return MetaOperators.groupNorm(this, weight, bias);
     }
     org.bytedeco.pytorch.Tensor w = weight.raw();
     org.bytedeco.pytorch.Tensor b = bias.raw();
@@ -1374,6 +1445,9 @@ public final class Tensor {
         throw new TensorException(
             "conv2d: the bias " + bias + " does not fit the weight " + weight);
       }
+    }
+    if (isMeta()) {
+      return MetaOperators.conv2d(this, weight, bias, stride, padding);
     }
     org.bytedeco.pytorch.@Nullable Tensor b = bias == null ? null : bias.raw();
     return op2(

@@ -56,6 +56,15 @@ public final class WeightMatrix {
     return kept.of(values, version.getAsInt());
   }
 
+  /** The bytes of the copies that there are. */
+  public synchronized long packedBytes() {
+    long bytes = 0;
+    for (Packed kept : new Packed[] {forth, back}) {
+      bytes += kept == null ? 0 : kept.layout().count() * kept.dtype().bytes();
+    }
+    return bytes;
+  }
+
   /**
    * Makes the copies anew, as many as there are, if the values have changed: whoever does so side
    * by side for many weights spares the threads that multiply from waiting for each other.

@@ -3,6 +3,7 @@ package org.peltast.distill.consistency;
 import org.peltast.diffusion.Denoiser;
 import org.peltast.diffusion.NoisePath;
 import org.peltast.diffusion.VariancePreserving;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -35,18 +36,15 @@ final class Boundary {
     if (!(denoiser.path() instanceof VariancePreserving vp)) {
       return clean;
     }
-    float[] times = t.toFloats();
-    float[] skip = new float[times.length];
-    float[] out = new float[times.length];
-    for (int i = 0; i < times.length; i++) {
-      double tau = SCALE * Math.max(0, vp.timestep(times[i]));
-      skip[i] = (float) (SIGMA * SIGMA / (tau * tau + SIGMA * SIGMA));
-      out[i] = (float) (tau / Math.sqrt(tau * tau + SIGMA * SIGMA));
-    }
+    Tensor tau = // in double precision, as 10·n of a float32 time is
+        t.to(DType.FLOAT64).neg().add(1).mul(vp.steps()).sub(1).clamp(0, vp.steps()).mul(SCALE);
+    Tensor sum = tau.square().add(SIGMA * SIGMA);
+    Tensor skip = sum.pow(-1).mul(SIGMA * SIGMA);
+    Tensor out = tau.div(sum.sqrt());
     return z.mul(perItem(skip, z)).add(clean.mul(perItem(out, z)));
   }
 
-  private static Tensor perItem(float[] values, Tensor like) {
-    return NoisePath.broadcast(Tensor.of(values, values.length).to(like.device()), like);
+  private static Tensor perItem(Tensor values, Tensor like) {
+    return NoisePath.broadcast(values.to(DType.FLOAT32), like);
   }
 }

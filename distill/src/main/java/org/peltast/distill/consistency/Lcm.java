@@ -94,12 +94,11 @@ public final class Lcm implements Method, Phase {
   @Override
   public Tensor loss(MicroBatch part, Rng rng, Metrics metrics) {
     Batch batch = part.batch();
-    Tensor n = batch.numbers(rng.fork("step"), r -> 1.0 + r.below(settings.solverSteps()));
     Tensor alpha =
         batch.numbers(
             rng.fork("guidance"), r -> r.uniform(settings.alphaLow(), settings.alphaHigh()));
-    Tensor now = times(n, 0);
-    Tensor then = times(n, 1);
+    Tensor now = times(batch, rng, 0);
+    Tensor then = times(batch, rng, 1);
     NoisePath path = teacher.path();
     Tensor z = path.mix(batch.images(), batch.noise(rng.fork("noise")), now);
     Tensor expected;
@@ -115,16 +114,20 @@ public final class Lcm implements Method, Phase {
     return loss;
   }
 
-  /** The network's times [B] of step n of the solver, or of so many steps further. */
-  private Tensor times(Tensor n, int further) {
-    float[] steps = n.toFloats();
-    float[] times = new float[steps.length];
+  /**
+   * The network's times [B] of a step of the solver, drawn for each item.
+   *
+   * @param further so many steps after it
+   */
+  private Tensor times(Batch batch, Rng rng, int further) {
     double cleanest = Boundary.cleanest(teacher.path());
-    for (int i = 0; i < times.length; i++) {
-      double preShift = 1 - (steps[i] - further) / settings.solverSteps();
-      times[i] = (float) Math.min(cleanest, teacher.shift().apply(preShift));
-    }
-    return Tensor.of(times, times.length).to(n.device());
+    return batch.numbers(
+        rng.fork("step"),
+        r -> {
+          double n = 1.0 + r.below(settings.solverSteps());
+          double preShift = 1 - (n - further) / settings.solverSteps();
+          return Math.min(cleanest, teacher.shift().apply(preShift));
+        });
   }
 
   /** The teacher's guided clean prediction, with a scale for each item. */

@@ -220,7 +220,7 @@ public final class AutoencoderKl implements Codec {
     try {
       AutoencoderKl codec = new AutoencoderKl(component, json, p);
       Weights.load(
-          component.weights(),
+          component,
           p,
           AutoencoderKlKeys.dialects(json.integers("block_out_channels", List.of(64)).size()));
       return codec;

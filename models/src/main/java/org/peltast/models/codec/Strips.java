@@ -49,9 +49,10 @@ record Strips(long whole, long strip) {
     long b = x.size(0);
     long c = x.size(1);
     long height = x.size(2);
-    int groups = norm.groups();
-    double[] sums = new double[(int) (b * groups)];
-    double[] squares = new double[sums.length];
+    long groups = norm.groups();
+    // In double precision and where the map is: no strip waits for its numbers to be read.
+    Tensor sums = Tensor.zeros(DType.FLOAT64, x.device(), b, c);
+    Tensor squares = Tensor.zeros(DType.FLOAT64, x.device(), b, c);
     long rows = rows(x);
     for (long from = 0; from < height; from += rows) {
       try (Scope s = Scope.open()) {
@@ -59,33 +60,22 @@ record Strips(long whole, long strip) {
         Tensor part = x.narrow(2, from, n);
         Tensor mean = part.mean(false, 2, 3); // [B, C]
         Tensor centred = part.sub(mean.unsqueeze(-1).unsqueeze(-1));
-        double[] of = mean.to(DType.FLOAT64).contiguous().toDoubles();
-        double[] spread =
-            centred.square().mean(false, 2, 3).to(DType.FLOAT64).contiguous().toDoubles();
+        Tensor of = mean.to(DType.FLOAT64);
+        Tensor spread = centred.square().mean(false, 2, 3).to(DType.FLOAT64);
         double count = (double) n * x.size(3);
-        for (int i = 0; i < of.length; i++) {
-          int group = (int) (i / c * groups + i % c / (c / groups));
-          sums[group] += count * of[i];
-          squares[group] += count * (spread[i] + of[i] * of[i]);
-        }
+        sums.copyFrom(sums.addScaled(of, count));
+        squares.copyFrom(squares.addScaled(spread.add(of.square()), count));
       }
     }
     double all = (double) c / groups * height * x.size(3);
-    float[] scale = new float[(int) (b * c)];
-    float[] shift = new float[scale.length];
-    float[] weight = norm.weight().value().toFloats();
-    float[] bias = norm.bias().value().toFloats();
-    for (int i = 0; i < scale.length; i++) {
-      int group = (int) (i / c * groups + i % c / (c / groups));
-      int channel = (int) (i % c);
-      double mean = sums[group] / all;
-      double variance = Math.max(0, squares[group] / all - mean * mean);
-      double factor = weight[channel] / Math.sqrt(variance + norm.eps());
-      scale[i] = (float) factor;
-      shift[i] = (float) (bias[channel] - mean * factor);
-    }
-    Tensor scales = Tensor.of(scale, b, c, 1, 1).to(x.device());
-    Tensor shifts = Tensor.of(shift, b, c, 1, 1).to(x.device());
+    Tensor mean = sums.reshape(b, groups, c / groups).sum(true, -1).div(all); // [B, G, 1]
+    Tensor square = squares.reshape(b, groups, c / groups).sum(true, -1).div(all);
+    Tensor variance = square.sub(mean.square()).clamp(0, Double.MAX_VALUE);
+    Tensor weight = norm.weight().value().to(DType.FLOAT64).reshape(1, groups, c / groups);
+    Tensor bias = norm.bias().value().to(DType.FLOAT64).reshape(1, groups, c / groups);
+    Tensor factor = weight.div(variance.add(norm.eps()).sqrt()); // [B, G, C / G]
+    Tensor scales = factor.to(DType.FLOAT32).reshape(b, c, 1, 1);
+    Tensor shifts = bias.sub(mean.mul(factor)).to(DType.FLOAT32).reshape(b, c, 1, 1);
     return part -> part.mul(scales).add(shifts);
   }
 

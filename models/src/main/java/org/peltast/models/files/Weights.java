@@ -14,11 +14,12 @@ import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
-import org.peltast.tensor.nn.Parameter;
-import org.peltast.tensor.nn.Parameters;
 
 /** Networks' weights in safetensors files, single or sharded, read and written tensor by tensor. */
 public final class Weights {
@@ -31,6 +32,18 @@ public final class Weights {
    */
   public static void load(Path path, Parameters parameters) {
     load(path, parameters, KeyMap.Dialects.DIFFUSERS);
+  }
+
+  /**
+   * Fills a network with the weights of a component; on the meta device, which holds no numbers, no
+   * weights are looked for.
+   *
+   * @throws ModelException see {@link #load(Path, Parameters, KeyMap.Dialects)}
+   */
+  public static void load(Component component, Parameters parameters, KeyMap.Dialects dialects) {
+    if (parameters.device().kind() != Device.Kind.META) {
+      load(component.weights(), parameters, dialects);
+    }
   }
 
   /**
@@ -78,12 +91,17 @@ public final class Weights {
    * for: a mistyped digit must not take down the machine. What fits less obviously is told tensor
    * by tensor later.
    *
-   * @param weights of the network, a file or folder
+   * @param component that has the weights of the network
+   * @param device where the network is to lie; the meta device holds as many weights as one likes
    * @param described how many weights the largest matrices of the configuration have
    */
-  public static void requirePlausible(JsonConfig json, Path weights, double described) {
+  public static void requirePlausible(
+      JsonConfig json, Component component, Device device, double described) {
+    if (device.kind() == Device.Kind.META) {
+      return;
+    }
     double held = 0;
-    try (Checkpoint checkpoint = Checkpoint.open(weights)) {
+    try (Checkpoint checkpoint = Checkpoint.open(component.weights())) {
       for (TensorInfo info : checkpoint.tensors().values()) {
         held += info.elements();
       }

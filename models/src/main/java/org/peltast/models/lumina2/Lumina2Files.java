@@ -1,6 +1,5 @@
 package org.peltast.models.lumina2;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import org.peltast.models.ModelException;
@@ -101,20 +100,20 @@ final class Lumina2Files {
   static Lumina2Transformer load(Component component, Device device, Precision precision) {
     JsonConfig json = JsonConfig.read(component.config());
     json.requireClass(CLASS);
-    Path weights = component.weights();
     Lumina2Config config = config(json);
     double blocks = (double) config.layers() + 2.0 * config.refinerLayers();
     double dim = config.dim();
     Weights.requirePlausible(
         json,
-        weights,
+        component,
+        device,
         blocks * (2 * dim * dim + 3 * dim * config.feedForwardDim()) + dim * config.captionDim());
     RotaryPositions.requireLengths(json, config.axesLens());
     Parameters parameters = Parameters.on(device, precision);
     try {
       Lumina2Transformer network = new Lumina2Transformer(config, parameters);
       Weights.load(
-          weights,
+          component,
           parameters,
           SingleFileKeys.dialects(Lumina2Keys.of(parameters.names()), Lumina2Keys.UNUSED));
       return network;

@@ -18,12 +18,13 @@ import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.models.nextdit.TransformerCost;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Tensor;
-import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.nn.RmsNorm;
 import org.peltast.tensor.nn.SwiGlu;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
 
 /**
  * The Lumina-Image 2.0 transformer (Qin et al., 2025), complete: noise and context refiners, a
@@ -274,6 +275,12 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
     Lumina2Transformer twin = new Lumina2Transformer(config, parameters.twin());
     twin.parameters.copyFrom(parameters);
     return twin;
+  }
+
+  @Override
+  public Lumina2Transformer outline() {
+    Parameters none = Parameters.on(Device.META, parameters.precision());
+    return new Lumina2Transformer(config, none);
   }
 
   @Override

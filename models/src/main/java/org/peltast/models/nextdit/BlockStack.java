@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.peltast.tensor.Scope;
+import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Tensor;
 
 /**
@@ -107,6 +107,6 @@ public final class BlockStack {
       return fused.forward(from, to, x, time, rope, mask, rows);
     }
     SandwichBlock block = blocks.get(from);
-    return Scope.compute(() -> block.forward(x, time, rope, mask, rows));
+    return MetaMemory.block(() -> block.forward(x, time, rope, mask, rows));
   }
 }

@@ -88,8 +88,7 @@ public record RefinedCaptions(Tensor features, List<Integer> rows) implements Ne
       places[i] = indices[i];
       chosen.add(rows.get(indices[i]));
     }
-    Tensor at = Tensor.of(places, places.length).to(features.device());
-    return new RefinedCaptions(features.indexSelect(0, at), chosen);
+    return new RefinedCaptions(features.indexSelect(0, places), chosen);
   }
 
   @Override

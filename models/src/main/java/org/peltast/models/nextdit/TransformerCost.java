@@ -30,17 +30,6 @@ public record TransformerCost(
     int timeDim,
     int patchValues) {
   /**
-   * What a block keeps for its backward pass, in float32 values a row: so many of the model's
-   * width, of the feed-forward's, and of the scores. Fitted to the growth of peak memory with the
-   * batch in float32 (40 MiB an item at width 256, 6 layers, 96 rows) and rounded up; a block that
-   * keeps less stays below the budget.
-   */
-  private static final double WIDTHS = 32;
-
-  private static final double HIDDENS = 7;
-  private static final double SCORES = 4;
-
-  /**
    * The cost of one item.
    *
    * @param tokens of the image
@@ -48,21 +37,7 @@ public record TransformerCost(
    * @param caption the caption's rows, pad rows included
    */
   public ItemCost of(int tokens, int image, int caption) {
-    return new ItemCost(
-        trainingBytes(image, caption),
-        readOperations(caption),
-        forwardOperations(tokens, image, caption));
-  }
-
-  private long trainingBytes(int image, int caption) {
-    double values =
-        refiners * (blockValues(image) + blockValues(caption))
-            + layers * blockValues(image + caption);
-    return (long) (values * Float.BYTES);
-  }
-
-  private double blockValues(int rows) {
-    return rows * (WIDTHS * dim + HIDDENS * hidden + SCORES * heads * rows);
+    return new ItemCost(readOperations(caption), forwardOperations(tokens, image, caption));
   }
 
   private double readOperations(int caption) {

@@ -23,6 +23,7 @@ import org.peltast.models.files.SingleFilePart;
 import org.peltast.models.files.Weights;
 import org.peltast.models.text.ClipTextModel;
 import org.peltast.models.text.TextEncoder;
+import org.peltast.models.text.TextOutline;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
@@ -85,9 +86,7 @@ public final class SdxlFamily implements ModelFamily {
     try {
       SdxlUNet network = new SdxlUNet(config, schedule, factor(component.folder()), parameters);
       Weights.load(
-          component.weights(),
-          parameters,
-          SingleFileKeys.dialects(singleFile(parameters.names()), Set.of()));
+          component, parameters, SingleFileKeys.dialects(singleFile(parameters.names()), Set.of()));
       return network;
     } catch (RuntimeException e) {
       parameters.close();
@@ -133,6 +132,14 @@ public final class SdxlFamily implements ModelFamily {
     }
     SdxlTextEncoder encoder = new SdxlTextEncoder(folder, index.bool(ZEROS_FOR_EMPTY, true));
     return () -> encoder;
+  }
+
+  @Override
+  public TextOutline outlineText(Path folder, JsonConfig index, Precision precision) {
+    List<@Nullable String> entry = index.strings("text_encoder");
+    return entry.size() == 2 && ClipTextModel.CLASSES.get(0).equals(entry.get(1))
+        ? SdxlTextEncoder.outline(folder)
+        : ModelFamily.super.outlineText(folder, index, precision);
   }
 
   @Override

@@ -78,12 +78,11 @@ record SdxlText(
       places[i] = indices[i];
       chosen.add(lengths.get(indices[i]));
     }
-    Tensor at = Tensor.of(places, places.length).to(features.device());
     return new SdxlText(
-        features.indexSelect(0, at),
+        features.indexSelect(0, places),
         chosen,
-        pooled == null ? null : pooled.indexSelect(0, at),
-        sizes == null ? null : sizes.indexSelect(0, at));
+        pooled == null ? null : pooled.indexSelect(0, places),
+        sizes == null ? null : sizes.indexSelect(0, places));
   }
 
   @Override

@@ -18,6 +18,7 @@ import org.peltast.models.ModelException;
 import org.peltast.models.text.ClipTextModel;
 import org.peltast.models.text.ClipTokenizer;
 import org.peltast.models.text.TextEncoder;
+import org.peltast.models.text.TextOutline;
 import org.peltast.models.text.TokenFeatures;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Scope;
@@ -122,6 +123,18 @@ final class SdxlTextEncoder implements TextEncoder {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** What the encoders of a model take, by their configurations alone. */
+  static TextOutline outline(Path folder) {
+    long weights = 0;
+    for (String component : List.of("text_encoder", "text_encoder_2")) {
+      try (ClipTextModel model = ClipTextModel.open(folder.resolve(component), Device.META)) {
+        weights += model.weights();
+      }
+    }
+    int tokens = ClipTextModel.shape(folder.resolve("text_encoder")).positions();
+    return new TextOutline(tokens, weights * Float.BYTES, true);
   }
 
   @Override

@@ -22,14 +22,16 @@ import org.peltast.models.ModelException;
 import org.peltast.models.Sinusoids;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.MetaMemory;
+import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.nn.Adapters;
 import org.peltast.tensor.nn.Attention;
 import org.peltast.tensor.nn.Conv2d;
-import org.peltast.tensor.nn.GroupNorm;
-import org.peltast.tensor.nn.Linear;
-import org.peltast.tensor.nn.Parameters;
 
 /**
  * SDXL's denoising network (Podell et al., 2023): a UNet of residual blocks and, on its lower
@@ -85,7 +87,7 @@ final class SdxlUNet implements Backbone, FeatureTaps {
   private record Level(
       List<ResidualBlock> blocks, List<SpatialTransformer> transformers, @Nullable Conv2d resize) {
     Tensor layer(int i, Tensor x, Tensor time, Tensor context, @Nullable Tensor mask) {
-      return Scope.compute(
+      return MetaMemory.block(
           () -> {
             Tensor h = blocks.get(i).forward(x, time);
             return transformers.isEmpty() ? h : transformers.get(i).forward(h, context, mask);
@@ -324,7 +326,7 @@ final class SdxlUNet implements Backbone, FeatureTaps {
     }
     Tensor lowest = h;
     h =
-        Scope.compute(
+        MetaMemory.block(
             () ->
                 middle2.forward(
                     middleTransformer.forward(middle1.forward(lowest, time), context, mask), time));
@@ -471,6 +473,19 @@ final class SdxlUNet implements Backbone, FeatureTaps {
   }
 
   @Override
+  public Condition blank(int items, int tokens) {
+    Condition features = Backbone.super.blank(items, tokens);
+    return config.pooledWidth() == 0
+        ? features
+        : new Condition(
+            features.features(),
+            features.lengths(),
+            Map.of(
+                POOLED,
+                Tensor.zeros(DType.FLOAT32, parameters.device(), items, config.pooledWidth())));
+  }
+
+  @Override
   public ItemCost cost(int height, int width, int captionTokens) {
     return UNetCost.of(config, height, width, captionTokens);
   }
@@ -485,6 +500,12 @@ final class SdxlUNet implements Backbone, FeatureTaps {
     SdxlUNet twin = new SdxlUNet(config, prediction, timesteps, factor, parameters.twin());
     twin.parameters.copyFrom(parameters);
     return twin;
+  }
+
+  @Override
+  public SdxlUNet outline() {
+    Parameters none = Parameters.on(Device.META, parameters.precision());
+    return new SdxlUNet(config, prediction, timesteps, factor, none);
   }
 
   @Override

@@ -4,19 +4,8 @@ import org.peltast.models.ItemCost;
 
 /** What an item of a batch costs a UNet in SDXL's structure, counted level by level. */
 final class UNetCost {
-  /**
-   * What is kept for the backward pass, in float32 values a pixel: of a residual block so many of
-   * its widths in and out, of a transformer block so many of its width, and of its scores.
-   */
-  private static final double IN_WIDTHS = 3;
-
-  private static final double OUT_WIDTHS = 5;
-  private static final double BLOCK_WIDTHS = 34;
-  private static final double SCORES = 2;
-
   private final UNetConfig config;
   private final int tokens;
-  private double values;
   private double operations; // multiply-adds
 
   private UNetCost(UNetConfig config, int tokens) {
@@ -27,7 +16,7 @@ final class UNetCost {
   static ItemCost of(UNetConfig c, int height, int width, int captionTokens) {
     UNetCost cost = new UNetCost(c, captionTokens);
     cost.walk(height, width);
-    return new ItemCost((long) (cost.values * Float.BYTES), 0, 2 * cost.operations);
+    return new ItemCost(0, 2 * cost.operations);
   }
 
   private void walk(int height, int width) {
@@ -82,7 +71,6 @@ final class UNetCost {
 
   private void conv(double pixels, int in, int out, int kernel) {
     operations += pixels * in * out * kernel * kernel;
-    values += pixels * in;
   }
 
   private void linear(double rows, int in, int out) {
@@ -94,7 +82,6 @@ final class UNetCost {
         9 * pixels * out * ((double) in + out)
             + (in == out ? 0 : pixels * in * out)
             + (double) config.timeWidth() * out;
-    values += pixels * (IN_WIDTHS * in + OUT_WIDTHS * out);
   }
 
   private void transformer(double pixels, int width, int heads, int depth) {
@@ -104,11 +91,5 @@ final class UNetCost {
             + 2.0 * tokens * config.contextWidth() * inner
             + 2 * pixels * (pixels + tokens) * inner;
     operations += 2 * pixels * width * inner + depth * block;
-    values +=
-        3 * pixels * width
-            + depth
-                * (pixels * BLOCK_WIDTHS * inner
-                    + SCORES * heads * pixels * (pixels + tokens)
-                    + 2 * tokens * inner);
   }
 }

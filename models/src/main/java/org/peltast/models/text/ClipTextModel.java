@@ -197,6 +197,10 @@ public final class ClipTextModel implements AutoCloseable {
   public static ClipTextModel open(Path folder, Device device) {
     JsonConfig json = config(folder);
     Component component = Component.of(folder);
+    if (device.kind() == Device.Kind.META) { // which holds no numbers
+      return new ClipTextModel(
+          json, isProjected(json), false, Parameters.on(device, Precision.FLOAT32));
+    }
     boolean prefixed;
     try (Checkpoint checkpoint = Checkpoint.open(component.weights())) {
       prefixed = checkpoint.tensors().keySet().stream().anyMatch(n -> n.startsWith(PREFIX + "."));
@@ -213,6 +217,11 @@ public final class ClipTextModel implements AutoCloseable {
       parameters.close();
       throw e;
     }
+  }
+
+  /** How many weights it has. */
+  public long weights() {
+    return parameters.count();
   }
 
   /**

@@ -1,6 +1,7 @@
 package org.peltast.models.text;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -327,6 +328,13 @@ record DecoderConfig(
   /** What embeddings are multiplied by. */
   double embeddingScale() {
     return isGemma() ? Math.sqrt(width) : 1;
+  }
+
+  /** How many weights there are. */
+  long weights() {
+    return shapes().values().stream()
+        .mapToLong(shape -> Arrays.stream(shape).reduce(1, (a, b) -> a * b))
+        .sum();
   }
 
   /** The shapes of all weights by name, as {@link Decoder} declares them. */

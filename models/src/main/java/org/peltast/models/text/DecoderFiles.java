@@ -32,14 +32,8 @@ record DecoderFiles(Path folder, DecoderConfig config, String prefix, DType stor
   private static final String EMBEDDING = "embed_tokens.weight";
   private static final String PREFIX = "model.";
 
-  /**
-   * Reads the configuration and compares the names, shapes and types of all tensors with it; values
-   * are not touched.
-   *
-   * @throws ModelException naming what is missing, unexpected, misshapen, or of a type that is no
-   *     weight's
-   */
-  static DecoderFiles open(Path folder) {
+  /** What a folder's {@code config.json} says. */
+  static DecoderConfig config(Path folder) {
     JsonConfig json = JsonConfig.read(folder.resolve("config.json"));
     String type = json.string("model_type");
     DecoderConfig.Architecture architecture =
@@ -54,7 +48,18 @@ record DecoderFiles(Path folder, DecoderConfig config, String prefix, DType stor
                             + type
                             + "; the language models supported are "
                             + String.join(" and ", TextNetworks.modelTypes())));
-    DecoderConfig config = DecoderConfig.read(architecture, json);
+    return DecoderConfig.read(architecture, json);
+  }
+
+  /**
+   * Reads the configuration and compares the names, shapes and types of all tensors with it; values
+   * are not touched.
+   *
+   * @throws ModelException naming what is missing, unexpected, misshapen, or of a type that is no
+   *     weight's
+   */
+  static DecoderFiles open(Path folder) {
+    DecoderConfig config = config(folder);
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       Set<String> names = checkpoint.tensors().keySet();
       String prefix = names.contains(PREFIX + EMBEDDING) ? PREFIX : "";
@@ -118,13 +123,6 @@ record DecoderFiles(Path folder, DecoderConfig config, String prefix, DType stor
     List<String> first = names.stream().limit(3).toList();
     return String.join(", ", first)
         + (names.size() > 3 ? " and " + (names.size() - 3) + " more tensors" : "");
-  }
-
-  /** How many weights there are. */
-  long weights() {
-    return config.shapes().values().stream()
-        .mapToLong(shape -> Arrays.stream(shape).reduce(1, (a, b) -> a * b))
-        .sum();
   }
 
   /**

@@ -106,6 +106,18 @@ public final class LanguageModelEncoder implements TextEncoder {
     }
   }
 
+  /**
+   * What the encoder of a folder takes, by its configuration alone.
+   *
+   * @param folder with {@code config.json}
+   */
+  public static TextOutline outline(Path folder, Precision precision) {
+    DecoderConfig config = DecoderFiles.config(folder);
+    PromptFormat format = config.isGemma() ? PromptFormat.LUMINA2_SYSTEM : PromptFormat.QWEN3_CHAT;
+    boolean narrow = precision == Precision.BF16 || config.weights() > MOST_WIDE;
+    return new TextOutline(format.maxTokens(), config.weights() * (narrow ? 2 : Float.BYTES), true);
+  }
+
   @Override
   public String id() {
     return id;
@@ -193,7 +205,7 @@ public final class LanguageModelEncoder implements TextEncoder {
   private Decoder network() {
     Decoder network = state.network;
     if (network == null) {
-      boolean narrow = precision == Precision.FLOAT32 && files.weights() > MOST_WIDE;
+      boolean narrow = precision == Precision.FLOAT32 && files.config().weights() > MOST_WIDE;
       DType storage = narrow ? files.stored() : precision.products();
       network = files.load(device, precision, storage);
       state.network = network;

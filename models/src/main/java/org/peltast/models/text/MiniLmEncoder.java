@@ -102,6 +102,11 @@ public final class MiniLmEncoder implements TextEncoder {
     }
   }
 
+  /** The bytes of its network. */
+  public static long bytes() {
+    return resource(NETWORK).length;
+  }
+
   /**
    * Opens the native libraries of tokenizer and network, for a program that wants them open before
    * it starts a second thread. What cannot be opened is told by the constructor.

@@ -8,11 +8,13 @@ import org.peltast.models.nextdit.RotaryAttention;
 import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.models.zimage.fused.BlockWeights;
 import org.peltast.models.zimage.fused.FusedBlocks;
-import org.peltast.tensor.Tensor;
+import org.peltast.models.zimage.fused.FusedOutline;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.nn.RmsNorm;
 import org.peltast.tensor.nn.SwiGlu;
+import org.peltast.tensor.Tensor;
 
 /** Z-Image's blocks under the names of its checkpoints, by the fused kernels where they may be. */
 final class Blocks {
@@ -59,6 +61,9 @@ final class Blocks {
 
   private static BlockStack.Kernels kernels(
       List<SandwichBlock> blocks, ZImageConfig config, Parameters p) {
+    if (p.device().kind() == Device.Kind.META) {
+      return outline(blocks, config, p);
+    }
     FusedBlocks fused =
         new FusedBlocks(
             blocks.stream().map(Blocks::weights).toList(),
@@ -84,6 +89,35 @@ final class Blocks {
           @Nullable Tensor mask,
           int asked) {
         return fused.forward(from, to, x, time, rope, mask, asked);
+      }
+    };
+  }
+
+  private static BlockStack.Kernels outline(
+      List<SandwichBlock> blocks, ZImageConfig config, Parameters p) {
+    FusedOutline outline =
+        new FusedOutline(
+            blocks.stream().map(Blocks::weights).toList(),
+            config.dim(),
+            config.heads(),
+            config.feedForwardDim(),
+            p.precision().products());
+    return new BlockStack.Kernels() {
+      @Override
+      public boolean takes(long tokens) {
+        return FusedBlocks.takes(tokens);
+      }
+
+      @Override
+      public Tensor forward(
+          int from,
+          int to,
+          Tensor x,
+          @Nullable Tensor time,
+          Tensor rope,
+          @Nullable Tensor mask,
+          int asked) {
+        return outline.forward(from, to, x, time, asked);
       }
     };
   }

@@ -1,6 +1,5 @@
 package org.peltast.models.zimage;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import org.peltast.models.ModelException;
@@ -110,19 +109,19 @@ final class ZImageFiles {
     JsonConfig json = JsonConfig.read(component.config());
     json.requireClass(CLASS);
     ZImageConfig config = config(json);
-    Path weights = component.weights();
     double blocks = (double) config.layers() + 2.0 * config.refinerLayers();
     double dim = config.dim();
     Weights.requirePlausible(
         json,
-        weights,
+        component,
+        device,
         blocks * (4 * dim * dim + 3 * dim * config.feedForwardDim()) + dim * config.captionDim());
     RotaryPositions.requireLengths(json, config.axesLens());
     Parameters parameters = Parameters.on(device, precision);
     int used = patch == 0 ? config.patchSizes().get(0) : patch;
     try {
       ZImageTransformer network = new ZImageTransformer(config, parameters, used);
-      Weights.load(weights, parameters, ZImageKeys.dialects(used));
+      Weights.load(component, parameters, ZImageKeys.dialects(used));
       return network;
     } catch (RuntimeException e) {
       parameters.close();

@@ -20,12 +20,13 @@ import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.TransformerCost;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.Tensor;
-import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameter;
 import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.nn.RmsNorm;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
 
 /**
  * The Z-Image transformer (Tongyi-MAI, 2025), complete: noise and context refiners, a joint stream,
@@ -341,6 +342,12 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
     ZImageTransformer twin = new ZImageTransformer(config, parameters.twin(), patch);
     twin.parameters.copyFrom(parameters);
     return twin;
+  }
+
+  @Override
+  public ZImageTransformer outline() {
+    Parameters none = Parameters.on(Device.META, parameters.precision());
+    return new ZImageTransformer(config, none, patch);
   }
 
   @Override

@@ -187,9 +187,9 @@ class ToyFamilyTest {
         assertThat(network.channels()).isEqualTo(3);
         assertThat(network.captionWidth()).isEqualTo(2);
         assertThat(network.maxHeight()).isGreaterThanOrEqualTo(4);
-        assertThat(network.cost(4, 4, 3).trainingBytes())
+        assertThat(network.cost(4, 4, 3).forwardOperations())
             .isPositive()
-            .isLessThanOrEqualTo(network.cost(4, 64, 3).trainingBytes());
+            .isLessThanOrEqualTo(network.cost(4, 64, 3).forwardOperations());
         assertThat(family.loraTargets())
             .isNotEmpty()
             .allSatisfy(

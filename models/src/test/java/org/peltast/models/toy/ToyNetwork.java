@@ -152,7 +152,7 @@ final class ToyNetwork implements Backbone {
   @Override
   public ItemCost cost(int height, int width, int captionTokens) {
     double forward = 2.0 * height * width * hidden * (2 * channels + 1);
-    return new ItemCost(4L * height * width * hidden, 2.0 * hidden * (captionWidth + 2), forward);
+    return new ItemCost(2.0 * hidden * (captionWidth + 2), forward);
   }
 
   @Override
@@ -165,6 +165,12 @@ final class ToyNetwork implements Backbone {
     ToyNetwork twin = new ToyNetwork(channels, hidden, captionWidth, schedule, parameters.twin());
     twin.parameters.copyFrom(parameters);
     return twin;
+  }
+
+  @Override
+  public ToyNetwork outline() {
+    Parameters none = Parameters.on(Device.META, parameters.precision());
+    return new ToyNetwork(channels, hidden, captionWidth, schedule, none);
   }
 
   @Override

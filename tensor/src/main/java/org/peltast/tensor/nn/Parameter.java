@@ -2,6 +2,8 @@ package org.peltast.tensor.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
@@ -34,6 +36,8 @@ public final class Parameter {
   private float @Nullable [] numbers;
   private int numbersVersion = -1;
   private @Nullable WeightMatrix matrix; // once asked for
+  private @Nullable Tensor forthOutline; // on the meta device, as large as what is packed
+  private @Nullable Tensor backOutline;
 
   /** The value as one worker of a pool sees it. */
   private final class WorkerView implements GradientWatch {
@@ -346,6 +350,32 @@ public final class Parameter {
       matrix = known;
     }
     return known;
+  }
+
+  /**
+   * Takes as much memory on the meta device, where nothing is multiplied, as packed copies
+   * take elsewhere.
+   */
+  public synchronized void outlinePacked(DType dtype, boolean transposed) {
+    if ((transposed ? forthOutline : backOutline) == null) {
+      try (Scope s = Scope.open()) {
+        Tensor taken = owner.keep(Tensor.zeros(dtype, Device.META, shape()));
+        if (transposed) {
+          forthOutline = taken;
+        } else {
+          backOutline = taken;
+        }
+      }
+    }
+  }
+
+  /** The bytes that are kept of the value beside it, in the dtype and order of products. */
+  public synchronized long copies() {
+    return Stream.of(cast, forthOutline, backOutline)
+            .filter(Objects::nonNull)
+            .mapToLong(t -> t.count() * t.dtype().bytes())
+            .sum()
+        + (matrix == null ? 0 : matrix.packedBytes());
   }
 
   /** Makes anew what products were given of the value. */

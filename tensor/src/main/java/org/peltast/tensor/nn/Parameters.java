@@ -234,6 +234,9 @@ public final class Parameters implements AutoCloseable {
 
   /** Gives every weight its initial value; each depends on the stream and its own name alone. */
   public void initialise(Rng rng) {
+    if (shared.device.kind() == Device.Kind.META) {
+      return; // nothing has a value there
+    }
     try (Autograd off = Autograd.off()) {
       for (Parameter p : byName.values()) {
         try (Scope s = Scope.open()) {

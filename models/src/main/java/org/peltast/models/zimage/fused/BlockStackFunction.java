@@ -80,10 +80,15 @@ final class BlockStackFunction implements CustomGradient.Backward {
     return first;
   }
 
+  /** A thread's items in tiles. */
+  static List<Range> tiled(int items, boolean learning) {
+    int each = learning ? LEARNING_ITEMS : ITEMS;
+    return Range.deal(items, (items + each - 1) / each);
+  }
+
   private List<Tile> tiles(Range items, Positions places) {
-    int each = shape.learning() ? LEARNING_ITEMS : ITEMS;
     List<Tile> tiles = new ArrayList<>();
-    for (Range r : Range.deal(items.count(), (items.count() + each - 1) / each)) {
+    for (Range r : tiled(items.count(), shape.learning())) {
       int from = items.from() + r.from();
       Shape s = shape.of(r.count(), shape.tokens(), shape.learning()).asking(shape.asked());
       List<Factors> own = factors.stream().map(f -> f.factors.from(from)).toList();

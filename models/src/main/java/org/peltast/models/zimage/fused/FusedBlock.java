@@ -4,6 +4,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.HostBuffer;
+import org.peltast.tensor.Matrices;
 import org.peltast.tensor.kernels.Factor;
 import org.peltast.tensor.kernels.Norms;
 
@@ -60,6 +61,17 @@ final class FusedBlock {
 
     static Workspace.Slot<Activations> take(Shape s) {
       return MEMORY.get().take(s);
+    }
+
+    /** The bytes of memory that a slot of that shape takes. */
+    static long bytes(Shape s) {
+      long all = (long) s.rows() * s.dim();
+      long asked = (long) s.askedRows() * s.dim();
+      long hidden = (long) s.askedRows() * Matrices.padded(s.hidden());
+      long scores = (long) s.askedRows() * s.tokens() * s.heads();
+      long values = (s.learning() ? 5 : 3) * all + scores + 3 * asked + 2 * hidden;
+      long stream = s.learning() ? (all + asked) * Float.BYTES : 0;
+      return values * s.products().bytes() + stream;
     }
   }
 

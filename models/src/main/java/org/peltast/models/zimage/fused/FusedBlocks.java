@@ -7,6 +7,7 @@ import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Matrices;
+import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.WorkerPool;
 import org.peltast.tensor.kernels.Fused;
@@ -48,7 +49,7 @@ public final class FusedBlocks {
 
   /** Why the kernels cannot compute such blocks here; null if they can. */
   public static @Nullable String obstacle(Device device, DType products, int dim, int headDim) {
-    if (device.kind() != Device.Kind.CPU) {
+    if (MetaMemory.standsFor(device).kind() != Device.Kind.CPU) {
       return "the kernels are for the CPU, the network is on " + device;
     }
     if (products != DType.FLOAT32 && products != DType.BFLOAT16) {

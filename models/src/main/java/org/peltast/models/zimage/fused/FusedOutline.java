@@ -1,0 +1,100 @@
+package org.peltast.models.zimage.fused;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.CustomGradient;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Matrices;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.Range;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+
+/**
+ * {@link FusedBlocks} on the meta device: nothing is computed, but gradients reach the same weights
+ * and inputs, and as many bytes are kept for them, packed weights included.
+ */
+public final class FusedOutline {
+  private final List<BlockWeights> weights; // of each block
+  private final Shape shape; // but for items and tokens
+
+  /** See {@link FusedBlocks}. */
+  public FusedOutline(List<BlockWeights> weights, int dim, int heads, int hidden, DType products) {
+    this.weights = List.copyOf(weights);
+    this.shape = new Shape(1, 1, 1, dim, heads, hidden, 1, 1, products, false);
+  }
+
+  /** See {@link FusedBlocks#forward}. */
+  public Tensor forward(int from, int to, Tensor x, @Nullable Tensor time, int asked) {
+    List<Tensor> inputs = new ArrayList<>(List.of(x));
+    if (time != null) {
+      inputs.add(time);
+    }
+    List<BlockWeights> own = weights.subList(from, to);
+    own.stream()
+        .flatMap(FusedOutline::all)
+        .filter(Parameter::isTrainable)
+        .forEach(p -> inputs.add(p.value()));
+    boolean learning = CustomGradient.wanted(inputs);
+    int items = (int) x.size(0);
+    int tokens = (int) x.size(1);
+    List<Range> tiles = BlockStackFunction.tiled(items, learning);
+    long bytes = 0;
+    for (int i = from; i < to; i++) {
+      for (Range tile : tiles) {
+        Shape s = shape.of(tile.count(), tokens, learning);
+        long slot = FusedBlock.Activations.bytes(i == to - 1 ? s.asking(asked) : s);
+        bytes = learning ? bytes + slot : Math.max(bytes, slot);
+      }
+    }
+    for (BlockWeights w : own) {
+      for (Parameter p : List.of(w.toQ(), w.toK(), w.toV(), w.toOut(), w.w1(), w.w2(), w.w3())) {
+        if (Matrices.packs(shape.products(), (long) tiles.get(0).count() * tokens)) {
+          p.outlinePacked(shape.products(), true);
+          if (learning) {
+            p.outlinePacked(shape.products(), false);
+          }
+        }
+      }
+    }
+    long kept = bytes / Float.BYTES + 1;
+    return Scope.compute(
+        () -> {
+          Tensor activations = Tensor.zeros(DType.FLOAT32, Device.META, kept);
+          // A product keeps its factor, and the factor all of the activations that it is one of.
+          Tensor y = x.narrow(1, 0, asked).mul(activations.narrow(0, 0, 1));
+          for (Tensor input : inputs.subList(1, inputs.size())) {
+            y = y.add(input.sum());
+          }
+          return y;
+        });
+  }
+
+  private static Stream<Parameter> all(BlockWeights w) {
+    Stream<Parameter> always =
+        Stream.of(
+            w.toQ(),
+            w.toK(),
+            w.toV(),
+            w.toOut(),
+            w.w1(),
+            w.w2(),
+            w.w3(),
+            w.attentionIn(),
+            w.attentionOut(),
+            w.feedForwardIn(),
+            w.feedForwardOut(),
+            w.query(),
+            w.key());
+    return w.modulation() == null
+        ? always
+        : Stream.concat(
+            always,
+            Stream.of(
+                w.modulation().weight(), Objects.requireNonNull(w.modulation().bias(), "bias")));
+  }
+}
