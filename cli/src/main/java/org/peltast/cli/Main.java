@@ -25,6 +25,7 @@ import picocli.CommandLine.TypeConversionException;
       GenerateCommand.class,
       TrainCommand.class,
       RecipesCommand.class,
+      PlanCommand.class,
       DataCommand.class,
       EvaluateCommand.class,
       ReproduceCommand.class,

@@ -64,11 +64,12 @@ class HouseTest {
     MODULES.put("report", above("evaluate"));
     MODULES.put("training", above("report"));
     MODULES.put("api", above("training"));
+    MODULES.put("plan", above("training"));
     MODULES.put("compare", above("training"));
     MODULES.put("demo", above("compare"));
     MODULES.put("paper", above("training"));
     MODULES.put("bench", above("training"));
-    MODULES.put("cli", above("demo", "paper", "bench", "api"));
+    MODULES.put("cli", above("demo", "paper", "plan", "bench", "api"));
   }
 
   /**

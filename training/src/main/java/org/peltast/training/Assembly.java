@@ -37,8 +37,10 @@ import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.models.Backbone;
 import org.peltast.models.TextToImage;
 import org.peltast.runs.RunException;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.nn.Adapters;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * A method put together from a recipe and a teacher, with the networks and roles that it made for
@@ -57,6 +59,14 @@ final class Assembly implements AutoCloseable {
   private volatile MeanVariance.@Nullable Moments real;
   private int trained = 1;
   private int copies = 1;
+  private final List<Held> held = new ArrayList<>();
+
+  /**
+   * Weights that were made for the method.
+   *
+   * @param averaged whether their role keeps a moving average
+   */
+  record Held(String name, Parameters parameters, boolean trained, boolean averaged) {}
 
   /**
    * Assembles.
@@ -156,7 +166,9 @@ final class Assembly implements AutoCloseable {
 
   private MeanVariance meanVariance(MethodRecipe.MeanVarianceRecipe r) {
     boolean given = r.moments() == MethodRecipe.Moments.GIVEN;
-    if (given) {
+    if (teacher.device().kind() == Device.Kind.META) {
+      real = new MeanVariance.Moments(0, 1); // where nothing can be measured
+    } else if (given) {
       real = new MeanVariance.Moments(r.mean(), r.variance());
     } else {
       measured = r.space();
@@ -208,6 +220,7 @@ final class Assembly implements AutoCloseable {
   private Denoiser average(double decay) {
     Backbone averaged = own(student.copy());
     copies++;
+    held.add(new Held("target", averaged.parameters(), false, false));
     role.averageInto(averaged.parameters(), decay);
     return frozen.with(averaged);
   }
@@ -326,7 +339,8 @@ final class Assembly implements AutoCloseable {
     return own(new DiscriminatorHead(network, taps, gan.width(), teacher.device(), rng));
   }
 
-  private Role role(String name, org.peltast.tensor.nn.Parameters parameters, RoleRecipe trained) {
+  private Role role(String name, Parameters parameters, RoleRecipe trained) {
+    held.add(new Held(name, parameters, true, trained.ema() > 0));
     return own(new Role(name, parameters, trained.settings()));
   }
 
@@ -353,6 +367,11 @@ final class Assembly implements AutoCloseable {
   /** The fake model's network, if there is one. */
   @Nullable Network fakeNetwork() {
     return fake;
+  }
+
+  /** The weights that it made, in order. */
+  List<Held> held() {
+    return held;
   }
 
   /** How many networks are trained. */

@@ -47,6 +47,9 @@ public final class StudentTraining implements AutoCloseable {
   /** Features are asked for again and again: as many are kept as this holds. */
   static final long TEXT_MEMORY = 600L << 20;
 
+  /** The most that a frozen teacher is asked of an item at once: with, without caption, again. */
+  private static final int ASKED = 3;
+
   private static final int LOOKS = 8;
 
   /** Between noise (0) and image (1), before the shift: where much is decided, and some is seen. */
@@ -75,8 +78,7 @@ public final class StudentTraining implements AutoCloseable {
   public StudentTraining(
       DistillRecipe recipe, TextToImage teacher, @Nullable Function<MethodContext, Method> method) {
     this.recipe = recipe;
-    this.teacher =
-        recipe.shift() == null ? teacher : teacher.withShift(new TimeShift(recipe.shift()));
+    this.teacher = shifted(recipe, teacher);
     this.assembly =
         new Assembly(
             recipe,
@@ -89,7 +91,12 @@ public final class StudentTraining implements AutoCloseable {
             assembly.student(),
             1 + assembly.copies(), // the average
             assembly.trained(),
-            itemBytes(teacher));
+            itemBytes(assembly.student(), teacher));
+  }
+
+  /** The teacher under the recipe's shift. */
+  static TextToImage shifted(DistillRecipe recipe, TextToImage teacher) {
+    return recipe.shift() == null ? teacher : teacher.withShift(new TimeShift(recipe.shift()));
   }
 
   /**
@@ -217,15 +224,14 @@ public final class StudentTraining implements AutoCloseable {
   }
 
   /** What an item of the size that the teacher draws keeps while it is learnt from. */
-  private static long itemBytes(TextToImage teacher) {
+  private static long itemBytes(Backbone network, TextToImage teacher) {
     int factor = teacher.codec().factor();
-    return teacher
-        .network()
-        .cost(
-            teacher.defaults().height() / factor,
-            teacher.defaults().width() / factor,
-            teacher.textEncoder().maxTokens())
-        .trainingBytes();
+    return UpdateMemory.item(
+        network,
+        teacher.defaults().height() / factor,
+        teacher.defaults().width() / factor,
+        teacher.textEncoder().maxTokens(),
+        ASKED);
   }
 
   /**

@@ -190,7 +190,8 @@ public final class TeacherTraining {
   private static long itemBytes(Backbone network, LatentGroups latents, int captionTokens) {
     return latents.groups().stream()
         .map(LatentCorpus::latent)
-        .mapToLong(l -> network.cost(l.get(1), l.get(2), captionTokens).trainingBytes())
+        .distinct()
+        .mapToLong(l -> UpdateMemory.item(network, l.get(1), l.get(2), captionTokens, 0))
         .max()
         .orElse(1);
   }

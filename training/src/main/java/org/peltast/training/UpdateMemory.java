@@ -6,21 +6,24 @@ import org.peltast.distill.Trainer;
 import org.peltast.models.Backbone;
 import org.peltast.runs.ByteSize;
 import org.peltast.runs.RunException;
+import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.MemoryException;
+import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Precision;
+import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
 
 /**
- * How much memory an update takes, estimated from the networks' shape: what does not depend on the
- * batch, and what each item of it adds while it is computed. It is an estimate and not a
- * measurement so that a run that goes on cuts its batches as it began.
+ * How much memory an update takes by the networks' shape: what does not depend on the batch, and
+ * what each item of it adds while it is computed, counted on the meta device. No machine is
+ * measured, so that a run that goes on cuts its batches as it began.
  *
  * @param networks bytes of all weights, their gradients, optimisers and averages
  * @param item bytes that an item of the batch adds
  */
 record UpdateMemory(long networks, long item) {
-  /** The JVM, libtorch and the allocator's reserves, measured with a network of no size. */
-  private static final long PROCESS = 700L << 20;
-
   /**
    * A trained weight, its gradients by two threads, AdamW's two moments, the moving average:
    * float32 each.
@@ -34,7 +37,7 @@ record UpdateMemory(long networks, long item) {
    *     share the teacher's weights
    * @param frozen how many are not trained, the teacher among them
    * @param trained how many are
-   * @param item bytes that an item of the batch adds, by {@link Backbone#cost}
+   * @param item bytes that an item of the batch adds, by {@link #item}
    */
   static UpdateMemory of(Backbone network, int frozen, int trained, long item) {
     long weights = network.parameters().count();
@@ -52,9 +55,65 @@ record UpdateMemory(long networks, long item) {
         item);
   }
 
+  /**
+   * Bytes that an item of the batch adds: what an evaluation of it keeps for the backward pass,
+   * with all that is made on the way, and what frozen networks make meanwhile.
+   *
+   * @param network one of the networks
+   * @param height of the latents
+   * @param width of the latents
+   * @param tokens of its caption
+   * @param asked how many evaluations of frozen networks are made of it at once
+   */
+  static long item(Backbone network, int height, int width, int tokens, int asked) {
+    Device device = network.parameters().device();
+    try (Scope scope = Scope.open();
+        MetaMemory memory = MetaMemory.open(device);
+        Backbone base = network.outline();
+        Backbone outline = base.adapted(network.parameters().adapters())) {
+      Backbone counted = network.parameters().isAdapted() ? outline : base;
+      counted.parameters().trainable(true);
+      evaluate(counted, memory, height, width, tokens, 1, asked); // makes copies for products
+      long one = evaluate(counted, memory, height, width, tokens, 1, asked);
+      long two = evaluate(counted, memory, height, width, tokens, 2, asked);
+      boolean fused = counted.obstacleToFusion() == null;
+      return (long) ((two - one) * (1 + HostMemory.reserve(device, fused)));
+    }
+  }
+
+  /** The most bytes at once, besides what is held before, while items are evaluated. */
+  private static long evaluate(
+      Backbone network,
+      MetaMemory memory,
+      int height,
+      int width,
+      int tokens,
+      int items,
+      int asked) {
+    long before = memory.live();
+    memory.begin();
+    try (Scope scope = Scope.open()) {
+      evaluate(network, height, width, tokens, items);
+      if (asked > 0) {
+        try (Autograd off = Autograd.off()) {
+          evaluate(network, height, width, tokens, items * asked);
+        }
+      }
+      return memory.peak() - before;
+    }
+  }
+
+  private static void evaluate(Backbone network, int height, int width, int tokens, int items) {
+    Device meta = network.parameters().device();
+    network.forward(
+        Tensor.zeros(DType.FLOAT32, meta, items, network.channels(), height, width),
+        Tensor.zeros(DType.FLOAT32, meta, items),
+        network.read(network.blank(items, tokens)));
+  }
+
   /** Bytes of a process whose updates compute so many items at a time. */
   long needed(int items) {
-    return PROCESS + networks + items * item;
+    return HostMemory.PROCESS + networks + items * item;
   }
 
   /**
@@ -76,7 +135,7 @@ record UpdateMemory(long networks, long item) {
               "a memory of %s is too little: networks and optimisers take %s, the process %s and a single item of the batch %s; allow at least %s (--memory, run.memory), or use a smaller model.",
               budget,
               size(networks),
-              size(PROCESS),
+              size(HostMemory.PROCESS),
               size(item),
               size(needed(1) + (1 << 20))));
     }

@@ -72,7 +72,7 @@ class UpdateMemoryTest {
     NetworkRecipe shape =
         ModelFamilies.standard().scaled(new ModelFamily.Scale(dim, layers, 2, 8, 32));
     try (Backbone network = shape.create(32, 384, Device.CPU, Precision.FLOAT32)) {
-      return UpdateMemory.of(network, 2, 2, network.cost(8, 8, 32).trainingBytes());
+      return UpdateMemory.of(network, 2, 2, UpdateMemory.item(network, 8, 8, 32, 3));
     }
   }
 

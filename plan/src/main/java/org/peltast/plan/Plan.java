@@ -1,0 +1,166 @@
+package org.peltast.plan;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.peltast.models.ModelSource;
+import org.peltast.runs.Recipes;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
+import org.peltast.training.DistillRecipe;
+import org.peltast.training.UpdateOutline;
+
+/**
+ * The memory of a distillation on a machine.
+ *
+ * @param recipe of the run
+ * @param machine where it is to run
+ * @param precision of products
+ * @param outline of its update, of the micro-batch that the recipe asks for
+ * @param choices other settings by which it takes less; none where it fits as it is
+ */
+public record Plan(
+    DistillRecipe recipe,
+    Machine machine,
+    Precision precision,
+    UpdateOutline outline,
+    List<Choice> choices) {
+  private static final int RANK = 64;
+
+  /** Copies the list. */
+  public Plan {
+    choices = List.copyOf(choices);
+  }
+
+  /**
+   * Settings that lower the peak.
+   *
+   * @param sets as {@code --set} takes them, or what else it is
+   * @param peak in bytes
+   */
+  public record Choice(String sets, long peak) {}
+
+  /**
+   * Plans.
+   *
+   * @param source of the teacher: its configurations are enough, weights are not looked for
+   */
+  public static Plan of(DistillRecipe recipe, ModelSource source, Machine machine) {
+    Precision precision = precision(recipe.precision(), machine.device());
+    int batch = recipe.run().batch();
+    int parts = recipe.run().microBatches();
+    UpdateOutline outline =
+        UpdateOutline.of(recipe, source, precision, machine.device(), machine.atOnce(batch, parts));
+    Plan plan = new Plan(recipe, machine, precision, outline, List.of());
+    return plan.fits(plan.peak())
+        ? plan
+        : new Plan(recipe, machine, precision, outline, new Choices(plan, source).all());
+  }
+
+  /** What {@code auto} is: on a GPU, which need not be here, always bfloat16. */
+  private static Precision precision(String name, Device device) {
+    return name.equals("auto") && device.kind() == Device.Kind.CUDA
+        ? Precision.BF16
+        : Precision.parse(name, device);
+  }
+
+  /** The most bytes that are held at once. */
+  public long peak() {
+    return peak(outline, recipe.run().microBatches(), false);
+  }
+
+  /** Whether so many bytes are there. */
+  public boolean fits(long bytes) {
+    return bytes <= machine.memory();
+  }
+
+  private long peak(UpdateOutline of, int parts, boolean checkpointed) {
+    int batch = recipe.run().batch();
+    long training = of.peak(machine.schedule(batch, parts), checkpointed);
+    long encoder = of.text().bytes();
+    // One that rests has given its memory back when the first update begins.
+    long held = of.text().rests() ? Math.max(training, of.begun() + encoder) : training + encoder;
+    return machine.process() + held;
+  }
+
+  /** Looks for settings that make it fit. */
+  private static final class Choices {
+    private final Plan plan;
+    private final ModelSource source;
+    private final List<Choice> found = new ArrayList<>();
+
+    Choices(Plan plan, ModelSource source) {
+      this.plan = plan;
+      this.source = source;
+    }
+
+    List<Choice> all() {
+      int batch = plan.recipe.run().batch();
+      int parts = plan.recipe.run().microBatches();
+      int most = plan.machine.parts(batch, 1);
+      add("activation checkpointing", plan.peak(plan.outline, parts, true));
+      List<String> sets = new ArrayList<>();
+      cut(sets, plan.precision, most);
+      if (plan.precision == Precision.FLOAT32) {
+        cut(List.of("precision=bf16"), Precision.BF16, most);
+      }
+      if (plan.recipe.lora().rank() == 0) {
+        cut(List.of("lora.rank=" + RANK), plan.precision, most);
+      }
+      return found;
+    }
+
+    /** With as few micro-batches as fit, or if none do, with as many as there can be. */
+    private void cut(List<String> sets, Precision precision, int most) {
+      DistillRecipe changed = Recipes.with(plan.recipe, sets);
+      UpdateOutline one = outline(changed, precision, 1);
+      int parts = most;
+      if (plan.fits(plan.peak(one, most, false)) && most > 1) {
+        UpdateOutline two = outline(changed, precision, 2);
+        int batch = changed.run().batch();
+        long first = plan.peak(one, 2, false);
+        long each = Math.max(1, plan.peak(two, 2, false) - first);
+        long items = 1 + (plan.machine.memory() - first) / each;
+        parts = plan.machine.parts(batch, (int) Math.max(1, Math.min(items, batch)));
+        parts = Math.max(parts, changed.run().microBatches());
+        long peak = first + (plan.machine.atOnce(batch, parts) - 1) * each;
+        add(named(sets, parts, changed), peak);
+      } else {
+        add(named(sets, parts, changed), plan.peak(one, parts, false));
+      }
+    }
+
+    private static String named(List<String> sets, int parts, DistillRecipe changed) {
+      List<String> all = new ArrayList<>(sets);
+      if (parts != changed.run().microBatches()) {
+        all.add("run.microBatches=" + parts);
+      }
+      return all.isEmpty() ? "as it is" : "--set " + String.join(" --set ", all);
+    }
+
+    private UpdateOutline outline(DistillRecipe recipe, Precision precision, int items) {
+      return UpdateOutline.of(recipe, source, precision, plan.machine.device(), items);
+    }
+
+    private void add(String sets, long peak) {
+      if (peak < plan.peak()) {
+        found.add(new Choice(sets, peak));
+      }
+    }
+  }
+
+  /** The table, line by line, and what makes it fit. */
+  public List<String> lines() {
+    return new PlanText(this).lines();
+  }
+
+  /** A number of bytes for people. */
+  static String size(long bytes) {
+    if (bytes < 10L << 20) {
+      return String.format(Locale.ROOT, "%.1f MiB", bytes / (double) (1L << 20));
+    }
+    return bytes < 1L << 30
+        ? String.format(Locale.ROOT, "%.0f MiB", bytes / (double) (1L << 20))
+        : String.format(Locale.ROOT, "%.1f GiB", bytes / (double) (1L << 30));
+  }
+}
