@@ -5,9 +5,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.Network;
-import org.peltast.tensor.nn.Adapters;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
 
 /**
  * The denoising network of a latent diffusion model, a transformer or a UNet: a {@link Network}

@@ -88,7 +88,8 @@ final class TextEncoders {
       return LanguageModelEncoder.outline(at, precision);
     }
     if (name == null || !name.equals(MINILM)) {
-      open(folder, index, Device.CPU, precision).get(); // which says why not
+      TextEncoder opened = open(folder, index, Device.CPU, precision).get(); // or says why not
+      return new TextOutline(opened.maxTokens(), 0, opened.isLarge());
     }
     JsonConfig json = JsonConfig.read(at.resolve("config.json"));
     return new TextOutline(

@@ -1,10 +1,5 @@
 package org.peltast.tensor;
 
-import org.peltast.tensor.nn.Parameters;
-import org.peltast.tensor.nn.Linear;
-import org.peltast.tensor.nn.AdamW;
-import org.peltast.tensor.nn.Ema;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -16,6 +11,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.peltast.tensor.nn.AdamW;
+import org.peltast.tensor.nn.Ema;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /** Tensors without numbers: shapes as elsewhere, gradients for the same inputs, bytes counted. */
 class MetaTest {

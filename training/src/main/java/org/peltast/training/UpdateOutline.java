@@ -22,12 +22,12 @@ import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.MetaMemory;
-import org.peltast.tensor.nn.Parameter;
-import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * What an update of a distillation takes of memory: the recipe's own update, of the teacher's own

@@ -15,11 +15,11 @@ import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.nn.Parameter;
-import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
+import org.peltast.tensor.nn.Parameter;
+import org.peltast.tensor.nn.Parameters;
 
 /** Networks' weights in safetensors files, single or sharded, read and written tensor by tensor. */
 public final class Weights {

@@ -19,12 +19,12 @@ import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.models.nextdit.TransformerCost;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.nn.RmsNorm;
 import org.peltast.tensor.nn.SwiGlu;
-import org.peltast.tensor.Tensor;
-import org.peltast.tensor.nn.Adapters;
 
 /**
  * The Lumina-Image 2.0 transformer (Qin et al., 2025), complete: noise and context refiners, a

@@ -23,15 +23,15 @@ import org.peltast.models.Sinusoids;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.nn.GroupNorm;
-import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.MetaMemory;
-import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.nn.Adapters;
 import org.peltast.tensor.nn.Attention;
 import org.peltast.tensor.nn.Conv2d;
+import org.peltast.tensor.nn.GroupNorm;
+import org.peltast.tensor.nn.Linear;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * SDXL's denoising network (Podell et al., 2023): a UNet of residual blocks and, on its lower

@@ -10,11 +10,11 @@ import org.peltast.models.zimage.fused.BlockWeights;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.models.zimage.fused.FusedOutline;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Tensor;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.nn.RmsNorm;
 import org.peltast.tensor.nn.SwiGlu;
-import org.peltast.tensor.Tensor;
 
 /** Z-Image's blocks under the names of its checkpoints, by the fused kernels where they may be. */
 final class Blocks {

@@ -21,12 +21,12 @@ import org.peltast.models.nextdit.TransformerCost;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Adapters;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameter;
 import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.nn.RmsNorm;
-import org.peltast.tensor.Tensor;
-import org.peltast.tensor.nn.Adapters;
 
 /**
  * The Z-Image transformer (Tongyi-MAI, 2025), complete: noise and context refiners, a joint stream,

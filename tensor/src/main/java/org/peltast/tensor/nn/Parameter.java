@@ -353,8 +353,8 @@ public final class Parameter {
   }
 
   /**
-   * Takes as much memory on the meta device, where nothing is multiplied, as packed copies
-   * take elsewhere.
+   * Takes as much memory on the meta device, where nothing is multiplied, as packed copies take
+   * elsewhere.
    */
   public synchronized void outlinePacked(DType dtype, boolean transposed) {
     if ((transposed ? forthOutline : backOutline) == null) {

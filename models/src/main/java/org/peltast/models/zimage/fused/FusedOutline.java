@@ -9,10 +9,10 @@ import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Matrices;
-import org.peltast.tensor.nn.Parameter;
 import org.peltast.tensor.Range;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameter;
 
 /**
  * {@link FusedBlocks} on the meta device: nothing is computed, but gradients reach the same weights

@@ -113,6 +113,11 @@ final class Workspace<T> {
       return this;
     }
 
+    /** The bytes of its pieces of memory. */
+    long bytes() {
+      return space.pieces.stream().mapToLong(p -> (long) p.count() * p.dtype().bytes()).sum();
+    }
+
     T content() {
       return Objects.requireNonNull(content, "a slot that nobody has taken");
     }
