@@ -30,7 +30,7 @@ import org.peltast.pictures.Resampler;
  * file's content or the options change. For that every file is read on every opening.
  */
 public final class ImageFolder {
-  private static final String VERSION = "folder-2";
+  private static final String VERSION = "folder-3";
   private static final int MIN_SIZE = 8;
   private static final int MAX_SIZE = 2048;
 
