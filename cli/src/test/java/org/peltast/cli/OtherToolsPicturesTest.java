@@ -281,6 +281,59 @@ class OtherToolsPicturesTest {
     assertSame(learn(folder), learn(plain));
   }
 
+  /** Tools that make animations smaller cut the first frame to what is not clear. */
+  @Test
+  void aFrameOfAnAnimationLiesOnItsCanvas() throws IOException {
+    byte[] gif = HostilePictures.encoded(flat(0xE06020), "gif");
+    int frame = 13;
+    while (gif[frame] != 0x2C || gif[frame + 1] != 0 || gif[frame + 5] != EDGE) {
+      frame++;
+    }
+    gif[6] = 2 * EDGE;
+    gif[8] = 2 * EDGE;
+    gif[frame + 1] = 4;
+    gif[frame + 3] = 8;
+    Path folder = empty();
+    put(folder, "a.gif", gif, WARM);
+    BufferedImage canvas = new BufferedImage(32, 32, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < 32 * 32; i++) {
+      int x = i % 32 - 4;
+      int y = i / 32 - 8;
+      boolean inside = x >= 0 && x < EDGE && y >= 0 && y < EDGE;
+      canvas.setRGB(i % 32, i / 32, inside ? 0xE06020 : 0xFFFFFF);
+    }
+    Path plain = empty();
+    put(plain, "a.gif", HostilePictures.encoded(canvas, "png"), WARM);
+    assertSame(learn(folder), learn(plain));
+  }
+
+  /** A decoder that fills up what is missing must not be believed, nor its words be passed on. */
+  @Test
+  void whatIsCutOrOfAnUnreadKindIsNamed() throws IOException {
+    Path folder = plain();
+    byte[] webp = Base64.getDecoder().decode(TURNED_WEBP);
+    put(folder, "cut.webp", Arrays.copyOf(webp, 60), "cut");
+    byte[] jpeg = HostilePictures.encoded(halves(), "jpg");
+    int frame = 2;
+    while ((jpeg[frame + 1] & 255) != 0xC0) {
+      frame += 2 + ((jpeg[frame + 2] & 255) << 8 | jpeg[frame + 3] & 255);
+    }
+    jpeg[frame + 4] = 12;
+    put(folder, "deep.jpg", jpeg, "deep");
+    String iphone = "\u0000\u0000\u0000\u0004CgBI\u0050\u0000\u0020\u0002\u0000\u0000\u0000\u0000";
+    put(folder, "iphone.png", insert(warm(), 8, iphone.getBytes(ISO_8859_1)), "iphone");
+    put(folder, "page.jpg", "\uFEFF<?xml version='1.0'?>\n<html>".getBytes(UTF_8), "page");
+    Learnt learnt = learn(folder);
+    assertThat(learnt.code()).as(learnt.said()).isZero();
+    assertThat(learnt.said())
+        .contains(
+            "4 of 6 pictures cannot be used",
+            "cut.webp is cut short.",
+            "deep.jpg is a JPEG file of 12 bits a channel, which is not read; convert it to PNG",
+            "iphone.png cannot be decoded: it is in Apple's own form of PNG (CgBI); pngcrush",
+            "page.jpg is a web page, not a picture");
+  }
+
   private static final String TURNED_WEBP =
       "UklGRnIAAABXRUJQVlA4WAoAAAAIAAAAAwAAAQAAVlA4TDEAAAAvA0AAAD8gFEAsQsqfqBWEQCDRCGF/qjHEgmnoHkJYzX9GnmUQCqCxGUcssRTR/7ABAEVYSUYaAAAATU0AKgAAAAgAAQESAAMAAAABAAYAAAAAAAA=";
 

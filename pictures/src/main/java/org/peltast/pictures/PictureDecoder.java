@@ -3,6 +3,7 @@ package org.peltast.pictures;
 import com.twelvemonkeys.imageio.stream.ByteArrayImageInputStream;
 import java.awt.Color;
 import java.awt.Graphics2D;
+import java.awt.Transparency;
 import java.awt.color.CMMException;
 import java.awt.color.ColorSpace;
 import java.awt.color.ProfileDataException;
@@ -12,6 +13,7 @@ import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBufferInt;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
+import java.awt.image.WritableRaster;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -47,12 +49,27 @@ public final class PictureDecoder {
 
   private static final long MAX_BYTES = 512L << 20;
 
+  /** What the tag ExtraSamples of a TIFF file says of a channel beyond colours. */
+  private static final int UNKNOWN = -1;
+
+  private static final int UNSPECIFIED = 0;
+  private static final int ASSOCIATED = 1;
+
   static {
     // Pictures are read from files already; a copy on the disk would serve nobody.
     ImageIO.setUseCache(false);
   }
 
   private PictureDecoder() {}
+
+  /**
+   * What a file says beside its pixels.
+   *
+   * @param orientation EXIF's, 1 to 8
+   * @param extra the tag ExtraSamples of a TIFF file
+   * @param canvas where the first frame lies, if there are more
+   */
+  private record Said(int orientation, int extra, @Nullable Canvas canvas) {}
 
   /** Why a picture is left out, in words that finish "The picture X …". */
   public static final class Unusable extends Exception {
@@ -91,6 +108,7 @@ public final class PictureDecoder {
    * @throws Unusable with the reason, if it is no picture, damaged or too large
    */
   public static Decoded decode(Path file) throws Unusable {
+    byte[] head = {};
     try {
       long bytes = Files.size(file);
       if (bytes == 0) {
@@ -100,25 +118,31 @@ public final class PictureDecoder {
         throw new Unusable(
             String.format(Locale.ROOT, "is a file of more than %d MB", MAX_BYTES >> 20));
       }
-      byte[] head = head(file);
+      head = head(file);
       if (PngPicture.is(head)) {
         try (ImageInputStream in = PngPicture.open(file)) {
-          return decode(in, PictureOrientation.of(file));
+          return decode(in, new Said(PictureOrientation.of(file), UNKNOWN, null));
         }
       }
+      Said said =
+          new Said(
+              PictureOrientation.of(file),
+              TiffDirectory.is(head)
+                  ? TiffDirectory.of(file).value(TiffDirectory.EXTRA_SAMPLES)
+                  : UNKNOWN,
+              WebpPicture.is(head) ? WebpPicture.canvas(head, file) : null);
       byte[] webp = WebpPicture.withoutProfile(head, file);
       try (ImageInputStream in =
           webp == null ? stream(file) : new ByteArrayImageInputStream(webp)) {
         if (in == null || !ImageIO.getImageReaders(in).hasNext()) {
           throw new Unusable(PictureKinds.whatItIs(head));
         }
-        return decode(in, PictureOrientation.of(file));
+        return decode(in, said);
       }
-    } catch (IOException e) {
-      throw new Unusable("cannot be decoded: " + reason(e));
-    } catch (RuntimeException e) {
+    } catch (IOException | RuntimeException e) {
       // Image readers answer some broken files with any exception whatever.
-      throw new Unusable("cannot be decoded: " + reason(e));
+      String kind = UnreadKinds.of(head, file);
+      throw new Unusable(kind == null ? "cannot be decoded: " + reason(e) : kind);
     } catch (OutOfMemoryError e) {
       // Of a bomb: a few bytes beside the pixels that unpack to more than there is. Whatever was
       // unpacked is garbage by now.
@@ -146,13 +170,13 @@ public final class PictureDecoder {
   }
 
   /** By the first reader that can: what one refuses another may read. */
-  private static Decoded decode(ImageInputStream in, int orientation) throws IOException, Unusable {
+  private static Decoded decode(ImageInputStream in, Said said) throws IOException, Unusable {
     Exception first = null;
     for (Iterator<ImageReader> readers = ImageIO.getImageReaders(in); readers.hasNext(); ) {
       ImageReader reader = readers.next();
       try {
         in.seek(0);
-        return decode(reader, in, orientation);
+        return decode(reader, in, said);
       } catch (IOException | RuntimeException e) {
         first = first == null ? e : first;
       } finally {
@@ -182,14 +206,16 @@ public final class PictureDecoder {
     return words.stream().anyMatch(lower::contains);
   }
 
-  private static Decoded decode(ImageReader reader, ImageInputStream in, int orientation)
+  private static Decoded decode(ImageReader reader, ImageInputStream in, Said said)
       throws IOException, Unusable {
-    boolean jpeg = reader.getFormatName().toLowerCase(Locale.ROOT).startsWith("jp");
+    String format = reader.getFormatName().toLowerCase(Locale.ROOT);
+    boolean jpeg = format.startsWith("jp");
     boolean[] damaged = new boolean[1];
     reader.addIIOReadWarningListener((source, warning) -> damaged[0] |= isDamage(warning, jpeg));
     reader.setInput(in, false, true);
-    long width = reader.getWidth(0);
-    long height = reader.getHeight(0);
+    Canvas canvas = format.equals("gif") ? Canvas.ofGif(reader) : said.canvas();
+    long width = canvas == null ? reader.getWidth(0) : canvas.width();
+    long height = canvas == null ? reader.getHeight(0) : canvas.height();
     if (width < 1 || height < 1 || width * height > MAX_PIXELS) {
       throw new Unusable(
           String.format(
@@ -210,7 +236,7 @@ public final class PictureDecoder {
     }
     ROOM.acquireUninterruptibly(blocks);
     try {
-      BufferedImage image = reader.read(0);
+      BufferedImage image = withAlphaAsSaid(reader.read(0), said.extra());
       if (image.getSampleModel().getSampleSize(0) > 16) {
         throw new Unusable(
             "has more than 16 bits a channel, of which nobody says what is white; save it with 8 or 16");
@@ -218,10 +244,39 @@ public final class PictureDecoder {
       if (damaged[0]) {
         throw new Unusable("is cut short or corrupt");
       }
-      return upright(onWhite(image), orientation);
+      return upright(onWhite(canvas == null ? image : canvas.around(image)), said.orientation());
     } finally {
       ROOM.release(blocks);
     }
+  }
+
+  /**
+   * A fourth channel of a TIFF file is transparency if its tag ExtraSamples says so; colours may be
+   * multiplied by it already.
+   */
+  private static BufferedImage withAlphaAsSaid(BufferedImage image, int extra) {
+    ColorModel model = image.getColorModel();
+    if (!(model instanceof ComponentColorModel)
+        || !model.hasAlpha()
+        || model.getNumComponents() != 4
+        || extra != UNSPECIFIED && (extra != ASSOCIATED || model.isAlphaPremultiplied())) {
+      return image;
+    }
+    WritableRaster raster = image.getRaster();
+    if (extra == UNSPECIFIED) {
+      raster =
+          raster.createWritableChild(
+              0, 0, image.getWidth(), image.getHeight(), 0, 0, new int[] {0, 1, 2});
+    }
+    boolean alpha = extra == ASSOCIATED;
+    ColorModel said =
+        new ComponentColorModel(
+            model.getColorSpace(),
+            alpha,
+            alpha,
+            alpha ? Transparency.TRANSLUCENT : Transparency.OPAQUE,
+            model.getTransferType());
+    return new BufferedImage(said, raster, alpha, null);
   }
 
   private static Decoded onWhite(BufferedImage image) {

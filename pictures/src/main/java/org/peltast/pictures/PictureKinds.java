@@ -81,8 +81,8 @@ public final class PictureKinds {
     if (text.startsWith("version https://git-lfs")) {
       return "is a pointer of Git LFS, not the picture; fetch it with 'git lfs pull'";
     }
-    String lower = text.strip().toLowerCase(Locale.ROOT);
-    if (lower.startsWith("<!doctype html") || lower.startsWith("<html")) {
+    String lower = text.replace("\u00EF\u00BB\u00BF", "").strip().toLowerCase(Locale.ROOT);
+    if (lower.startsWith("<") && (lower.contains("<!doctype html") || lower.contains("<html"))) {
       return "is a web page, not a picture; download it again";
     }
     return "is no " + READ + " picture";

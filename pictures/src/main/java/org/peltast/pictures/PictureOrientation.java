@@ -61,8 +61,9 @@ final class PictureOrientation {
         found.searchPng(channel);
       } else if (start == 0x52494646 && ByteBuffer.wrap(head).getInt(8) == 0x57454250) {
         found.searchWebp(channel);
-      } else if (start == 0x49492A00 || start == 0x4D4D002A) {
-        found.searchTiff(channel);
+      } else if (TiffDirectory.is(head)) {
+        int said = TiffDirectory.of(file).value(TiffDirectory.ORIENTATION);
+        found.exif = said >= 1 && said <= 8 ? said : 0;
       }
     } catch (EOFException e) {
       // A file that ends early has said what it says.
@@ -194,19 +195,6 @@ final class PictureOrientation {
     }
   }
 
-  private void searchTiff(FileChannel channel) throws IOException {
-    ByteBuffer head = ByteBuffer.wrap(bytes(channel, 0, 8));
-    head.order(head.get(0) == 'I' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
-    long directory = head.getInt(4) & 0xFFFFFFFFL;
-    int entries =
-        ByteBuffer.wrap(bytes(channel, directory, 2)).order(head.order()).getShort() & 0xFFFF;
-    exif =
-        tag(
-            ByteBuffer.wrap(bytes(channel, directory + 2, 12 * entries)).order(head.order()),
-            0,
-            entries);
-  }
-
   private void readXmp(byte[] text) {
     Matcher matcher = XMP_ORIENTATION.matcher(new String(text, StandardCharsets.UTF_8));
     if (xmp == 0 && matcher.find()) {
@@ -259,7 +247,7 @@ final class PictureOrientation {
         && Arrays.equals(bytes, 0, start.length, start, 0, start.length);
   }
 
-  private static byte[] bytes(FileChannel channel, long position, int count) throws IOException {
+  static byte[] bytes(FileChannel channel, long position, int count) throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(count);
     while (buffer.hasRemaining()) {
       if (channel.read(buffer, position + buffer.position()) < 0) {

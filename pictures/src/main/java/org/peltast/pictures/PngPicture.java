@@ -33,6 +33,7 @@ final class PngPicture {
   private static final int TRNS = 0x74524E53;
   private static final int IDAT = 0x49444154;
   private static final int IEND = 0x49454E44;
+  private static final int APPLES = 0x43674249;
 
   /** A palette, eight bits of 256 colours, is the longest of the small chunks. */
   private static final int MAX_SMALL = 768;
@@ -80,6 +81,10 @@ final class PngPicture {
   private boolean read(DataInputStream in) throws IOException {
     int length = in.readInt();
     int type = in.readInt();
+    if (header == null && type == APPLES) {
+      throw new IOException(
+          "it is in Apple's own form of PNG (CgBI); pngcrush -revert-iphone-optimizations makes it a plain one");
+    }
     if (header == null && type != IHDR) {
       throw new IOException("its first chunk is not IHDR");
     }

@@ -120,6 +120,68 @@ final class PictureBytes {
     }
   }
 
+  /**
+   * A TIFF file of one uncompressed strip, classic or BigTIFF.
+   *
+   * @param extra the tag ExtraSamples of a fourth channel
+   */
+  static byte[] tiff(
+      boolean big,
+      int width,
+      int height,
+      byte[] samples,
+      int orientation,
+      int compression,
+      int extra) {
+    int channels = samples.length / width / height;
+    int[][] tags = {
+      {256, width},
+      {257, height},
+      {258, 8},
+      {259, compression},
+      {262, 2},
+      {273, 0},
+      {274, orientation},
+      {277, channels},
+      {278, height},
+      {279, samples.length},
+      {338, extra}
+    };
+    int count = channels == 4 ? tags.length : tags.length - 1;
+    int data = big ? 16 + 8 + 20 * count + 8 : 8 + 2 + 12 * count + 4;
+    ByteBuffer out = ByteBuffer.allocate(data + samples.length);
+    out.putShort((short) 0x4D4D).putShort((short) (big ? 43 : 42));
+    if (big) {
+      out.putShort((short) 8).putShort((short) 0).putLong(16).putLong(count);
+    } else {
+      out.putInt(8).putShort((short) count);
+    }
+    for (int[] tag : Arrays.copyOf(tags, count)) {
+      int value = tag[0] == 273 ? data : tag[1];
+      boolean narrow = tag[0] == 259 || tag[0] == 338;
+      out.putShort((short) tag[0]).putShort((short) (narrow ? 3 : 4));
+      if (big) {
+        out.putLong(1);
+      } else {
+        out.putInt(1);
+      }
+      if (narrow) {
+        out.putShort((short) value).putShort((short) 0);
+      } else {
+        out.putInt(value);
+      }
+      if (big) {
+        out.putInt(0);
+      }
+    }
+    if (big) {
+      out.putLong(0);
+    } else {
+      out.putInt(0);
+    }
+    return out.put(samples).array();
+  }
+
   /** A PNG file with more chunks at a place: 1 is after the header. */
   static byte[] with(byte[] png, int place, Chunk... more) {
     List<Chunk> chunks = new ArrayList<>(chunks(png));
@@ -207,6 +269,33 @@ final class PictureBytes {
   }
 
   /** Bytes put into others. */
+  /** A WebP animation of one frame, which begins so far from the left and the top, both even. */
+  static byte[] animation(byte[] webp, int width, int height, int left, int top) {
+    byte[] picture = Arrays.copyOfRange(webp, 12, webp.length);
+    byte[] body =
+        join(
+            "VP8X".getBytes(StandardCharsets.US_ASCII),
+            bytes(10, 0, 0, 0, 2, 0, 0, 0),
+            bytes(width + left - 1, 0, 0, height + top - 1, 0, 0),
+            "ANIM".getBytes(StandardCharsets.US_ASCII),
+            bytes(6, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+            "ANMF".getBytes(StandardCharsets.US_ASCII),
+            ByteBuffer.allocate(4)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(16 + picture.length)
+                .array(),
+            bytes(left / 2, 0, 0, top / 2, 0, 0, width - 1, 0, 0, height - 1, 0, 0, 100, 0, 0, 0),
+            picture);
+    return join(
+        ByteBuffer.allocate(12)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .put("RIFF".getBytes(StandardCharsets.US_ASCII))
+            .putInt(4 + body.length)
+            .put("WEBP".getBytes(StandardCharsets.US_ASCII))
+            .array(),
+        body);
+  }
+
   static byte[] insert(byte[] into, int at, byte[] what) {
     return join(Arrays.copyOf(into, at), what, Arrays.copyOfRange(into, at, into.length));
   }

@@ -690,6 +690,106 @@ class PictureDecoderTest {
     assertThat(decode(join(webp, new byte[10])).rgb).isEqualTo(plain.rgb);
   }
 
+  /** Smooth and coded coarsely, where a wrong prediction drifts; beside it what libwebp decodes. */
+  @Test
+  void aLossyWebpHasTheColoursThatItsLibraryDecodes() throws Exception {
+    PictureDecoder.Decoded webp = decode(PictureBytes.resource("smooth.webp"));
+    PictureDecoder.Decoded right = decode(PictureBytes.resource("smooth.png"));
+    double off = 0;
+    for (int i = 0; i < right.rgb.length; i++) {
+      off += Math.abs((webp.rgb[i] >> 8 & 255) - (right.rgb[i] >> 8 & 255));
+    }
+    assertThat(off / right.rgb.length).isLessThan(0.5);
+  }
+
+  @Test
+  void aWebpThatIsCutSaysSo() throws Exception {
+    for (String name : List.of("lossy.webp", "smooth.webp")) {
+      byte[] webp = PictureBytes.resource(name);
+      for (double part : new double[] {0.3, 0.7, 0.99}) {
+        assertUnusable(Arrays.copyOf(webp, (int) (webp.length * part)), "is cut short");
+      }
+    }
+  }
+
+  /** Tools that make animations smaller cut the first frame to what is not clear. */
+  @Test
+  void aFrameLiesOnItsCanvas() throws Exception {
+    byte[] gif = PictureBytes.encoded(indexed16(), "gif");
+    int frame = 13 + 3 * 256;
+    while (gif[frame] != 0x2C) { // past extensions
+      frame += 2;
+      for (; gif[frame] != 0; frame += 1 + (gif[frame] & 255)) {}
+      frame++;
+    }
+    gif[6] = 20;
+    gif[8] = 24;
+    gif[frame + 1] = 3;
+    gif[frame + 3] = 5;
+    PictureDecoder.Decoded seen = decode(gif);
+    assertThat(seen.width).isEqualTo(20);
+    assertThat(seen.height).isEqualTo(24);
+    int[] plain = opaque(pixels(indexed16()));
+    for (int y = 0; y < 24; y++) {
+      for (int x = 0; x < 20; x++) {
+        boolean inside = x >= 3 && x < 19 && y >= 5 && y < 21;
+        assertThat(opaque(seen.rgb)[x + 20 * y])
+            .isEqualTo(inside ? plain[x - 3 + 16 * (y - 5)] : 0xFFFFFF);
+      }
+    }
+
+    byte[] lossy = PictureBytes.resource("lossy.webp");
+    PictureDecoder.Decoded still = decode(lossy);
+    PictureDecoder.Decoded moved =
+        decode(PictureBytes.animation(lossy, still.width, still.height, 2, 4));
+    assertThat(moved.width).isEqualTo(still.width + 2);
+    assertThat(moved.height).isEqualTo(still.height + 4);
+    assertThat(opaque(moved.rgb)[0]).isEqualTo(0xFFFFFF);
+    assertThat(opaque(moved.rgb)[2 + 4 * moved.width]).isEqualTo(opaque(still.rgb)[0]);
+  }
+
+  @Test
+  void aTiffIsTurnedAndClearAsItsTagsSay() throws Exception {
+    byte[] three = bytes(200, 100, 50, 10, 20, 30);
+    byte[] four = bytes(200, 100, 50, 255, 10, 20, 30, 102);
+    for (boolean big : new boolean[] {false, true}) {
+      PictureDecoder.Decoded turned = decode(PictureBytes.tiff(big, 2, 1, three, 6, 1, 0));
+      assertThat(turned.height).isEqualTo(2);
+      assertThat(opaque(turned.rgb)).containsExactly(0xC86432, 0x0A141E);
+      assertThat(opaque(decode(PictureBytes.tiff(big, 2, 1, four, 1, 1, 0)).rgb))
+          .as("a mask, which is no transparency")
+          .containsExactly(0xC86432, 0x0A141E);
+      assertThat(opaque(decode(PictureBytes.tiff(big, 2, 1, four, 1, 1, 1)).rgb)[1])
+          .as("multiplied already: 153 + 10, 20, 30")
+          .isEqualTo(0xA3ADB7);
+      assertThat(opaque(decode(PictureBytes.tiff(big, 2, 1, four, 1, 1, 2)).rgb)[1])
+          .as("153 + 0.4 · (10, 20, 30)")
+          .isEqualTo(0x9DA1A5);
+    }
+    assertUnusable(
+        PictureBytes.tiff(false, 2, 1, three, 1, 50000, 0),
+        "is a TIFF file compressed by Zstandard, which is not read; save it with LZW");
+  }
+
+  @Test
+  void aKindThatNoReaderKnowsIsNamed() throws Exception {
+    byte[] jpeg = PictureBytes.encoded(smooth(16, 16), "jpg");
+    int frame = 2;
+    while ((jpeg[frame + 1] & 255) != 0xC0) {
+      frame += 2 + ((jpeg[frame + 2] & 255) << 8 | jpeg[frame + 3] & 255);
+    }
+    byte[] deep = jpeg.clone();
+    deep[frame + 4] = 12;
+    assertUnusable(deep, "is a JPEG file of 12 bits a channel, which is not read");
+    byte[] png = PictureBytes.png(odd());
+    assertUnusable(
+        insert(png, 8, bytes(0, 0, 0, 4, 'C', 'g', 'B', 'I', 0x50, 0, 0x20, 2, 0, 0, 0, 0)),
+        "it is in Apple's own form of PNG (CgBI); pngcrush -revert-iphone-optimizations");
+    assertUnusable(
+        "\u00EF\u00BB\u00BF<?xml version='1.0'?>\n<html>".getBytes(StandardCharsets.ISO_8859_1),
+        "is a web page");
+  }
+
   @Test
   void whatIsNoPictureIsCalledByItsName() throws IOException {
     assertUnusable(
