@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -422,7 +423,18 @@ class OtherToolsPicturesTest {
                 "\uFEFFid;caption;image\r",
                 "1;\"" + WARM + "\";warm.png\r",
                 "2;" + COLD + ";cold.png\r"),
-            listed("metadata.csv", "file_name\tprompt", "warm.png\t" + WARM, "cold.png\t" + COLD));
+            listed("metadata.csv", "file_name\tprompt", "warm.png\t" + WARM, "cold.png\t" + COLD),
+            // Excel's first line, a comma in a column's name, and a row without its last cell.
+            listed(
+                "metadata.csv",
+                "sep=;\r",
+                "file_name;text;tags, all\r",
+                "warm.png;" + WARM + ";x\r",
+                "cold.png;" + COLD + "\r"),
+            listed(
+                "metadata.jsonl",
+                line("warm.png", WARM).replace("}", ", \"id\": " + "9".repeat(3000) + "}"),
+                line("cold.png", COLD).replace("\"text\"", "\"text\": NaN, \"caption\"")));
     for (Path folder : folders) {
       Learnt learnt = learn(folder);
       assertThat(learnt.code()).as(learnt.said()).isZero();
@@ -440,6 +452,29 @@ class OtherToolsPicturesTest {
         ("\uFEFF" + line("warm.png", WARM) + "\r\n" + line("cold.png", COLD))
             .getBytes(StandardCharsets.UTF_16LE));
     assertThat(learn(wide).checksum()).isEqualTo(plainList);
+    for (String charset : List.of("UTF-16LE", "UTF-16BE", "UTF-32")) { // no mark of their own
+      Files.write(
+          wide.resolve("metadata.jsonl"),
+          ((charset.equals("UTF-32") ? "\uFEFF" : "")
+                  + line("warm.png", WARM)
+                  + "\n"
+                  + line("cold.png", COLD))
+              .getBytes(charset));
+      assertThat(learn(wide).checksum()).as(charset).isEqualTo(plainList);
+    }
+    Path numbers =
+        listed(
+            "metadata.jsonl",
+            "{\"file_name\": \"warm.png\", \"text\": 42}",
+            line("cold.png", COLD));
+    assertThat(learn(numbers).checksum())
+        .isEqualTo(
+            learn(listed("metadata.jsonl", line("warm.png", "42"), line("cold.png", COLD)))
+                .checksum());
+    Path embedded =
+        listed("metadata.jsonl", "{\"image\": {\"bytes\": \"aGk=\"}, \"text\": \"" + WARM + "\"}");
+    assertThat(learn(embedded).said())
+        .contains("holds the picture itself under \"image\"; write it to a file");
     Path csv =
         listed(
             "metadata.csv",
@@ -579,7 +614,12 @@ class OtherToolsPicturesTest {
     put(parquet, "a.png", warm(), null);
     Files.writeString(parquet.resolve("metadata.parquet"), "PAR1");
     assertThat(learn(parquet).said())
-        .contains("there is no a.txt, and metadata.parquet is not read: save it as metadata.jsonl");
+        .contains(
+            "there is no a.txt, and metadata.parquet is not read: if it lists captions, save it as metadata.jsonl");
+    Path other = empty();
+    put(other, "a.png", warm(), null);
+    Files.writeString(other.resolve("train.jsonl"), line("a.png", WARM));
+    assertThat(learn(other).said()).contains("and train.jsonl is not read: if it lists captions");
   }
 
   // ------------------------------------------------------------------ a system that spells no
@@ -643,6 +683,15 @@ class OtherToolsPicturesTest {
             drawn(
                 "p.txt",
                 "\uFEFFa red owl\na boat".getBytes(StandardCharsets.UTF_16BE),
+                "2 pictures"))
+        .isEqualTo(two);
+    assertThat(
+            drawn("p.txt", "a red owl\na boat".getBytes(StandardCharsets.UTF_16LE), "2 pictures"))
+        .isEqualTo(two);
+    assertThat(
+            drawn(
+                "p.txt",
+                "\uFEFFa red owl\na boat".getBytes(Charset.forName("UTF-32LE")),
                 "2 pictures"))
         .isEqualTo(two);
     for (String text :

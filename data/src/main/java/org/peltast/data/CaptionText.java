@@ -2,6 +2,7 @@ package org.peltast.data;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.Charset;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
@@ -39,17 +40,17 @@ final class CaptionText {
   }
 
   /**
-   * Reads UTF-8, strictly, without a byte-order mark; or UTF-16, as Windows writes it, if there is
-   * one that says so.
+   * Reads UTF-8, strictly, without a byte-order mark; or UTF-16 or UTF-32, as Windows and Python
+   * write them, if there is one that says so; or UTF-16 without one, of which every other byte of
+   * most writings is 0.
    *
    * @param what the file, for the message
    * @throws DataException naming the first line that is not UTF-8
    */
   static String decoded(byte[] bytes, Object what) {
-    int mark = bytes.length < 2 ? 0 : ByteBuffer.wrap(bytes).getShort() & 0xFFFF;
-    boolean wide = mark == 0xFFFE || mark == 0xFEFF;
+    Charset charset = charset(bytes);
     CharsetDecoder decoder =
-        (wide ? StandardCharsets.UTF_16 : StandardCharsets.UTF_8)
+        charset
             .newDecoder()
             .onMalformedInput(CodingErrorAction.REPORT)
             .onUnmappableCharacter(CodingErrorAction.REPORT);
@@ -69,9 +70,30 @@ final class CaptionText {
               Locale.ROOT,
               "The file %s is not %s text at line %d; save it as UTF-8.",
               what,
-              wide ? "UTF-16" : "UTF-8",
+              charset.name(),
               line),
           e);
     }
+  }
+
+  private static Charset charset(byte[] bytes) {
+    int mark = bytes.length < 2 ? 0 : ByteBuffer.wrap(bytes).getShort() & 0xFFFF;
+    int longer = bytes.length < 4 ? 1 : ByteBuffer.wrap(bytes).getInt();
+    if (longer == 0xFFFE0000 || longer == 0x0000FEFF) {
+      return Charset.forName("UTF-32");
+    }
+    if (mark == 0xFFFE || mark == 0xFEFF) {
+      return StandardCharsets.UTF_16;
+    }
+    int[] zeros = new int[2];
+    for (int i = 0; i < bytes.length; i++) {
+      zeros[i % 2] += bytes[i] == 0 ? 1 : 0;
+    }
+    int units = bytes.length / 2;
+    if (bytes.length % 2 == 0 && zeros[1] > units / 2 && zeros[0] < units / 8 + 1) {
+      return StandardCharsets.UTF_16LE;
+    }
+    boolean big = bytes.length % 2 == 0 && zeros[0] > units / 2 && zeros[1] < units / 8 + 1;
+    return big ? StandardCharsets.UTF_16BE : StandardCharsets.UTF_8;
   }
 }

@@ -28,6 +28,10 @@ final class CaptionedFiles {
   /** How many files are named where many are counted. */
   private static final int NAMED = 3;
 
+  /** Files that may be lists under another name or in another form. */
+  private static final Pattern LISTS =
+      Pattern.compile("(?i)(?:.*/)?(?:metadata\\.[^/]*|[^/]*\\.(?:jsonl?|csv|tsv|parquet|xlsx?))");
+
   private static final Pattern REPEATS = Pattern.compile("(?:.*/)?\\d+_[^/]+/");
   private static final Set<String> OTHER_SPLITS =
       Set.of("test", "testing", "eval", "evaluation", "validation", "valid", "val", "dev");
@@ -232,9 +236,11 @@ final class CaptionedFiles {
     return listing.files().stream()
         .filter(f -> f.folder().equals(folder) || f.folder().isEmpty())
         .map(FolderListing.Found::name)
-        .filter(name -> name.matches("(?:.*/)?metadata\\.[^/]*"))
+        .filter(name -> LISTS.matcher(name).matches())
         .findFirst()
-        .map(name -> ", and " + name + " is not read: save it as metadata.jsonl")
+        .map(
+            name ->
+                ", and " + name + " is not read: if it lists captions, save it as metadata.jsonl")
         .orElse("");
   }
 

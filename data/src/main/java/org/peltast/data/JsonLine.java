@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.json.JsonFactory;
 import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.MappingIterator;
@@ -18,8 +20,18 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>What is not read may be anything that Python writes, such as {@code NaN}.
  */
 final class JsonLine {
+  /** Without limits: what is not read may be a picture's bytes or any number. */
   private static final JsonMapper MAPPER =
-      JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
+      JsonMapper.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder()
+                          .maxNumberLength(Integer.MAX_VALUE)
+                          .maxStringLength(Integer.MAX_VALUE)
+                          .build())
+                  .build())
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+          .build();
 
   private final JsonNode value;
   private final String where;
@@ -126,30 +138,43 @@ final class JsonLine {
 
   /**
    * The texts under the first of the keys that is there and not null: one, or those of a list, in
-   * which nulls are passed over. Empty if there is none.
+   * which nulls are passed over; a number is the text that spells it. Empty if there is none.
    *
    * @throws DataException if what is there is neither
    */
   List<String> texts(List<String> keys) {
     for (String key : keys) {
       JsonNode found = value.get(key);
-      if (found == null || found.isNull()) {
+      if (found == null || isNone(found)) {
         continue;
       }
       List<String> texts = new ArrayList<>();
       for (JsonNode one : found.isArray() ? found : List.of(found)) {
         if (one.isString()) {
           texts.add(one.stringValue());
+        } else if (one.isNumber() && !isNone(one)) {
+          texts.add(one.asString());
         } else if (one.path("path").isString()) { // as datasets exports pictures
           texts.add(one.path("path").stringValue());
-        } else if (!one.isNull()) {
+        } else if (!isNone(one)) {
           throw new DataException(
-              String.format(Locale.ROOT, "%s has a \"%s\" that is not a text.", where, key));
+              String.format(
+                  Locale.ROOT,
+                  one.has("bytes")
+                      ? "%s holds the picture itself under \"%s\"; write it to a file and give that file's name."
+                      : "%s has something else than a text under \"%s\".",
+                  where,
+                  key));
         }
       }
       return texts;
     }
     return List.of();
+  }
+
+  /** Null, or as pandas writes it. */
+  private static boolean isNone(JsonNode node) {
+    return node.isNull() || node.isNumber() && node.asString().equals("NaN");
   }
 
   /** Names keys in a message: "a" or "b". */

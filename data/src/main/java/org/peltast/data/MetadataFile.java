@@ -93,8 +93,13 @@ final class MetadataFile {
     if (lines.isEmpty()) {
       return all;
     }
+    int before = lines.get(0).matches("(?i)sep=.") ? 1 : 0; // Excel's own line
+    lines = lines.subList(before, lines.size());
+    if (lines.isEmpty()) {
+      return all;
+    }
     CsvSchema schema = CsvSchema.emptySchema().withColumnSeparator(separator(lines.get(0)));
-    int line = 1;
+    int line = 1 + before;
     try (MappingIterator<String[]> rows =
         CsvMapper.builder()
             .enable(CsvReadFeature.WRAP_AS_ARRAY, CsvReadFeature.SKIP_EMPTY_LINES)
@@ -104,14 +109,14 @@ final class MetadataFile {
             .readValues(String.join("\n", lines))) {
       String[] columns = null;
       for (int number = 0; rows.hasNext(); number++) {
-        line = rows.currentLocation().getLineNr();
+        line = rows.currentLocation().getLineNr() + before;
         String[] cells = rows.next();
         if (columns == null) {
           columns = cells;
           continue;
         }
         String where = String.format(Locale.ROOT, "Row %d of %s", number, file.path());
-        if (cells.length != columns.length) {
+        if (cells.length > columns.length) {
           throw new DataException(
               String.format(
                   Locale.ROOT,
@@ -122,7 +127,7 @@ final class MetadataFile {
                   schema.getColumnSeparator()));
         }
         Map<String, String> row = new LinkedHashMap<>();
-        for (int i = 0; i < columns.length; i++) {
+        for (int i = 0; i < cells.length; i++) { // what a short row lacks is missing
           row.put(columns[i].strip(), cells[i]);
         }
         all.add(JsonLine.of(row, where));
@@ -140,11 +145,17 @@ final class MetadataFile {
     return all;
   }
 
-  /** A comma, or what spreadsheets write instead where that is the decimal point. */
+  /** What the columns' names are parted by: spreadsheets write others where a comma is decimal. */
   private static char separator(String header) {
-    return header.contains(",")
-        ? ','
-        : header.contains(";") ? ';' : header.contains("\t") ? '\t' : ',';
+    char most = ',';
+    for (char candidate : new char[] {';', '\t'}) {
+      most = count(header, candidate) > count(header, most) ? candidate : most;
+    }
+    return most;
+  }
+
+  private static long count(String text, char c) {
+    return text.chars().filter(other -> other == c).count();
   }
 
   private static String quoted(List<String> keys) {

@@ -62,8 +62,8 @@ public final class PromptList implements Prompts {
   /**
    * Reads a file.
    *
-   * @throws DataException if it cannot be read, is no UTF-8 or UTF-16, has a line that is not as
-   *     described, or holds no prompt
+   * @throws DataException if it cannot be read, is no UTF-8, UTF-16 or UTF-32, has a line that is
+   *     not as described, or holds no prompt
    */
   public static PromptList read(Path file) {
     String lower = file.toString().toLowerCase(Locale.ROOT);
