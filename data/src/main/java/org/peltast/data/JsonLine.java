@@ -143,6 +143,15 @@ final class JsonLine {
    * @throws DataException if what is there is neither
    */
   List<String> texts(List<String> keys) {
+    return under(keys, true);
+  }
+
+  /** The same for names, which no number is. */
+  List<String> names(List<String> keys) {
+    return under(keys, false);
+  }
+
+  private List<String> under(List<String> keys, boolean numbers) {
     for (String key : keys) {
       JsonNode found = value.get(key);
       if (found == null || isNone(found)) {
@@ -150,9 +159,7 @@ final class JsonLine {
       }
       List<String> texts = new ArrayList<>();
       for (JsonNode one : found.isArray() ? found : List.of(found)) {
-        if (one.isString()) {
-          texts.add(one.stringValue());
-        } else if (one.isNumber() && !isNone(one)) {
+        if (one.isString() || numbers && one.isNumber() && !isNone(one)) {
           texts.add(one.asString());
         } else if (one.path("path").isString()) { // as datasets exports pictures
           texts.add(one.path("path").stringValue());

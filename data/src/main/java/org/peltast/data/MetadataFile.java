@@ -55,7 +55,7 @@ final class MetadataFile {
         throw new DataException(
             String.format(Locale.ROOT, "%s is not a JSON object.", line.where()));
       }
-      List<String> names = line.texts(fileKeys(line));
+      List<String> names = line.names(fileKeys(line));
       if (names.size() != 1) {
         throw new DataException(
             String.format(

@@ -66,6 +66,9 @@ final class StrictText {
   /** What is wrong with some JSON, without the parser's advice to programmers. */
   static String reason(JacksonException e) {
     String said = String.valueOf(e.getOriginalMessage());
+    if (said.contains("comment")) {
+      return "a comment, which JSON does not have";
+    }
     return said.contains("Feature") || said.contains("Constraints")
         ? "a number, or a nesting, that no such file has"
         : shortened(said, 200);

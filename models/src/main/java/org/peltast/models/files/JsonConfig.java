@@ -74,6 +74,9 @@ public final class JsonConfig {
   /** What is wrong, without the parser's advice to programmers. */
   private static String reason(JacksonException e) {
     String said = String.valueOf(e.getOriginalMessage());
+    if (said.contains("comment")) {
+      return "a comment, which JSON does not have";
+    }
     return said.contains("Feature") || said.contains("Constraints")
         ? "a number, or a nesting, that no configuration has"
         : said;
