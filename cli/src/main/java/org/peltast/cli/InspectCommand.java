@@ -83,7 +83,9 @@ final class InspectCommand implements Callable<Integer> {
       lines.forEach(out::println);
     }
     out.flush();
-    found.bad().forEach(reason -> err.println("peltast: " + Failures.sentence(reason)));
+    found.bad().stream()
+        .distinct()
+        .forEach(reason -> err.println("peltast: " + Failures.sentence(reason)));
     err.flush();
     return found.bad().isEmpty() ? ExitCode.OK : ExitCode.FAILED;
   }

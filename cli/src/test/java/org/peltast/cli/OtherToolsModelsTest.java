@@ -238,6 +238,52 @@ class OtherToolsModelsTest {
   }
 
   @Test
+  void shardsWithoutTheirIndexAreNamed() throws IOException {
+    Path model = copy("no-index");
+    Path transformer = model.resolve("transformer");
+    Path first = transformer.resolve("diffusion_pytorch_model-00001-of-00002.safetensors");
+    Files.move(model.resolve(WEIGHTS), first);
+    requireRefused(model, "it holds shards (", "fetch the file that ends in .safetensors.index");
+    Files.copy(first, transformer.resolve("diffusion_pytorch_model-00002-of-00002.safetensors"));
+    requireRefused(model, "00002-of-00002", "but not the index that says what is in which");
+    Files.delete(transformer.resolve("diffusion_pytorch_model-00002-of-00002.safetensors"));
+    Files.move(first, transformer.resolve("diffusion_pytorch_model-00001-of-00001.safetensors"));
+    requireDrawn(model);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"z_image.sft", "diffusion_pytorch_model.SAFETENSORS"})
+  void theEndingMayBeAnother(String name) throws IOException {
+    Path model = copy("ending-" + cases++);
+    Files.move(model.resolve(WEIGHTS), model.resolve("transformer").resolve(name));
+    requireDrawn(model);
+    assertThat(type("inspect", model.toString()).out()).contains(name, "x_pad_token");
+  }
+
+  /** As a network is saved that was not taken out of what it was trained in. */
+  @ParameterizedTest
+  @CsvSource({"_orig_mod.,", "module.,", "module._orig_mod.,", ",_orig_mod."})
+  void namesOfWrappersAreTakenOff(String before, String within) throws IOException {
+    Path model = copy("wrapped-" + cases++);
+    rewrite(
+        sound.resolve(WEIGHTS),
+        model.resolve(WEIGHTS),
+        tensors -> {
+          Map<String, Tensor> wrapped = new TreeMap<>();
+          tensors.forEach(
+              (name, value) ->
+                  wrapped.put(
+                      (before == null ? "" : before)
+                          + name.replaceFirst(
+                              "^(layers\\.\\d+\\.)", "$1" + (within == null ? "" : within)),
+                      value));
+          tensors.clear();
+          tensors.putAll(wrapped);
+        });
+    requireDrawn(model);
+  }
+
+  @Test
   void whatDesktopsAndDownloadsLeaveBehindIsPassedOver() throws IOException {
     Path model = copy("littered");
     Path run = root.resolve("littered-run");
@@ -286,6 +332,9 @@ class OtherToolsModelsTest {
     Path linked = Files.createSymbolicLink(root.resolve("linked-model"), snapshot);
     requireDrawn(linked);
     assertThat(type("inspect", linked.toString()).out()).contains(PLAIN);
+
+    Path repository = root.resolve("hub/models--x");
+    requireRefused(repository, "holds no model_index.json; name " + snapshot);
 
     Path run = root.resolve("linked-run");
     assertThat(type(distillation(linked, run, 1)).code()).isZero();
@@ -734,6 +783,11 @@ class OtherToolsModelsTest {
     requireDrawn(model);
     edit(model.resolve("scheduler/scheduler_config.json"), "\"shift\" : 1.0", "\"shift\" : NaN");
     requireRefused(model, "shift must be a number, but is");
+    Path commented = copy("commented");
+    edit(commented.resolve("transformer/config.json"), "{", "{ // mine\n");
+    requireRefused(
+        commented,
+        "transformer/config.json is not valid JSON (a comment, which JSON does not have)");
   }
 
   @ParameterizedTest
@@ -776,6 +830,12 @@ class OtherToolsModelsTest {
     assertThat(outcome.err())
         .contains("bad.safetensors", "wings", "gone-00001-of-00001", "nowhere.safetensors", "loop");
     assertThat(outcome.err().lines()).allMatch(line -> line.startsWith("peltast: "));
+
+    write(
+        folder.resolve("both.safetensors.index.json"),
+        "{\"weight_map\": {\"x\": \"bad.safetensors\"}}");
+    outcome = type("inspect", folder.toString()); // named by the index, and found beside it
+    assertThat(outcome.err().lines().filter(line -> line.contains("bad.safetensors"))).hasSize(1);
 
     Outcome index = type("inspect", folder.resolve("model.safetensors.index.json").toString());
     assertThat(index.code()).isEqualTo(ExitCode.FAILED);

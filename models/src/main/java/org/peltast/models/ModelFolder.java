@@ -6,8 +6,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
@@ -195,9 +197,22 @@ public final class ModelFolder {
           folder
               + " is no model folder: it holds no "
               + INDEX
-              + "; name the folder above transformer/ and vae/");
+              + "; name "
+              + snapshot(folder)
+                  .map(Path::toString)
+                  .orElse("the folder above transformer/ and vae/"));
     }
     return JsonConfig.read(folder.resolve(INDEX));
+  }
+
+  /** The model in a repository's folder of Hugging Face's cache: the newest of its snapshots. */
+  private static Optional<Path> snapshot(Path folder) {
+    try (Stream<Path> all = Files.list(folder.resolve("snapshots"))) {
+      return all.filter(path -> Files.exists(path.resolve(INDEX)))
+          .max(Comparator.comparing(path -> path.toFile().lastModified()));
+    } catch (IOException e) {
+      return Optional.empty();
+    }
   }
 
   /** The class of a component in {@code model_index.json}, or null if the model has none. */

@@ -23,13 +23,15 @@ import org.jspecify.annotations.Nullable;
  * a dot. Weights in other formats are counted, for the sentence where there are no others.
  */
 final class CheckpointFolder {
-  private static final String ENDING = ".safetensors";
+  /** The endings of files, in any case; the second one is ComfyUI's too. */
+  private static final Set<String> ENDINGS = Set.of("safetensors", "sft");
 
   /** The name without its ending, and a variant behind the ending of an index. */
   private static final Pattern INDEX =
       Pattern.compile("(.+)\\.safetensors\\.index(?:\\.([^.]+))?\\.json");
 
   private static final Pattern SHARD_NUMBER = Pattern.compile("-\\d+-of-\\d+");
+  private static final Pattern ONE_OF_SEVERAL = Pattern.compile("-\\d+-of-(?!0*1\\b)\\d+");
   private static final Set<String> PICKLES =
       Set.of("bin", "pt", "pth", "ckpt", "pkl", "pickle", "th");
   private static final Set<String> OTHERS =
@@ -56,7 +58,7 @@ final class CheckpointFolder {
   /** Whether a file is safetensors by its name. */
   static boolean isWeights(Path file) {
     String name = file.getFileName().toString();
-    return !name.startsWith(".") && name.endsWith(ENDING);
+    return !name.startsWith(".") && ENDINGS.contains(ending(name));
   }
 
   /** Whether a file has weights in another format by its name. */
@@ -99,7 +101,7 @@ final class CheckpointFolder {
     if (index.matches()) {
       String behind = index.group(2);
       candidates.add(new Candidate(path, behind != null ? behind : variantOf(index.group(1))));
-    } else if (name.endsWith(ENDING)) {
+    } else if (ENDINGS.contains(ending)) {
       files.add(path);
     } else if (PICKLES.contains(ending)) {
       pickles.add(name);
@@ -110,7 +112,7 @@ final class CheckpointFolder {
 
   private static String stem(Path file) {
     String name = file.getFileName().toString();
-    return name.substring(0, name.length() - ENDING.length());
+    return name.substring(0, name.lastIndexOf('.'));
   }
 
   /** What stands behind the last dot: {@code fp16} of {@code model.fp16-00001-of-00002}. */
@@ -145,19 +147,25 @@ final class CheckpointFolder {
         candidates.stream().filter(c -> variant != null && variant.equals(c.variant())).toList();
     List<Candidate> plain = candidates.stream().filter(c -> c.variant() == null).toList();
     List<Candidate> left = !wanted.isEmpty() ? wanted : !plain.isEmpty() ? plain : candidates;
+    List<String> names =
+        left.stream().map(c -> c.path().getFileName().toString()).limit(3).toList();
+    String some =
+        StrictText.printable(String.join(", ", names)) + (left.size() > names.size() ? ", …" : "");
+    if (names.stream().allMatch(name -> ONE_OF_SEVERAL.matcher(name).find())) {
+      throw new SafetensorsException(
+          folder,
+          null,
+          "it holds shards (" + some + "), but not the index that says what is in which",
+          "fetch the file that ends in .safetensors.index.json, too");
+    }
     if (left.size() == 1) {
       return left.get(0).path();
     }
-    List<String> names =
-        left.stream().map(c -> c.path().getFileName().toString()).limit(3).toList();
     boolean byVariant = wanted.isEmpty() && plain.isEmpty() && variants().size() == left.size();
     throw new SafetensorsException(
         folder,
         null,
-        "the folder holds more than one checkpoint ("
-            + StrictText.printable(String.join(", ", names))
-            + (left.size() > names.size() ? ", …" : "")
-            + ")",
+        "the folder holds more than one checkpoint (" + some + ")",
         byVariant
             ? "say which variant is meant: " + String.join(" or ", variants())
             : "name the file or index that you mean, or move the others out of the folder");

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.peltast.models.ModelException;
@@ -129,9 +130,13 @@ public final class Weights {
     Map<String, List<Parameter>> parts = new LinkedHashMap<>();
     TreeSet<String> missing = new TreeSet<>(all.keySet());
     TreeSet<String> extra = new TreeSet<>();
-    KeyMap map = dialects.of(checkpoint.tensors().keySet());
+    Map<String, String> unwrapped = unwrapped(checkpoint.tensors().keySet());
+    KeyMap map = dialects.of(Set.copyOf(unwrapped.values()));
     for (String tensor : checkpoint.tensors().keySet()) {
-      List<String> names = scales.isBeside(tensor) ? List.of() : map.parameters(tensor);
+      List<String> names =
+          scales.isBeside(tensor)
+              ? List.of()
+              : map.parameters(Objects.requireNonNull(unwrapped.get(tensor)));
       List<Parameter> into = new ArrayList<>();
       for (String name : names) {
         Parameter p = all.get(name);
@@ -147,6 +152,19 @@ public final class Weights {
     }
     requireFit(path, checkpoint, parts, missing, extra);
     return parts;
+  }
+
+  /**
+   * Names without those of the wrappers in which PyTorch trains: {@code _orig_mod} of a compiled
+   * network or block, {@code module} of one that several processes share.
+   */
+  private static Map<String, String> unwrapped(Set<String> tensors) {
+    Map<String, String> names = new LinkedHashMap<>();
+    tensors.forEach(name -> names.put(name, name.replace("_orig_mod.", "")));
+    if (names.values().stream().allMatch(name -> name.startsWith("module."))) {
+      names.replaceAll((tensor, name) -> name.substring("module.".length()));
+    }
+    return names;
   }
 
   private static void requireFit(
