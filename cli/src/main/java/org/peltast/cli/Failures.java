@@ -164,6 +164,11 @@ final class Failures implements CommandLine.IExecutionExceptionHandler {
               "a library is missing or damaged (%s), as after a download that was cut short; delete its jar from the Maven repository and start again, which fetches it anew.",
               printable(rootMessage(failure))));
     }
+    if (failure instanceof UnsatisfiedLinkError && says(failure, "Could not create the cache")) {
+      return new Verdict(
+          ExitCode.FAILED,
+          "this user may not write to any folder where native libraries are unpacked; set PELTAST_NATIVES to one.");
+    }
     if (failure instanceof UnsatisfiedLinkError) {
       return new Verdict(
           ExitCode.FAILED,

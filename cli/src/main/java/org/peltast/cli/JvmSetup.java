@@ -6,7 +6,9 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -51,11 +53,16 @@ final class JvmSetup {
               || isFolder(environment.getOrDefault("XDG_CACHE_HOME", ""));
       if (kept) {
         keepNatives(Places.unpacked());
-      } else if (!isFolder(home)
-          && arguments.length > 0
-          && !KEEPING_NOTHING.contains(arguments[0])) {
+      } else if (arguments.length == 0 || KEEPING_NOTHING.contains(arguments[0])) {
+        return null;
+      } else if (!isFolder(home)) {
         return "this user has no home folder to keep caches in; set HOME, or PELTAST_CACHE, to a"
             + " folder that it may write to.";
+      } else {
+        Path own = ownTemporary();
+        if (own != null) {
+          keepNatives(own);
+        }
       }
     }
     return null;
@@ -77,6 +84,28 @@ final class JvmSetup {
 
   private static boolean isWritable(String home) {
     return isFolder(home) && Files.isWritable(Path.of(home));
+  }
+
+  /**
+   * A folder for this user alone among the temporary files, for libraries' own have the user's name
+   * in theirs, and users without an entry all have the same. Null if it is another's.
+   */
+  private static @Nullable Path ownTemporary() {
+    try {
+      Object user = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+      Path folder = Path.of(System.getProperty("java.io.tmpdir"), "peltast-natives-" + user);
+      if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+        Files.createDirectory(
+            folder,
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      }
+      boolean own =
+          Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)
+              && user.equals(Files.getAttribute(folder, "unix:uid", LinkOption.NOFOLLOW_LINKS));
+      return own ? folder : null;
+    } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
+      return null; // another system, or nowhere to write
+    }
   }
 
   /** All libraries' natives below one folder; what was set by hand stays. */

@@ -18,7 +18,7 @@ public final class Launch {
         System.exit(ExitCode.USAGE);
       }
       Main.main(JvmSetup.arguments(arguments));
-    } catch (LinkageError failure) {
+    } catch (LinkageError | TypeNotPresentException failure) {
       String complaint = complaint();
       if (complaint == null) {
         throw failure;
