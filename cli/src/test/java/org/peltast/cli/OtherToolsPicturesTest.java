@@ -369,10 +369,19 @@ class OtherToolsPicturesTest {
     Learnt alike = evaluate(folder);
     assertThat(alike.code()).as(alike.said()).isZero();
     assertThat(alike.said())
-        .contains("The real pictures all look the same to the judge: diversity", "is left out.")
+        .contains(
+            "The real pictures that are measured all look the same to the judge: diversity",
+            "is left out.")
         .doesNotContainPattern("(?m)^diversity")
         .doesNotContain("NaN", "Infinity", "-0.000");
     assertThat(evaluate(different).said()).containsPattern("(?m)^diversity +[0-9.]+");
+    Path turns = empty(); // as a before and an after of each
+    for (int i = 0; i < 8; i++) {
+      put(turns, i + ".png", HostilePictures.encoded(flat(0xFFFFFF * (i % 2)), "png"), WARM);
+    }
+    assertThat(evaluate(turns).said())
+        .doesNotContain("look the same")
+        .containsPattern("(?m)^diversity +[0-9.]+");
     Path one = empty();
     put(one, "a.png", warm(), WARM);
     alike = evaluate(one);

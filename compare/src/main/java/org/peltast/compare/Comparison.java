@@ -112,7 +112,7 @@ public record Comparison(
               options.seed());
       if (!trial.isSpread()) {
         notices.accept(
-            "The real pictures all look the same to the judge: diversity, which is measured in units of their spread, is left out.");
+            "The real pictures that are measured all look the same to the judge: diversity, which is measured in units of their spread, is left out.");
       }
       List<Candidate> seeds = new ArrayList<>();
       seeds.add(draw("model", first, settings, trial, progress));

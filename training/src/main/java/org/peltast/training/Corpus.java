@@ -248,7 +248,7 @@ public interface Corpus {
                 group.name(),
                 group.size()));
       }
-      Examples examples = Examples.evenly(group, Math.min(count, group.size() / 2));
+      Examples examples = Examples.drawn(group, Math.min(count, group.size() / 2));
       return new Measured(
           examples,
           Optional.of(examples.others()),

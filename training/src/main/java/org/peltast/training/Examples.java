@@ -1,9 +1,11 @@
 package org.peltast.training;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.peltast.data.Batches;
 import org.peltast.data.CaptionedImages;
 import org.peltast.data.Prompts;
 import org.peltast.evaluate.Prompt;
@@ -19,6 +21,12 @@ public record Examples(Prompts collection, List<Integer> indices) {
   /** So many spread evenly over a collection. */
   static Examples evenly(Prompts collection, int count) {
     return new Examples(collection, Corpus.spread(collection.size(), count));
+  }
+
+  /** So many drawn at random, the same ones each time: pictures may take turns in a folder. */
+  static Examples drawn(Prompts collection, int count) {
+    int[] indices = new Batches(collection.size(), count, 0).indices(0);
+    return new Examples(collection, Arrays.stream(indices).sorted().boxed().toList());
   }
 
   /** Those from one place in their order to before another. */
