@@ -482,6 +482,7 @@ class OtherToolsModelsTest {
     "F8_E4M3, .scale_weight, whole",
     "F8_E4M3, .weight_scale, rows",
     "F8_E4M3, .weight_scale_inv, blocks",
+    "F8_E4M3, .weight_scale_inv, as many blocks as rows",
     "F8_E5M2, '', none"
   })
   void weightsOfEightBitsAreWidened(SafetensorsType type, String scale, String each)
@@ -495,7 +496,11 @@ class OtherToolsModelsTest {
       for (Map.Entry<String, Tensor> e : Map.copyOf(tensors).entrySet()) {
         String name = e.getKey();
         long[] shape = e.getValue().shape();
-        if (shape.length != 2 || !name.endsWith(".weight") || !name.contains("layers.")) {
+        boolean many = each.startsWith("as many");
+        if (shape.length != 2
+            || !name.endsWith(".weight")
+            || !name.contains("layers.")
+            || many && (shape[0] != 16 || shape[1] % 4 != 0)) {
           narrow.add(data(name, SafetensorsType.F32, shape, e.getValue().toFloats()));
           continue;
         }
@@ -511,6 +516,8 @@ class OtherToolsModelsTest {
                 case "rows" -> 0.0078125f * (1 + row % 3);
                 case "blocks" ->
                     0.0078125f * (1 + (row / (shape[0] / 2) + column / (shape[1] / 2)));
+                case "as many blocks as rows" ->
+                    0.0078125f * (1 + row * 4 / shape[0] + column * 4 / shape[1]);
                 default -> 1;
               };
           codes[i] = nearest(type, values[i] / factors[i]);
@@ -538,6 +545,12 @@ class OtherToolsModelsTest {
           float f = 0.0078125f;
           narrow.add(
               data(base + scale, SafetensorsType.F32, new long[] {2, 2}, f, 2 * f, 2 * f, 3 * f));
+        } else if (many) {
+          float[] blocks = new float[16];
+          for (int i = 0; i < blocks.length; i++) {
+            blocks[i] = 0.0078125f * (1 + i / 4 + i % 4);
+          }
+          narrow.add(data(base + scale, SafetensorsType.F32, new long[] {4, 4}, blocks));
         }
       }
       if (each.equals("whole")) {

@@ -149,7 +149,8 @@ final class Float8Scales {
     if (scale.count() == 1) {
       return scale.reshape(1);
     }
-    if (weight.length >= 1 && scale.count() == weight[0]) {
+    // Blocks may be as many as rows; they are not one below the other.
+    if (weight.length >= 1 && scale.count() == weight[0] && scale.size(0) == weight[0]) {
       long[] rows = new long[weight.length];
       java.util.Arrays.fill(rows, 1);
       rows[0] = weight[0];
