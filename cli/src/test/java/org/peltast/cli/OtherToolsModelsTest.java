@@ -399,6 +399,15 @@ class OtherToolsModelsTest {
     assertThat(Runs.figures(run)).hasSize(3);
     assertThat(Files.readString(run.resolve("recipe.yaml"))).contains("updates: 3", "" + moved);
 
+    // A command that is refused changes nothing, and says nothing of what it would have done.
+    String recipe = Files.readString(run.resolve("recipe.yaml"));
+    for (String set : List.of("teacher=nowhere", "run.batch=7", "data.images=nowhere.txt")) {
+      Outcome refused = type("distill", "--out", "" + run, "--set", "run.updates=9", "--set", set);
+      assertThat(refused.code()).as(refused.err()).isEqualTo(ExitCode.USAGE);
+      assertThat(refused.err()).doesNotContain("goes on to").hasLineCount(1);
+      assertThat(run.resolve("recipe.yaml")).hasContent(recipe);
+    }
+
     Outcome fewer = type("distill", "--out", "" + run, "--set", "run.updates=2");
     assertThat(fewer.code()).isEqualTo(ExitCode.USAGE);
     assertThat(fewer.err()).contains("it says 'updates: 3', not 'updates: 2'").hasLineCount(1);

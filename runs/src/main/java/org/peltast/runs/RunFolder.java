@@ -50,6 +50,7 @@ public final class RunFolder implements AutoCloseable {
   private static final int TRIES = 100;
 
   private final Path path;
+  private Runnable whenSettled = () -> {};
   private final Checkpoints checkpoints;
   private final @Nullable FileChannel lockChannel;
   private final boolean fresh; // no recipe was there when it was opened
@@ -293,6 +294,20 @@ public final class RunFolder implements AutoCloseable {
     write(recipe(), yaml);
   }
 
+  /**
+   * Stores another recipe once {@link #settleProvenance} has found what it reads: a command that is
+   * refused must not change what the run says of itself.
+   *
+   * @param done what is to be said then
+   */
+  public void changeRecipe(String yaml, Runnable done) {
+    whenSettled =
+        () -> {
+          writeRecipe(yaml);
+          done.run();
+        };
+  }
+
   /** The stored recipe, if this run has begun. */
   public Optional<String> readRecipe() {
     return read(recipe());
@@ -314,8 +329,14 @@ public final class RunFolder implements AutoCloseable {
     Provenance begun = readProvenance().orElse(null);
     if (begun == null) {
       writeProvenance(now);
-      return;
+    } else {
+      requireSame(begun, now);
     }
+    whenSettled.run();
+    whenSettled = () -> {};
+  }
+
+  private void requireSame(Provenance begun, Provenance now) {
     TreeSet<String> names = new TreeSet<>(begun.inputs().keySet());
     names.addAll(now.inputs().keySet());
     names.removeIf(name -> String.valueOf(begun.inputs().get(name)).equals(now.inputs().get(name)));

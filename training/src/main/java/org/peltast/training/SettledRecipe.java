@@ -56,7 +56,8 @@ public final class SettledRecipe {
     }
     T own = recipes.parse(stored, folder.recipe().toString(), List.of());
     T wanted = located(recipes, decided(asked.apply(own), stored));
-    T adopted = longer(recipes, moved(recipes, own, wanted), wanted, notices);
+    List<String> told = new ArrayList<>();
+    T adopted = longer(recipes, moved(recipes, own, wanted), wanted, told);
     if (!recipes.write(adopted).equals(recipes.write(wanted))) {
       throw new RunException(
           String.format(
@@ -67,7 +68,7 @@ public final class SettledRecipe {
               mend));
     }
     if (!recipes.write(own).equals(recipes.write(adopted))) {
-      folder.writeRecipe(recipes.write(adopted));
+      folder.changeRecipe(recipes.write(adopted), () -> told.forEach(notices));
     }
     return adopted;
   }
@@ -82,14 +83,14 @@ public final class SettledRecipe {
   }
 
   private static <T extends Record> T longer(
-      Recipes<T> recipes, T own, T wanted, Consumer<String> notices) {
+      Recipes<T> recipes, T own, T wanted, List<String> told) {
     List<String> sets = new ArrayList<>();
     for (String key : LENGTHS) {
       String had = recipes.value(own, key).orElse("");
       String more = recipes.value(wanted, key).orElse("");
       if (!had.isEmpty() && !more.isEmpty() && Long.parseLong(more) > Long.parseLong(had)) {
         sets.add(key + "=" + more);
-        notices.accept(
+        told.add(
             String.format(
                 Locale.ROOT,
                 "The run goes on to %s updates instead of %s; learning rates that fall towards the end fall towards the new one.",
