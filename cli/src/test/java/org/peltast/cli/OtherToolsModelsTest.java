@@ -894,6 +894,21 @@ class OtherToolsModelsTest {
   }
 
   @Test
+  void aSecondNetworkIsNotPassedOver() throws IOException {
+    Path model = copy("two-networks");
+    Path index = model.resolve("model_index.json");
+    edit(index, "{", "{\"transformer_2\": [\"diffusers\", \"ZImageTransformer2DModel\"], ");
+    requireRefused(model, "the component transformer_2 (ZImageTransformer2DModel) is not supported");
+    Path harmless = copy("no-second-network");
+    edit(
+        harmless.resolve("model_index.json"),
+        "{",
+        "{\"transformer_2\": [null, null], \"feature_extractor\": [\"transformers\","
+            + " \"CLIPImageProcessor\"], ");
+    requireDrawn(harmless);
+  }
+
+  @Test
   void aVariantIsMeasured() throws IOException {
     Path model = root.resolve("measured");
     TinyModel.write(model, 64);

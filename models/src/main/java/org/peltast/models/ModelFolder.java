@@ -8,6 +8,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -58,6 +59,11 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class ModelFolder {
   private static final String INDEX = "model_index.json";
+
+  /** What a pipeline may have besides its network without drawing otherwise here. */
+  private static final String BESIDE_THE_NETWORK =
+      "vae|scheduler|(text_encoder|tokenizer)(_\\d)?|feature_extractor|image_encoder|safety_checker";
+
   private static final String EXTRAS = "peltast.json";
   private static final List<String> EXTRA_KEYS =
       List.of(
@@ -168,6 +174,7 @@ public final class ModelFolder {
     for (String component : components) {
       ModelFamily family = ModelFamilies.reading(component, componentClass(index, component));
       if (family != null) {
+        requireNoOther(index, component);
         return family;
       }
     }
@@ -178,6 +185,24 @@ public final class ModelFolder {
             .orElse(ModelFamilies.standard().networkComponent());
     requireClass(index, present, ModelFamilies.networkClasses(present));
     throw new IllegalStateException(index.file() + ": no family reads " + present);
+  }
+
+  /** Refuses components that pictures would be drawn without, such as a second network. */
+  private static void requireNoOther(JsonConfig index, String network) {
+    for (String name : index.keys()) {
+      if (index.node(name).isArray()
+          && !name.equals(network)
+          && !name.matches(BESIDE_THE_NETWORK)
+          && componentClass(index, name) != null) {
+        throw new ModelException(
+            String.format(
+                Locale.ROOT,
+                "%s: the component %s (%s) is not supported; take its line away if the model draws without it",
+                index.file(),
+                name,
+                componentClass(index, name)));
+      }
+    }
   }
 
   /** The classes of a folder's components; its first sign of being a model folder. */
