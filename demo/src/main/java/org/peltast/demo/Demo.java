@@ -532,6 +532,7 @@ public final class Demo {
     TeacherPictures.Redrawn redrawn = results.redrawn();
     if (redrawn != null) {
       root.putObject("teacherRedrawn")
+          .put("seed", redrawn.seed())
           .put("pictures", redrawn.pictures())
           .put("meanDifference", redrawn.mean())
           .put("largestDifference", redrawn.largest());

@@ -386,8 +386,12 @@ public final class DemoReport {
   private String caption() {
     int prompts = metrics.path("prompts").asInt(0);
     int all = metrics.path("promptsInAll").asInt(prompts);
+    long seed = metrics.path("seed").asLong();
     return format(
-        "%s %s, the same starting noise for all.",
+        metrics.path("teacherRedrawn").path("seed").asLong(seed) == seed
+            ? "%s %s, the same starting noise for all."
+            : "%s %s, the same starting noise for all but the teacher with all its steps, whose"
+                + " pictures are shipped.",
         all > prompts ? prompts + " of " + all : Integer.toString(prompts),
         metrics.path("promptsAre").asString("prompts"));
   }

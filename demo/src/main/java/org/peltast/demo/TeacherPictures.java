@@ -43,11 +43,12 @@ final class TeacherPictures {
   /**
    * Pictures drawn again, against the shipped ones.
    *
+   * @param seed of their noise
    * @param pictures how many
    * @param mean absolute difference of a colour value, in 255ths
    * @param largest difference of a picture's mean, in 255ths
    */
-  record Redrawn(int pictures, double mean, double largest) {
+  record Redrawn(long seed, int pictures, double mean, double largest) {
     boolean agrees() {
       return mean <= TOLERANCE;
     }
@@ -170,7 +171,7 @@ final class TeacherPictures {
         sum += difference;
         largest = Math.max(largest, difference);
       }
-      return new Redrawn(differences.length, sum / differences.length, largest);
+      return new Redrawn(then.seed(), differences.length, sum / differences.length, largest);
     }
   }
 }
