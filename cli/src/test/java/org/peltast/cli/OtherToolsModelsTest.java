@@ -898,7 +898,8 @@ class OtherToolsModelsTest {
     Path model = copy("two-networks");
     Path index = model.resolve("model_index.json");
     edit(index, "{", "{\"transformer_2\": [\"diffusers\", \"ZImageTransformer2DModel\"], ");
-    requireRefused(model, "the component transformer_2 (ZImageTransformer2DModel) is not supported");
+    requireRefused(
+        model, "the component transformer_2 (ZImageTransformer2DModel) is not supported");
     Path harmless = copy("no-second-network");
     edit(
         harmless.resolve("model_index.json"),

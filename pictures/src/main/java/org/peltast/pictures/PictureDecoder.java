@@ -259,7 +259,7 @@ public final class PictureDecoder {
     if (!(model instanceof ComponentColorModel)
         || !model.hasAlpha()
         || model.getNumComponents() != 4
-        || extra != UNSPECIFIED && (extra != ASSOCIATED || model.isAlphaPremultiplied())) {
+        || (extra != UNSPECIFIED && (extra != ASSOCIATED || model.isAlphaPremultiplied()))) {
       return image;
     }
     WritableRaster raster = image.getRaster();

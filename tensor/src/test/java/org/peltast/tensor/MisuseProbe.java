@@ -120,8 +120,8 @@ final class MisuseProbe {
   }
 
   /**
-   * What this module's packages share checks nothing, and other modules may not call it. What counts
-   * meta tensors is of a whole thread, and would count what the probe itself makes.
+   * What this module's packages share checks nothing, and other modules may not call it. What
+   * counts meta tensors is of a whole thread, and would count what the probe itself makes.
    */
   private static boolean isOurs(Class<?> c) {
     return c == Internals.class
