@@ -159,7 +159,7 @@ final class JsonLine {
       }
       List<String> texts = new ArrayList<>();
       for (JsonNode one : found.isArray() ? found : List.of(found)) {
-        if (one.isString() || numbers && one.isNumber() && !isNone(one)) {
+        if (one.isString() || (numbers && one.isNumber() && !isNone(one))) {
           texts.add(one.asString());
         } else if (one.path("path").isString()) { // as datasets exports pictures
           texts.add(one.path("path").stringValue());
@@ -181,7 +181,7 @@ final class JsonLine {
 
   /** Null, or as pandas writes it. */
   private static boolean isNone(JsonNode node) {
-    return node.isNull() || node.isNumber() && node.asString().equals("NaN");
+    return node.isNull() || (node.isNumber() && node.asString().equals("NaN"));
   }
 
   /** Names keys in a message: "a" or "b". */
