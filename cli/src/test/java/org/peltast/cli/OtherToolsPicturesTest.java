@@ -582,6 +582,19 @@ class OtherToolsPicturesTest {
     assertThat(learnt.checksum()).as(learnt.said()).isEqualTo(learn(plain).checksum());
     assertThat(learnt.said())
         .contains("The pictures of all splits are taken (test, train); name the folder train");
+    for (String split : List.of("train", "test")) {
+      write(
+          folder.resolve(split),
+          "metadata.jsonl",
+          line(split + "/a.png", split.equals("train") ? WARM : COLD));
+    }
+    assertThat(learn(folder).checksum()).as("named from the top").isEqualTo(learnt.checksum());
+    for (String split : List.of("train", "test")) {
+      write(
+          folder.resolve(split),
+          "metadata.jsonl",
+          line("a.png", split.equals("train") ? WARM : COLD));
+    }
     Path alone = empty();
     put(alone, "a.png", warm(), WARM);
     assertThat(learn(folder.resolve("train")).checksum()).isEqualTo(learn(alone).checksum());

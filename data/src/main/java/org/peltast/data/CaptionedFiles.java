@@ -125,6 +125,9 @@ final class CaptionedFiles {
       FolderListing.Found file;
       try {
         file = listing.find(list.folder(), row.file());
+        if (file == null) {
+          file = listing.find("", row.file()); // some tools name files from the top
+        }
       } catch (IllegalArgumentException e) {
         throw new DataException(
             String.format(
