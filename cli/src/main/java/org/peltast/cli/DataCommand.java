@@ -3,7 +3,6 @@ package org.peltast.cli;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,11 +11,11 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
-import javax.imageio.ImageIO;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.CacheFolder;
 import org.peltast.data.CaptionedImages;
 import org.peltast.data.EmojiCorpus;
+import org.peltast.data.ImageFolderWriter;
 import org.peltast.report.Formats;
 import org.peltast.report.PictureGrid;
 import org.peltast.runs.Progress;
@@ -24,7 +23,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.json.JsonMapper;
 
 @Command(
     name = "data",
@@ -107,7 +105,7 @@ final class DataCommand implements Callable<Integer> {
     if (sheet != null) {
       List<Integer> order = corpus.evaluationOrder(count);
       List<BufferedImage> pictures = new ArrayList<>();
-      order.forEach(i -> pictures.add(Pixels.picture(heldOut, i)));
+      order.forEach(i -> pictures.add(heldOut.picture(i)));
       int scale = Math.max(1, 128 / size);
       PictureGrid.write(
           PictureGrid.draw(
@@ -116,7 +114,11 @@ final class DataCommand implements Callable<Integer> {
       System.err.println("Wrote " + sheet + ".");
     }
     if (export != null) {
-      export(corpus.train(), export);
+      try (Progress progress = Display.progress("writing pictures")) {
+        ImageFolderWriter.write(
+            corpus.train(), export, (what, done, total) -> progress.step(done, total, Map.of()));
+      }
+      System.err.println("Wrote " + corpus.train().size() + " pictures to " + export + ".");
     }
     out.flush();
     return ExitCode.OK;
@@ -155,30 +157,6 @@ final class DataCommand implements Callable<Integer> {
         .heldOut()
         .captions(corpus.evaluationOrder(1).get(0))
         .forEach(caption -> out.println("  " + caption));
-  }
-
-  /** A line of metadata.jsonl, by the names that other tools read. */
-  record Line(String file_name, List<String> text) {}
-
-  /** Writes pictures and captions as other tools read them; the captions last, so half is none. */
-  static void export(CaptionedImages images, Path folder) throws IOException {
-    if (Files.exists(folder)) {
-      throw new CommandException(
-          folder + " exists; name a folder for --export that does not yet, or remove it.");
-    }
-    Files.createDirectories(folder);
-    JsonMapper json = JsonMapper.builder().build();
-    StringBuilder lines = new StringBuilder();
-    try (Progress progress = Display.progress("writing pictures")) {
-      for (int i = 0; i < images.size(); i++) {
-        String name = String.format(Locale.ROOT, "%05d.png", i);
-        ImageIO.write(Pixels.picture(images, i), "png", folder.resolve(name).toFile());
-        lines.append(json.writeValueAsString(new Line(name, images.captions(i)))).append('\n');
-        progress.step(i + 1, images.size(), Map.of());
-      }
-    }
-    Files.writeString(folder.resolve("metadata.jsonl"), lines);
-    System.err.println("Wrote " + images.size() + " pictures to " + folder + ".");
   }
 
   private static Map<String, Integer> families(CaptionedImages images) {

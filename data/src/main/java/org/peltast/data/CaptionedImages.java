@@ -1,5 +1,7 @@
 package org.peltast.data;
 
+import java.awt.image.BufferedImage;
+
 /** Pictures of one size with their captions. */
 public interface CaptionedImages extends Prompts {
   /** The height of each picture in pixels. */
@@ -22,6 +24,20 @@ public interface CaptionedImages extends Prompts {
   /** The number of bytes of a picture: height × width × 3. */
   default int bytesPerImage() {
     return Math.multiplyExact(Math.multiplyExact(height(), width()), 3);
+  }
+
+  /** A picture as one of the JDK's. */
+  default BufferedImage picture(int index) {
+    byte[] rgb = new byte[bytesPerImage()];
+    pixels(index, rgb, 0);
+    BufferedImage picture = new BufferedImage(width(), height(), BufferedImage.TYPE_INT_RGB);
+    for (int i = 0, at = 0; i < rgb.length / 3; i++, at += 3) {
+      picture.setRGB(
+          i % width(),
+          i / width(),
+          ((rgb[at] & 255) << 16) | ((rgb[at + 1] & 255) << 8) | (rgb[at + 2] & 255));
+    }
+    return picture;
   }
 
   /**

@@ -1,4 +1,4 @@
-package org.peltast.cli;
+package org.peltast.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -10,13 +10,11 @@ import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.peltast.data.CaptionedImages;
-import org.peltast.data.EmojiCorpus;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The built-in pictures, written as other tools read them. */
-class DataExportTest {
+class ImageFolderWriterTest {
   @TempDir Path folder;
 
   @Test
@@ -26,7 +24,7 @@ class DataExportTest {
                 EmojiCorpus.Options.ofSize(16).withConcepts(6).withCache(folder.resolve("cache")))
             .train();
     Path out = folder.resolve("out");
-    DataCommand.export(images, out);
+    ImageFolderWriter.write(images, out, Preparation.SILENT);
 
     List<String> lines = Files.readAllLines(out.resolve("metadata.jsonl"));
     assertThat(lines).hasSize(images.size());
@@ -36,12 +34,12 @@ class DataExportTest {
       line.get("text").forEach(c -> captions.add(c.asString()));
       assertThat(captions).isEqualTo(images.captions(i));
       var read = ImageIO.read(out.resolve(line.get("file_name").asString()).toFile());
-      var drawn = Pixels.picture(images, i);
+      var drawn = images.picture(i);
       assertThat(read.getRGB(0, 0, 16, 16, null, 0, 16))
           .isEqualTo(drawn.getRGB(0, 0, 16, 16, null, 0, 16));
     }
-    assertThatThrownBy(() -> DataCommand.export(images, out))
-        .isInstanceOf(CommandException.class)
+    assertThatThrownBy(() -> ImageFolderWriter.write(images, out, Preparation.SILENT))
+        .isInstanceOf(DataException.class)
         .hasMessageContaining("exists; name a folder");
   }
 }
