@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Tensor;
@@ -13,11 +14,17 @@ import org.peltast.tensor.Tensor;
  * compute the same.
  */
 public final class BlockStack {
-  /** Kernels that compute consecutive blocks in one go. */
-  public interface Kernels {
-    /** Whether they compute sequences of so many tokens. */
-    boolean takes(long tokens);
+  /**
+   * Kernels that compute consecutive blocks in one go.
+   *
+   * @param takes whether they compute sequences of so many tokens
+   * @param run computes them
+   */
+  public record Kernels(LongPredicate takes, Run run) {}
 
+  /** Consecutive blocks in one go. */
+  @FunctionalInterface
+  public interface Run {
     /**
      * Applies the blocks from {@code from} to below {@code to}; the rest as in {@link
      * SandwichBlock#forward}.
@@ -73,7 +80,7 @@ public final class BlockStack {
       @Nullable Tensor mask,
       int asked,
       Map<Integer, Consumer<Tensor>> taps) {
-    boolean byKernels = kernels != null && kernels.takes(x.size(1));
+    boolean byKernels = kernels != null && kernels.takes().test(x.size(1));
     int all = (int) x.size(1);
     Tensor y = x;
     int from = 0;
@@ -104,7 +111,7 @@ public final class BlockStack {
       int rows) {
     Kernels fused = kernels;
     if (byKernels && fused != null) {
-      return fused.forward(from, to, x, time, rope, mask, rows);
+      return fused.run().forward(from, to, x, time, rope, mask, rows);
     }
     SandwichBlock block = blocks.get(from);
     return MetaMemory.block(() -> block.forward(x, time, rope, mask, rows));

@@ -2,7 +2,6 @@ package org.peltast.models.zimage;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.peltast.models.nextdit.BlockStack;
 import org.peltast.models.nextdit.RotaryAttention;
 import org.peltast.models.nextdit.SandwichBlock;
@@ -10,7 +9,6 @@ import org.peltast.models.zimage.fused.BlockWeights;
 import org.peltast.models.zimage.fused.FusedBlocks;
 import org.peltast.models.zimage.fused.FusedOutline;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.Tensor;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.nn.RmsNorm;
@@ -61,65 +59,37 @@ final class Blocks {
 
   private static BlockStack.Kernels kernels(
       List<SandwichBlock> blocks, ZImageConfig config, Parameters p) {
-    if (p.device().kind() == Device.Kind.META) {
-      return outline(blocks, config, p);
-    }
-    FusedBlocks fused =
-        new FusedBlocks(
-            blocks.stream().map(Blocks::weights).toList(),
+    List<BlockWeights> weights = blocks.stream().map(Blocks::weights).toList();
+    return new BlockStack.Kernels(
+        FusedBlocks::takes,
+        p.device().kind() == Device.Kind.META
+            ? outline(weights, config, p)
+            : fused(weights, config, p));
+  }
+
+  private static BlockStack.Run fused(
+      List<BlockWeights> weights, ZImageConfig config, Parameters p) {
+    return new FusedBlocks(
+            weights,
             config.dim(),
             config.heads(),
             config.feedForwardDim(),
             config.normEps(),
             RotaryAttention.NORM_EPS,
-            p.precision().products());
-    return new BlockStack.Kernels() {
-      @Override
-      public boolean takes(long tokens) {
-        return FusedBlocks.takes(tokens);
-      }
-
-      @Override
-      public Tensor forward(
-          int from,
-          int to,
-          Tensor x,
-          @Nullable Tensor time,
-          Tensor rope,
-          @Nullable Tensor mask,
-          int asked) {
-        return fused.forward(from, to, x, time, rope, mask, asked);
-      }
-    };
+            p.precision().products())
+        ::forward;
   }
 
-  private static BlockStack.Kernels outline(
-      List<SandwichBlock> blocks, ZImageConfig config, Parameters p) {
+  private static BlockStack.Run outline(
+      List<BlockWeights> weights, ZImageConfig config, Parameters p) {
     FusedOutline outline =
         new FusedOutline(
-            blocks.stream().map(Blocks::weights).toList(),
+            weights,
             config.dim(),
             config.heads(),
             config.feedForwardDim(),
             p.precision().products());
-    return new BlockStack.Kernels() {
-      @Override
-      public boolean takes(long tokens) {
-        return FusedBlocks.takes(tokens);
-      }
-
-      @Override
-      public Tensor forward(
-          int from,
-          int to,
-          Tensor x,
-          @Nullable Tensor time,
-          Tensor rope,
-          @Nullable Tensor mask,
-          int asked) {
-        return outline.forward(from, to, x, time, asked);
-      }
-    };
+    return (from, to, x, time, rope, mask, asked) -> outline.forward(from, to, x, time, asked);
   }
 
   private static BlockWeights weights(SandwichBlock block) {

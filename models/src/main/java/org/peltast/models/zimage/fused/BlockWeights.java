@@ -1,5 +1,8 @@
 package org.peltast.models.zimage.fused;
 
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameter;
@@ -36,4 +39,20 @@ public record BlockWeights(
     Parameter feedForwardOut,
     Parameter query,
     Parameter key,
-    @Nullable Linear modulation) {}
+    @Nullable Linear modulation) {
+  /** The weights of queries, keys, values, attention's answers and the feed-forward. */
+  List<Parameter> matrices() {
+    return List.of(toQ, toK, toV, toOut, w1, w2, w3);
+  }
+
+  /** All of them, the modulation's too. */
+  Stream<Parameter> all() {
+    Stream<Parameter> norms =
+        Stream.of(attentionIn, attentionOut, feedForwardIn, feedForwardOut, query, key);
+    Stream<Parameter> modulating =
+        modulation == null
+            ? Stream.empty()
+            : Stream.of(modulation.weight(), modulation.bias()).filter(Objects::nonNull);
+    return Stream.of(matrices().stream(), norms, modulating).flatMap(s -> s);
+  }
+}

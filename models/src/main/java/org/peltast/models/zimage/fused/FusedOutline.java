@@ -2,8 +2,6 @@ package org.peltast.models.zimage.fused;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.DType;
@@ -36,7 +34,7 @@ public final class FusedOutline {
     }
     List<BlockWeights> own = weights.subList(from, to);
     own.stream()
-        .flatMap(FusedOutline::all)
+        .flatMap(BlockWeights::all)
         .filter(Parameter::isTrainable)
         .forEach(p -> inputs.add(p.value()));
     boolean learning = CustomGradient.wanted(inputs);
@@ -52,7 +50,7 @@ public final class FusedOutline {
       }
     }
     for (BlockWeights w : own) {
-      for (Parameter p : List.of(w.toQ(), w.toK(), w.toV(), w.toOut(), w.w1(), w.w2(), w.w3())) {
+      for (Parameter p : w.matrices()) {
         if (Matrices.packs(shape.products(), (long) tiles.get(0).count() * tokens)) {
           p.outlinePacked(shape.products(), true);
           if (learning) {
@@ -72,29 +70,5 @@ public final class FusedOutline {
           }
           return y;
         });
-  }
-
-  private static Stream<Parameter> all(BlockWeights w) {
-    Stream<Parameter> always =
-        Stream.of(
-            w.toQ(),
-            w.toK(),
-            w.toV(),
-            w.toOut(),
-            w.w1(),
-            w.w2(),
-            w.w3(),
-            w.attentionIn(),
-            w.attentionOut(),
-            w.feedForwardIn(),
-            w.feedForwardOut(),
-            w.query(),
-            w.key());
-    return w.modulation() == null
-        ? always
-        : Stream.concat(
-            always,
-            Stream.of(
-                w.modulation().weight(), Objects.requireNonNull(w.modulation().bias(), "bias")));
   }
 }

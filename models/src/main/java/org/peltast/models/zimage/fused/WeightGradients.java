@@ -4,7 +4,6 @@ import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.peltast.tensor.Matrices;
 import org.peltast.tensor.nn.Parameter;
 
@@ -21,30 +20,8 @@ final class WeightGradients {
   /** Those of a block's weights that are trainable now. */
   static WeightGradients of(BlockWeights w) {
     WeightGradients gradients = new WeightGradients();
-    all(w).filter(Parameter::isTrainable).forEach(gradients.asked::add);
+    w.all().filter(Parameter::isTrainable).forEach(gradients.asked::add);
     return gradients;
-  }
-
-  private static Stream<Parameter> all(BlockWeights w) {
-    Stream<Parameter> own =
-        Stream.of(
-            w.toQ(),
-            w.toK(),
-            w.toV(),
-            w.toOut(),
-            w.w1(),
-            w.w2(),
-            w.w3(),
-            w.attentionIn(),
-            w.attentionOut(),
-            w.feedForwardIn(),
-            w.feedForwardOut(),
-            w.query(),
-            w.key());
-    return w.modulation() == null
-        ? own
-        : Stream.concat(
-            own, Stream.of(w.modulation().weight(), w.modulation().bias()).filter(p -> p != null));
   }
 
   /** A weight whose gradient is asked for; none, an empty list. */
