@@ -7,13 +7,14 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelSource;
-import org.peltast.plan.Machine;
 import org.peltast.plan.Plan;
+import org.peltast.plan.Target;
 import org.peltast.runs.ByteSize;
 import org.peltast.runs.Recipes;
 import org.peltast.training.DistillRecipe;
 import org.peltast.training.RecipeShelf;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -46,12 +47,7 @@ final class PlanCommand implements Callable<Integer> {
           "the teacher's model folder (default: the recipe's); its configurations are enough")
   private @Nullable Path teacher;
 
-  @Option(
-      names = "--set",
-      paramLabel = "KEY=VALUE",
-      description =
-          "change a key of the recipe, as in --set run.batch=16; may be given several times")
-  private List<String> sets = List.of();
+  @Mixin private SetOption changes;
 
   @Option(
       names = "--device",
@@ -71,7 +67,7 @@ final class PlanCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    List<String> all = new ArrayList<>(sets);
+    List<String> all = new ArrayList<>(changes.sets());
     if (teacher != null) {
       all.add("teacher=" + Recipes.quoted(teacher.toString()));
     }
@@ -83,9 +79,9 @@ final class PlanCommand implements Callable<Integer> {
             .read(Places.recipes().find(RecipeShelf.Kind.DISTILL, recipe), all);
     ByteSize there = memory == null ? null : size(memory);
     NativeLibraries.open();
-    Machine machine = Machine.of(wanted.device(), there);
+    Target target = Target.of(wanted.device(), there);
     Path weights = RecipeOptions.weights(wanted.teacher());
-    Plan plan = Plan.of(wanted, new ModelSource(weights, null, null), machine);
+    Plan plan = Plan.of(wanted, new ModelSource(weights, null, null), target);
     PrintWriter out = spec.commandLine().getOut();
     plan.lines().forEach(out::println);
     out.flush();

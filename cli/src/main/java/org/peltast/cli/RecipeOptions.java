@@ -9,6 +9,7 @@ import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
 import org.peltast.training.RecipeShelf;
 import org.peltast.training.SettledRecipe;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of every command that runs a recipe in a folder. */
@@ -19,17 +20,15 @@ final class RecipeOptions {
       description = "a recipe of `peltast recipes`, or a YAML file")
   private @Nullable String recipe;
 
-  @Option(
-      names = "--set",
-      paramLabel = "KEY=VALUE",
-      description =
-          "change a key of the recipe, as in --set run.batch=16; may be given several times")
-  private List<String> sets = List.of();
+  @Mixin private SetOption changes;
 
   @Option(
       names = "--resume",
       description = "refuse to begin anew: the folder must hold a run to go on with")
   private boolean resume;
+
+  @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
+  RecipeOptions() {}
 
   /**
    * The recipe asked for, its changes applied: over the defaults, or over a run's own recipe.
@@ -38,7 +37,7 @@ final class RecipeOptions {
    */
   <T extends Record> T read(RecipeShelf.Kind kind, T over, List<String> moreSets) {
     Recipes<T> recipes = Recipes.over(over);
-    List<String> all = new ArrayList<>(sets);
+    List<String> all = new ArrayList<>(changes.sets());
     all.addAll(moreSets);
     String name = recipe;
     return name == null

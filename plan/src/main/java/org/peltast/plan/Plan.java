@@ -11,17 +11,17 @@ import org.peltast.training.DistillRecipe;
 import org.peltast.training.UpdateOutline;
 
 /**
- * The memory of a distillation on a machine.
+ * The memory of a distillation on a target.
  *
  * @param recipe of the run
- * @param machine where it is to run
+ * @param target where it is to run
  * @param precision of products
  * @param outline of its update, of the micro-batch that the recipe asks for
  * @param choices other settings by which it takes less; none where it fits as it is
  */
 public record Plan(
     DistillRecipe recipe,
-    Machine machine,
+    Target target,
     Precision precision,
     UpdateOutline outline,
     List<Choice> choices) {
@@ -45,16 +45,16 @@ public record Plan(
    *
    * @param source of the teacher: its configurations are enough, weights are not looked for
    */
-  public static Plan of(DistillRecipe recipe, ModelSource source, Machine machine) {
-    Precision precision = precision(recipe.precision(), machine.device());
+  public static Plan of(DistillRecipe recipe, ModelSource source, Target target) {
+    Precision precision = precision(recipe.precision(), target.device());
     int batch = recipe.run().batch();
     int parts = recipe.run().microBatches();
     UpdateOutline outline =
-        UpdateOutline.of(recipe, source, precision, machine.device(), machine.atOnce(batch, parts));
-    Plan plan = new Plan(recipe, machine, precision, outline, List.of());
+        UpdateOutline.of(recipe, source, precision, target.device(), target.atOnce(batch, parts));
+    Plan plan = new Plan(recipe, target, precision, outline, List.of());
     return plan.fits(plan.peak())
         ? plan
-        : new Plan(recipe, machine, precision, outline, new Choices(plan, source).all());
+        : new Plan(recipe, target, precision, outline, new Choices(plan, source).all());
   }
 
   /** What {@code auto} is: on a GPU, which need not be here, always bfloat16. */
@@ -71,16 +71,16 @@ public record Plan(
 
   /** Whether so many bytes are there. */
   public boolean fits(long bytes) {
-    return bytes <= machine.memory();
+    return bytes <= target.memory();
   }
 
   private long peak(UpdateOutline of, int parts, boolean checkpointed) {
     int batch = recipe.run().batch();
-    long training = of.peak(machine.schedule(batch, parts), checkpointed);
+    long training = of.peak(target.schedule(batch, parts), checkpointed);
     long encoder = of.text().bytes();
     // One that rests has given its memory back when the first update begins.
     long held = of.text().rests() ? Math.max(training, of.begun() + encoder) : training + encoder;
-    return machine.process() + held;
+    return target.process() + held;
   }
 
   /** Looks for settings that make it fit. */
@@ -97,10 +97,9 @@ public record Plan(
     List<Choice> all() {
       int batch = plan.recipe.run().batch();
       int parts = plan.recipe.run().microBatches();
-      int most = plan.machine.parts(batch, 1);
+      int most = plan.target.parts(batch, 1);
       add("activation checkpointing", plan.peak(plan.outline, parts, true));
-      List<String> sets = new ArrayList<>();
-      cut(sets, plan.precision, most);
+      cut(List.of(), plan.precision, most);
       if (plan.precision == Precision.FLOAT32) {
         cut(List.of("precision=bf16"), Precision.BF16, most);
       }
@@ -120,10 +119,10 @@ public record Plan(
         int batch = changed.run().batch();
         long first = plan.peak(one, 2, false);
         long each = Math.max(1, plan.peak(two, 2, false) - first);
-        long items = 1 + (plan.machine.memory() - first) / each;
-        parts = plan.machine.parts(batch, (int) Math.max(1, Math.min(items, batch)));
+        long items = 1 + (plan.target.memory() - first) / each;
+        parts = plan.target.parts(batch, (int) Math.max(1, Math.min(items, batch)));
         parts = Math.max(parts, changed.run().microBatches());
-        long peak = first + (plan.machine.atOnce(batch, parts) - 1) * each;
+        long peak = first + (plan.target.atOnce(batch, parts) - 1) * each;
         add(named(sets, parts, changed), peak);
       } else {
         add(named(sets, parts, changed), plan.peak(one, parts, false));
@@ -139,7 +138,7 @@ public record Plan(
     }
 
     private UpdateOutline outline(DistillRecipe recipe, Precision precision, int items) {
-      return UpdateOutline.of(recipe, source, precision, plan.machine.device(), items);
+      return UpdateOutline.of(recipe, source, precision, plan.target.device(), items);
     }
 
     private void add(String sets, long peak) {

@@ -20,7 +20,7 @@ final class PlanText {
     this.plan = plan;
     this.outline = plan.outline();
     this.schedule =
-        plan.machine().schedule(plan.recipe().run().batch(), plan.recipe().run().microBatches());
+        plan.target().schedule(plan.recipe().run().batch(), plan.recipe().run().microBatches());
   }
 
   List<String> lines() {
@@ -36,13 +36,13 @@ final class PlanText {
     int parts = plan.recipe().run().microBatches();
     line(
         "%s, products in %s%s; a batch of %d, %s at once%s, captions of %d tokens",
-        plan.machine().device(),
+        plan.target().device(),
         plan.precision(),
         outline.fused() ? " by fused kernels" : "",
         batch,
-        plan.machine().atOnce(batch, parts) == 1
+        plan.target().atOnce(batch, parts) == 1
             ? "1 item"
-            : plan.machine().atOnce(batch, parts) + " items",
+            : plan.target().atOnce(batch, parts) + " items",
         schedule.threads() > 1 ? " on each of " + schedule.threads() + " threads" : "",
         outline.text().tokens());
     lines.add("");
@@ -86,8 +86,8 @@ final class PlanText {
         "text encoder",
         outline.text().bytes(),
         outline.text().rests() ? "before training, which it makes room for" : "");
-    if (plan.machine().process() > 0) {
-      entry("process", plan.machine().process(), "JVM and libraries");
+    if (plan.target().process() > 0) {
+      entry("process", plan.target().process(), "JVM and libraries");
     }
     entry(
         "peak",
@@ -96,7 +96,7 @@ final class PlanText {
             Locale.ROOT,
             "%s the %s there are",
             plan.fits(plan.peak()) ? "fits" : "more than",
-            Plan.size(plan.machine().memory())));
+            Plan.size(plan.target().memory())));
   }
 
   private void choices() {

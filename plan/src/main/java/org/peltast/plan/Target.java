@@ -19,19 +19,19 @@ import org.peltast.training.UpdateOutline;
  * @param memory its bytes
  * @param threads that compute side by side
  */
-public record Machine(Device device, long memory, int threads) {
+public record Target(Device device, long memory, int threads) {
   /**
-   * A machine.
+   * A machine, this one or another.
    *
    * @param name of the device: {@code auto}, {@code cpu}, {@code cuda} or {@code cuda:N}; it need
    *     not be here
    * @param memory of the device; null for that of this machine
    * @throws RunException if it is a GPU, and its memory is not given
    */
-  public static Machine of(String name, @Nullable ByteSize memory) {
+  public static Target of(String name, @Nullable ByteSize memory) {
     Device device = name.equals("auto") ? Devices.of(name) : Device.parse(name);
     if (device.kind() == Device.Kind.CPU) {
-      return new Machine(device, memory == null ? host() : memory.bytes(), Engine.threads());
+      return new Target(device, memory == null ? host() : memory.bytes(), Engine.threads());
     }
     if (memory == null) {
       throw new RunException(
@@ -40,7 +40,7 @@ public record Machine(Device device, long memory, int threads) {
               "a plan for %s needs to know its memory: say it with --memory, as 80GiB.",
               name));
     }
-    return new Machine(device, memory.bytes(), 1);
+    return new Target(device, memory.bytes(), 1);
   }
 
   private static long host() {

@@ -45,7 +45,7 @@ class PlanTest {
 
   private static Plan plan(Path teacher, String memory, String recipe, String... sets) {
     DistillRecipe r = recipe(recipe, sets);
-    return Plan.of(r, ModelSource.of(teacher), Machine.of(r.device(), ByteSize.parse(memory)));
+    return Plan.of(r, ModelSource.of(teacher), Target.of(r.device(), ByteSize.parse(memory)));
   }
 
   private static Holding holding(Plan plan, String name) {
@@ -176,18 +176,18 @@ class PlanTest {
     List<String> with = new ArrayList<>(List.of(sets));
     with.add(parts.sets().substring("--set ".length()));
     Plan mended =
-        plan(tiny, Long.toString(cut.machine().memory()), "two-steps", with.toArray(new String[0]));
+        plan(tiny, Long.toString(cut.target().memory()), "two-steps", with.toArray(new String[0]));
     assertThat(mended.fits(mended.peak())).isTrue();
     assertThat(mended.peak() / (double) parts.peak()).isBetween(0.95, 1.05);
   }
 
   @Test
   void aGpuThatIsNotHereIsPlannedForByItsMemory() {
-    assertThatThrownBy(() -> Machine.of("cuda", null))
+    assertThatThrownBy(() -> Target.of("cuda", null))
         .isInstanceOf(RunException.class)
         .hasMessageContaining("--memory");
-    Machine machine = Machine.of("cuda", ByteSize.parse("80GB"));
-    assertThat(machine.memory()).isEqualTo(80_000_000_000L);
-    assertThat(machine.threads()).isEqualTo(1);
+    Target target = Target.of("cuda", ByteSize.parse("80GB"));
+    assertThat(target.memory()).isEqualTo(80_000_000_000L);
+    assertThat(target.threads()).isEqualTo(1);
   }
 }
