@@ -284,6 +284,7 @@ public final class TextToImage implements AutoCloseable {
       int batch,
       IntConsumer done,
       UnaryOperator<Tensor> finish) {
+    requireSize(settings);
     if (start != null
         && !start.hasShape(
             prompts.size(),
@@ -404,7 +405,6 @@ public final class TextToImage implements AutoCloseable {
       Tensor start,
       List<Rng> streams,
       GenerationSettings settings) {
-    requireSize(settings);
     try (Autograd off = Autograd.off()) {
       return WorkerPool.rows(
           captions.batch(),
