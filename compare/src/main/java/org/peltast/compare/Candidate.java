@@ -1,7 +1,6 @@
 package org.peltast.compare;
 
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.peltast.diffusion.Guidance;
 import org.peltast.diffusion.StepGrid;
@@ -49,13 +48,7 @@ public record Candidate(
     Tensor first = images.narrow(0, prompt, 1);
     return again == null || prompt >= again.size(1)
         ? first
-        : Tensor.cat(List.of(first, again.narrow(1, prompt, 1).reshape(samplesShape())), 0);
-  }
-
-  private long[] samplesShape() {
-    long[] shape = images.shape();
-    shape[0] = Objects.requireNonNull(again).size(0);
-    return shape;
+        : Tensor.cat(List.of(first, again.select(1, prompt)), 0);
   }
 
   /** Draws and measures; the images belong to the caller's scope. */

@@ -246,14 +246,7 @@ final class PictureBytes {
     byte[] picture = Arrays.copyOfRange(webp, 12, webp.length);
     byte[] body =
         type.equals("ICCP") ? join(extended, more, picture) : join(extended, picture, more);
-    return join(
-        ByteBuffer.allocate(12)
-            .order(ByteOrder.LITTLE_ENDIAN)
-            .put("RIFF".getBytes(StandardCharsets.US_ASCII))
-            .putInt(4 + body.length)
-            .put("WEBP".getBytes(StandardCharsets.US_ASCII))
-            .array(),
-        body);
+    return webp(body);
   }
 
   /** The places where markers of a kind stand in a JPEG file's head. */
@@ -268,7 +261,6 @@ final class PictureBytes {
     throw new AssertionError("no such marker");
   }
 
-  /** Bytes put into others. */
   /** A WebP animation of one frame, which begins so far from the left and the top, both even. */
   static byte[] animation(byte[] webp, int width, int height, int left, int top) {
     byte[] picture = Arrays.copyOfRange(webp, 12, webp.length);
@@ -286,16 +278,22 @@ final class PictureBytes {
                 .array(),
             bytes(left / 2, 0, 0, top / 2, 0, 0, width - 1, 0, 0, height - 1, 0, 0, 100, 0, 0, 0),
             picture);
+    return webp(body);
+  }
+
+  /** A WebP file of chunks. */
+  private static byte[] webp(byte[] chunks) {
     return join(
         ByteBuffer.allocate(12)
             .order(ByteOrder.LITTLE_ENDIAN)
             .put("RIFF".getBytes(StandardCharsets.US_ASCII))
-            .putInt(4 + body.length)
+            .putInt(4 + chunks.length)
             .put("WEBP".getBytes(StandardCharsets.US_ASCII))
             .array(),
-        body);
+        chunks);
   }
 
+  /** Bytes put into others. */
   static byte[] insert(byte[] into, int at, byte[] what) {
     return join(Arrays.copyOf(into, at), what, Arrays.copyOfRange(into, at, into.length));
   }
