@@ -24,6 +24,7 @@ import org.peltast.runs.MetricsLog;
 import org.peltast.runs.Recipes;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
+import org.peltast.runs.RunInUseException;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.training.DistillRecipe;
@@ -66,6 +67,7 @@ final class Laboratory {
    *
    * @param done is told the updates made so far
    * @return what it came to; empty if it was interrupted
+   * @throws RunInUseException if another process is making it
    */
   Optional<Outcome> run(Job job, LongConsumer done) {
     Path path = job.folder(runs);
@@ -75,6 +77,9 @@ final class Laboratory {
     boolean collapsed = false;
     try (RunFolder folder = RunFolder.open(path, notices);
         StudentTraining training = new StudentTraining(job.recipe(), subject.teacher())) {
+      if (Outcome.isIn(path)) {
+        return Outcome.in(path); // another process has just ended it
+      }
       folder.writeRecipe(Recipes.over(DistillRecipe.defaults()).write(job.recipe()));
       Origin.settle(folder, job.recipe().seed(), Map.of());
       Watch watch = new Watch(job, path, training, done);

@@ -20,7 +20,7 @@ record Protocol(int validation, int test, int diverse, int pictured) {
 
   /** As large as the forty minutes of an experiment allow. */
   static Protocol standard() {
-    return new Protocol(128, 256, 16, 6);
+    return new Protocol(64, 256, 16, 6);
   }
 
   /** A share of it, but never too little to measure on. */

@@ -21,6 +21,7 @@ import org.peltast.runs.Checksums;
 import org.peltast.runs.Progress;
 import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
+import org.peltast.runs.RunInUseException;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.parallel.ProcessGroup;
 import org.peltast.training.Corpus;
@@ -34,8 +35,8 @@ import org.peltast.training.TeacherTraining;
  * Runs experiments and writes what they came to. Runs are kept by the hash of all that decides
  * them: what is there is not run again, what was killed goes on, and experiments share runs.
  *
- * <p>Of several processes each makes its share of the runs; the first writes the results once all
- * are there.
+ * <p>Of several processes each takes the next run that nobody has taken; the first writes the
+ * results once all are there.
  */
 public final class Reproduction {
   /**
@@ -188,8 +189,10 @@ public final class Reproduction {
               preparing);
     }
     subjects.put(key, opened);
-    try (Progress drawing = progress.apply("drawing with the teacher")) {
-      opened.prepare(drawing);
+    if (options.rank() == 0) { // the others begin with runs, and find it when these are measured
+      try (Progress drawing = progress.apply("drawing with the teacher")) {
+        opened.prepare(drawing);
+      }
     }
     return opened;
   }
@@ -282,7 +285,10 @@ public final class Reproduction {
 
   // --- runs ---------------------------------------------------------------------------------
 
-  /** Makes this process's share of the runs that are not there, then waits for the others'. */
+  /**
+   * Makes the runs that are not there and that no other process is making, one by one, then waits
+   * for the others'.
+   */
   private boolean make(Map<Job, Subject> jobs) {
     Map<String, Job> missing = new LinkedHashMap<>();
     jobs.keySet().stream()
@@ -297,32 +303,35 @@ public final class Reproduction {
               shared,
               shared - missing.size()));
     }
-    List<Job> own = new ArrayList<>();
     List<Job> all = List.copyOf(missing.values());
-    for (int i = options.rank(); i < all.size(); i += options.processes()) {
-      own.add(all.get(i));
-    }
-    long total = own.stream().mapToLong(job -> job.weight() * job.recipe().run().updates()).sum();
+    long total = all.stream().mapToLong(Reproduction::work).sum();
     long before = 0;
-    try (Progress shown = progress.apply(own.size() == 1 ? "1 run" : own.size() + " runs")) {
-      for (Job job : own) {
+    try (Progress shown = progress.apply(all.size() == 1 ? "1 run" : all.size() + " runs")) {
+      for (Job job : all) {
         long begin = before;
         Subject subject = subject(job.experiment());
         if (subject == null || interrupted.getAsBoolean()) {
           return false;
         }
-        Optional<Outcome> outcome =
-            new Laboratory(subject, runs, notices, interrupted)
-                .run(job, done -> shown.step(begin + done * job.weight(), total, Map.of()));
-        if (outcome.isEmpty()) {
-          return false;
+        try {
+          Optional<Outcome> outcome =
+              new Laboratory(subject, runs, notices, interrupted)
+                  .run(job, done -> shown.step(begin + done * job.weight(), total, Map.of()));
+          if (outcome.isEmpty()) {
+            return false;
+          }
+        } catch (RunInUseException e) {
+          // Another process is making it.
         }
-        before += job.weight() * job.recipe().run().updates();
+        before += work(job);
         shown.step(before, total, Map.of());
       }
     }
-    return options.rank() > 0
-        || await(all.stream().map(job -> job.folder(runs).resolve("outcome.json")).toList());
+    return await(all.stream().map(job -> job.folder(runs).resolve("outcome.json")).toList());
+  }
+
+  private static long work(Job job) {
+    return job.weight() * job.recipe().run().updates();
   }
 
   /** Waits for files that other processes write; false if interrupted meanwhile. */

@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
@@ -83,7 +84,7 @@ final class Subject implements AutoCloseable {
   private final Split validation;
   private final Split test;
   private final Path cache;
-  private double teacherVariance = Double.NaN;
+  private @Nullable Double teacherVariance; // null until it is asked for
 
   /**
    * Opens all.
@@ -347,9 +348,15 @@ final class Subject implements AutoCloseable {
     }
   }
 
-  /** The variance of the latents that the teacher draws of the test prompts. */
+  /**
+   * The variance of the latents that the teacher draws of the test prompts; drawn now if nobody has
+   * {@linkplain #prepare prepared} it.
+   */
   double teacherVariance() {
-    return teacherVariance;
+    if (teacherVariance == null) {
+      prepare(Progress.NONE);
+    }
+    return Objects.requireNonNull(teacherVariance);
   }
 
   /** Measures pictures of the validation prompts. */

@@ -13,7 +13,7 @@ import java.util.Locale;
  * Something about a run that its user can mend: a recipe, a folder, a disk. The message is one
  * sentence that names the thing and the mend, fit to be shown as it is.
  */
-public final class RunException extends RuntimeException {
+public sealed class RunException extends RuntimeException permits RunInUseException {
   private static final long serialVersionUID = 1L;
 
   /** A mistake, told in one sentence. */

@@ -69,7 +69,8 @@ public final class RunFolder implements AutoCloseable {
    * Opens a run for writing, alone, making its folder if need be.
    *
    * @param notices is told, in sentences, of damage that was got round
-   * @throws RunException if another process has it, or the folder cannot be written
+   * @throws RunInUseException if another process has it
+   * @throws RunException if the folder cannot be written
    */
   public static RunFolder open(Path path, Consumer<String> notices) {
     FileChannel channel = null;
@@ -122,7 +123,7 @@ public final class RunFolder implements AutoCloseable {
       try {
         if (!tryLock(channel)) {
           made.clear(); // it is the other's
-          throw new RunException(
+          throw new RunInUseException(
               String.format(
                   Locale.ROOT,
                   "%s is in use by %s; wait for it to end, or choose another folder.",
