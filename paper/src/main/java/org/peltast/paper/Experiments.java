@@ -9,8 +9,9 @@ import org.peltast.paper.Experiment.Pictured;
 import org.peltast.paper.Experiment.Variant;
 
 /**
- * The paper's experiments, and those around it, as values. Each is at most forty minutes a seed on
- * two cores at the size of the shipped teacher: 240 updates of eight pictures, or half of that where an update costs thrice as much.
+ * The paper's experiments, and those around it, as values. Each is at most twenty minutes a seed on
+ * two cores at the size of the shipped teacher: a hundred updates of eight pictures, by which a
+ * student has most of its teacher's alignment, or half of that where an update costs thrice as much.
  */
 public final class Experiments {
   private Experiments() {}
@@ -133,11 +134,11 @@ public final class Experiments {
     for (int steps : new int[] {1, 4}) {
       String n = "steps=" + steps;
       String in = steps == 1 ? ", 1 step" : ", 4 steps";
-      variants.add(new Variant("both-" + steps, "CA + DM" + in, style++, n, "run.updates=240"));
+      variants.add(new Variant("both-" + steps, "CA + DM" + in, style++, n, "run.updates=100"));
       variants.add(
-          new Variant("ca-" + steps, "CA alone" + in, style++, n, NO_DM, "run.updates=240"));
+          new Variant("ca-" + steps, "CA alone" + in, style++, n, NO_DM, "run.updates=100"));
       variants.add(
-          new Variant("dm-" + steps, "DM alone" + in, style++, n, NO_CA, "run.updates=240"));
+          new Variant("dm-" + steps, "DM alone" + in, style++, n, NO_CA, "run.updates=100"));
     }
     return new Experiment(
         "fig2",
@@ -155,7 +156,7 @@ public final class Experiments {
 
   private static Experiment fig3() {
     String steps = "steps=1";
-    String updates = "run.updates=240";
+    String updates = "run.updates=100";
     String gan = "method.gan.weight=0.05";
     String moments = "method.meanVariance.moments=measured";
     return new Experiment(
@@ -217,7 +218,7 @@ public final class Experiments {
                   "method.ca.tau=" + band[2],
                   "student.learningRate=1e-4",
                   "student.decay=0",
-                  "run.updates=80")
+                  "run.updates=60")
               .with(Analysis.CHANGE));
     }
     return new Experiment(
@@ -252,7 +253,7 @@ public final class Experiments {
                     "method.fake.role.learningRate=9e-4",
                     "student.learningRate=2e-4",
                     "student.decay=0",
-                    "run.updates=80")
+                    "run.updates=60")
                 .with(Analysis.ARTEFACT)),
         List.of("alignment", "latentVariance"),
         List.of("retention.real", "retention.fake"),
@@ -284,7 +285,7 @@ public final class Experiments {
         "The four re-noising schedules",
         "§4.3, Fig. 5, Table 1, 6 and 7",
         "Four steps under schedules ① to ④, by style group as the paper's Tables 6 and 7 are by category.",
-        schedules("", "", "steps=4", "run.updates=240"),
+        schedules("", "", "steps=4", "run.updates=100"),
         QUALITY,
         List.of("alignment", "frechetBiasFree", "saturation", "diversity"),
         Pictured.END,
@@ -301,7 +302,7 @@ public final class Experiments {
   }
 
   private static Experiment table2() {
-    String[] common = {"steps=4", "student.learningRate=2e-4", "run.updates=120"};
+    String[] common = {"steps=4", "student.learningRate=2e-4", "run.updates=50"};
     List<Variant> variants = new ArrayList<>();
     variants.add(dmd2("dmd2", "DMD2", 0, "coupled-shared", common));
     variants.add(dmd2("dmd2-hybrid", "DMD2 with ④", 1, "decoupled-hybrid", common));
@@ -347,7 +348,7 @@ public final class Experiments {
               "steps=4",
               "method.ca.normaliser=" + form[2],
               "method.dm.normaliser=" + form[2],
-              "run.updates=120"));
+              "run.updates=50"));
     }
     return new Experiment(
         "normalisers",
@@ -364,7 +365,7 @@ public final class Experiments {
   }
 
   private static Experiment watch() {
-    String[] weak = {"steps=1", "method.dm.weight=0.2", "run.updates=240"};
+    String[] weak = {"steps=1", "method.dm.weight=0.2", "run.updates=100"};
     return new Experiment(
         "watch",
         "The saturation watch",
@@ -398,14 +399,14 @@ public final class Experiments {
         "All captions empty: CFG augmentation vanishes, as (α − 1)(x₀(∅) − x₀(∅)) is zero, and distribution matching is left alone. The explainer says that CA then amplifies details; by equation 6 it cannot.",
         List.of(
             new Variant(
-                "one-step", "DM, 1 step", 0, "steps=1", "unconditional=true", "run.updates=160"),
+                "one-step", "DM, 1 step", 0, "steps=1", "unconditional=true", "run.updates=80"),
             new Variant(
                 "four-steps",
                 "DM, 4 steps",
                 1,
                 "steps=4",
                 "unconditional=true",
-                "run.updates=160")),
+                "run.updates=80")),
         List.of("frechetBiasFree", "latentVariance", "saturation"),
         List.of("frechetBiasFree", "saturation"),
         Pictured.MOMENTS,
@@ -415,7 +416,7 @@ public final class Experiments {
   }
 
   private static Experiment pixels() {
-    String[] two = {"steps=2", "run.updates=160"};
+    String[] two = {"steps=2", "run.updates=80"};
     return new Experiment(
         "pixels",
         "In pixel space",
@@ -443,7 +444,7 @@ public final class Experiments {
             "data.validation=true",
             "model.codec=pixels",
             "model.patch=8",
-            "run.updates=1000",
+            "run.updates=600",
             "run.batch=16",
             "run.looksEvery=0",
             "run.keepCheckpoints=1"));

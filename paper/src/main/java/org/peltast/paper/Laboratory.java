@@ -25,8 +25,10 @@ import org.peltast.runs.Recipes;
 import org.peltast.runs.RunException;
 import org.peltast.runs.RunFolder;
 import org.peltast.runs.RunInUseException;
+import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorFiles;
 import org.peltast.training.DistillRecipe;
 import org.peltast.training.Origin;
 import org.peltast.training.StudentTraining;
@@ -44,6 +46,9 @@ final class Laboratory {
 
   /** Parts of a run over whose means a trend is taken. */
   private static final int PARTS = 20;
+
+  /** The weights of the best moment so far. */
+  private static final String BEST = "best.safetensors";
 
   private final Subject subject;
   private final Path runs;
@@ -100,6 +105,7 @@ final class Laboratory {
     }
     RunFolder.remove(path.resolve("checkpoints")); // gigabytes, over a night
     RunFolder.remove(path.resolve("events"));
+    RunFolder.remove(path.resolve(BEST));
     return Outcome.in(path);
   }
 
@@ -123,7 +129,7 @@ final class Laboratory {
     /** The start: the teacher's weights in the student's steps. */
     void start() {
       if (Outcome.moment(path, 0) == null) {
-        drawTest(Claims.At.START);
+        drawTest(Claims.At.START, student());
         look(0);
       }
     }
@@ -172,7 +178,7 @@ final class Laboratory {
         Outcome.Moment moment = new Outcome.Moment(update, values);
         Outcome.Moment best = Outcome.moment(path, best(update - 1));
         if (best == null || score(moment) > score(best)) {
-          drawTest(Claims.At.BEST);
+          keepBest();
         }
         Outcome.write(path, moment); // last: what is there has been seen to
       }
@@ -199,10 +205,24 @@ final class Laboratory {
       return best;
     }
 
-    private void drawTest(Claims.At at) {
+    /** Keeps the weights of the best moment so far: which it is in the end only the end tells. */
+    private void keepBest() {
+      TensorFiles.write(
+          path.resolve(BEST), student().network().parameters().values(), Map.of());
+    }
+
+    private void drawBest() {
+      TextToImage student = student();
+      try (Scope scope = Scope.open();
+          Autograd off = Autograd.off()) {
+        student.network().parameters().load(TensorFiles.read(path.resolve(BEST)));
+        drawTest(Claims.At.BEST, student);
+      }
+    }
+
+    private void drawTest(Claims.At at, TextToImage student) {
       boolean unconditional = job.recipe().unconditional();
       long seed = job.recipe().seed();
-      TextToImage student = student();
       try (Scope scope = Scope.open()) {
         Subject.Drawn drawn = subject.draw(student, subject.captions(false), unconditional, seed);
         Tensor more =
@@ -219,7 +239,8 @@ final class Laboratory {
     }
 
     Outcome end(RunFolder folder, boolean collapsed) {
-      drawTest(Claims.At.END);
+      drawBest();
+      drawTest(Claims.At.END, student());
       List<MetricsLog.Line> log = MetricsLog.read(folder.metrics());
       Map<String, Map<String, Double>> test = new LinkedHashMap<>();
       for (Claims.At at : Claims.At.values()) {
