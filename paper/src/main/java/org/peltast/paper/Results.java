@@ -3,6 +3,7 @@ package org.peltast.paper;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -28,6 +29,9 @@ import tools.jackson.databind.node.ObjectNode;
  * and the verdicts on all claims.
  */
 final class Results {
+  /** Written by people, beside the pages that are written here. */
+  private static final String DISCUSSION = "discussion.md";
+
   private static final JsonMapper JSON =
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
@@ -638,6 +642,9 @@ final class Results {
   private String index(List<Verdict> verdicts, List<Experiment> experiments, String command) {
     StringBuilder page = new StringBuilder("# The paper, measured again\n\n");
     page.append(setting).append(" The command: `").append(command).append("`.\n\n");
+    if (Files.exists(folder.resolve(DISCUSSION))) {
+      page.append("What was seen, and why: [discussion](").append(DISCUSSION).append(").\n\n");
+    }
     page.append(
         "The claims, their measures and thresholds were registered in `claims.yaml` before any run. A claim is *confirmed* if every one of its checks lies on the right side of its threshold with the whole of its 95 % interval, and *not at this scale* if one lies on the wrong side with the whole of it. What is chosen is chosen on validation prompts; what is reported is measured on test prompts.\n\n");
     page.append(
@@ -679,6 +686,18 @@ final class Results {
           .append(verdict.claim().statement())
           .append("\n\n");
       checks(page, verdict);
+      String shown = verdict.claim().checks().get(0).run().replaceFirst("/.*", "");
+      experiments.stream()
+          .filter(e -> e.id().equals(shown))
+          .forEach(
+              e ->
+                  page.append("\n[![")
+                      .append(e.title())
+                      .append("](")
+                      .append(e.id())
+                      .append(".png)](")
+                      .append(e.id())
+                      .append(".md)\n"));
     }
     return page.toString();
   }
