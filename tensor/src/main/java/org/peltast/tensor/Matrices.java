@@ -1,7 +1,9 @@
 package org.peltast.tensor;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -151,6 +153,25 @@ public final class Matrices {
           String.format(Locale.ROOT, "%s have no first %d rows", described(), rows));
     }
     return new Matrices(memory, layout.first(rows));
+  }
+
+  /**
+   * The heads dealt out: heads 0, n, 2n, …, then heads 1, n + 1, …, n parts in all.
+   *
+   * @param n a divisor of the number of heads
+   */
+  public List<Matrices> dealt(int n) {
+    if (n < 1 || layout.heads() % n != 0) {
+      throw new TensorException(
+          String.format(Locale.ROOT, "the heads of %s cannot be dealt into %d parts", described(), n));
+    }
+    if (n == 1) {
+      return List.of(this);
+    }
+    OneDnn.Layout every = layout.everyHead(n);
+    return IntStream.range(0, n)
+        .mapToObj(j -> new Matrices(memory.from((long) j * layout.headStep()), every))
+        .toList();
   }
 
   /**

@@ -103,6 +103,12 @@ final class OneDnn {
       return owner == other.owner;
     }
 
+    /** The same memory from a number on. */
+    Place from(long number) {
+      Pointer there = new BytePointer(pointer.get()).position(number * dtype.bytes());
+      return new Place(dtype, () -> there, owner);
+    }
+
     @Override
     public String toString() {
       return owner.toString();
@@ -135,6 +141,12 @@ final class OneDnn {
     Layout transposed() {
       return new Layout(
           dtype, items, heads, columns, rows, itemStep, headStep, columnStep, rowStep);
+    }
+
+    /** Every n-th head, from the first. */
+    Layout everyHead(int n) {
+      return new Layout(
+          dtype, items, heads / n, rows, columns, itemStep, headStep * n, rowStep, columnStep);
     }
 
     private boolean isOne() {

@@ -15,16 +15,16 @@ import org.peltast.models.files.Component;
 import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
+import org.peltast.models.nextdit.fused.FusedBlocks;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.kernels.Fused;
 
 /** Lumina-Image 2.0 (Alpha-VLLM, 2025): a single-stream transformer trained by rectified flow. */
 public final class Lumina2Family implements ModelFamily {
   static final Lumina2Family INSTANCE = new Lumina2Family();
-
-  static final String NOT_FUSED = "the kernels are for as many heads of keys as of queries";
 
   /** What its pipeline draws with unless told otherwise. */
   static final Guidance GUIDANCE = new Guidance(4, Guidance.Rescale.ROWS, Guidance.Truncation.NONE);
@@ -112,7 +112,7 @@ public final class Lumina2Family implements ModelFamily {
 
   @Override
   public @Nullable String obstacleToFusion(Device device, Precision precision) {
-    return NOT_FUSED;
+    return FusedBlocks.obstacle(device, precision.products(), Fused.width(), Fused.width());
   }
 
   @Override

@@ -17,6 +17,7 @@ import org.peltast.models.nextdit.RotaryAttention;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.models.nextdit.TransformerCost;
+import org.peltast.models.nextdit.fused.FusedBlocks;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Tensor;
@@ -61,6 +62,11 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
 
   /** A network of that shape, all weights zero until initialised or loaded. */
   public Lumina2Transformer(Lumina2Config config, Parameters parameters) {
+    this(config, parameters, FusedBlocks.obstacle(sizes(config), parameters) == null);
+  }
+
+  /** Like the other constructor, with or without the fused kernels whatever the policy. */
+  Lumina2Transformer(Lumina2Config config, Parameters parameters, boolean fusing) {
     this.config = config;
     this.parameters = parameters;
     int dim = config.dim();
@@ -76,9 +82,9 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
     captionNorm = new RmsNorm(caption.at("0"), config.captionDim(), config.normEps());
     captionEmbedder = new Linear(caption.at("1"), config.captionDim(), dim, true);
 
-    noiseRefiner = blocks("noise_refiner", config.refinerLayers(), true);
-    contextRefiner = blocks("context_refiner", config.refinerLayers(), false);
-    layers = blocks("layers", config.layers(), true);
+    noiseRefiner = blocks("noise_refiner", config.refinerLayers(), true, fusing);
+    contextRefiner = blocks("context_refiner", config.refinerLayers(), false, fusing);
+    layers = blocks("layers", config.layers(), true, fusing);
 
     Parameters last = parameters.at("norm_out");
     Parameters.Init zeros = Parameters.Init.zeros();
@@ -92,12 +98,18 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
     sinusoids = new Sinusoids(TIME_SINUSOIDS, parameters.device());
   }
 
-  private BlockStack blocks(String name, int count, boolean modulated) {
+  private static FusedBlocks.Sizes sizes(Lumina2Config config) {
+    return new FusedBlocks.Sizes(
+        config.dim(), config.heads(), config.groups(), config.feedForwardDim(), config.normEps());
+  }
+
+  private BlockStack blocks(String name, int count, boolean modulated, boolean fusing) {
     List<SandwichBlock> blocks = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       blocks.add(block(parameters.at(name).at("" + i), modulated));
     }
-    return new BlockStack(blocks, null);
+    return new BlockStack(
+        blocks, count > 0 && fusing ? FusedBlocks.of(blocks, sizes(config), parameters) : null);
   }
 
   /**
@@ -192,7 +204,7 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
 
   @Override
   public @Nullable String obstacleToFusion() {
-    return Lumina2Family.NOT_FUSED;
+    return FusedBlocks.obstacle(sizes(config), parameters);
   }
 
   @Override

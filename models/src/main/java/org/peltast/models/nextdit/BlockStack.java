@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
-import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Tensor;
 
@@ -17,10 +17,10 @@ public final class BlockStack {
   /**
    * Kernels that compute consecutive blocks in one go.
    *
-   * @param takes whether they compute sequences of so many tokens
+   * @param multiple of how many tokens they compute sequences; others are filled up
    * @param run computes them
    */
-  public record Kernels(LongPredicate takes, Run run) {}
+  public record Kernels(int multiple, Run run) {}
 
   /** Consecutive blocks in one go. */
   @FunctionalInterface
@@ -80,7 +80,34 @@ public final class BlockStack {
       @Nullable Tensor mask,
       int asked,
       Map<Integer, Consumer<Tensor>> taps) {
-    boolean byKernels = kernels != null && kernels.takes().test(x.size(1));
+    int tokens = (int) x.size(1);
+    if (kernels != null && tokens % kernels.multiple() != 0) {
+      int all = (tokens / kernels.multiple() + 1) * kernels.multiple();
+      return apply(
+          x.extend(1, all), time, rope.extend(rope.rank() - 3, all), masked(x, mask, all), asked, taps);
+    }
+    return apply(x, time, rope, mask, asked, taps);
+  }
+
+  /** A mask for a sequence that is filled up, which nobody attends to beyond its own tokens. */
+  private static Tensor masked(Tensor x, @Nullable Tensor mask, int all) {
+    long b = x.size(0);
+    long tokens = x.size(1);
+    DType dtype = DType.FLOAT32;
+    Tensor own = mask == null ? Tensor.zeros(dtype, x.device(), b, 1, 1, tokens) : mask;
+    Tensor beyond =
+        Tensor.zeros(dtype, x.device(), b, 1, 1, all - tokens).add(Double.NEGATIVE_INFINITY);
+    return Tensor.cat(List.of(own, beyond), 3);
+  }
+
+  private Tensor apply(
+      Tensor x,
+      @Nullable Tensor time,
+      Tensor rope,
+      @Nullable Tensor mask,
+      int asked,
+      Map<Integer, Consumer<Tensor>> taps) {
+    boolean byKernels = kernels != null;
     int all = (int) x.size(1);
     Tensor y = x;
     int from = 0;

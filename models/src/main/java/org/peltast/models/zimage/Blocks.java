@@ -5,10 +5,7 @@ import java.util.List;
 import org.peltast.models.nextdit.BlockStack;
 import org.peltast.models.nextdit.RotaryAttention;
 import org.peltast.models.nextdit.SandwichBlock;
-import org.peltast.models.zimage.fused.BlockWeights;
-import org.peltast.models.zimage.fused.FusedBlocks;
-import org.peltast.models.zimage.fused.FusedOutline;
-import org.peltast.tensor.Device;
+import org.peltast.models.nextdit.fused.FusedBlocks;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameters;
 import org.peltast.tensor.nn.RmsNorm;
@@ -30,7 +27,8 @@ final class Blocks {
     for (int i = 0; i < count; i++) {
       blocks.add(block(p.at(name).at("" + i), config, modulated));
     }
-    return new BlockStack(blocks, count > 0 && fusing ? kernels(blocks, config, p) : null);
+    return new BlockStack(
+        blocks, count > 0 && fusing ? FusedBlocks.of(blocks, sizes(config), p) : null);
   }
 
   private static SandwichBlock block(Parameters p, ZImageConfig config, boolean modulated) {
@@ -57,56 +55,9 @@ final class Blocks {
         attention, feedForward, attentionNorm1, attentionNorm2, ffnNorm1, ffnNorm2, modulation);
   }
 
-  private static BlockStack.Kernels kernels(
-      List<SandwichBlock> blocks, ZImageConfig config, Parameters p) {
-    List<BlockWeights> weights = blocks.stream().map(Blocks::weights).toList();
-    return new BlockStack.Kernels(
-        FusedBlocks::takes,
-        p.device().kind() == Device.Kind.META
-            ? outline(weights, config, p)
-            : fused(weights, config, p));
-  }
-
-  private static BlockStack.Run fused(
-      List<BlockWeights> weights, ZImageConfig config, Parameters p) {
-    return new FusedBlocks(
-            weights,
-            config.dim(),
-            config.heads(),
-            config.feedForwardDim(),
-            config.normEps(),
-            RotaryAttention.NORM_EPS,
-            p.precision().products())
-        ::forward;
-  }
-
-  private static BlockStack.Run outline(
-      List<BlockWeights> weights, ZImageConfig config, Parameters p) {
-    FusedOutline outline =
-        new FusedOutline(
-            weights,
-            config.dim(),
-            config.heads(),
-            config.feedForwardDim(),
-            p.precision().products());
-    return (from, to, x, time, rope, mask, asked) -> outline.forward(from, to, x, time, asked);
-  }
-
-  private static BlockWeights weights(SandwichBlock block) {
-    return new BlockWeights(
-        block.attention().toQ(),
-        block.attention().toK(),
-        block.attention().toV(),
-        block.attention().toOut(),
-        block.feedForward().w1(),
-        block.feedForward().w2(),
-        block.feedForward().w3(),
-        block.attentionIn().weight(),
-        block.attentionOut().weight(),
-        block.feedForwardIn().weight(),
-        block.feedForwardOut().weight(),
-        block.attention().normQ(),
-        block.attention().normK(),
-        block.modulation());
+  /** What the kernels need to know of them. */
+  static FusedBlocks.Sizes sizes(ZImageConfig config) {
+    return new FusedBlocks.Sizes(
+        config.dim(), config.heads(), config.heads(), config.feedForwardDim(), config.normEps());
   }
 }

@@ -14,7 +14,7 @@ import org.peltast.models.files.Component;
 import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
-import org.peltast.models.zimage.fused.FusedBlocks;
+import org.peltast.models.nextdit.fused.FusedBlocks;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;

@@ -18,7 +18,7 @@ import org.peltast.models.nextdit.Patches;
 import org.peltast.models.nextdit.RefinedCaptions;
 import org.peltast.models.nextdit.RotaryPositions;
 import org.peltast.models.nextdit.TransformerCost;
-import org.peltast.models.zimage.fused.FusedBlocks;
+import org.peltast.models.nextdit.fused.FusedBlocks;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Tensor;
@@ -133,12 +133,8 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
    * blocks are computed by the fused kernels, which give the same in less time.
    */
   public static @Nullable String obstacleToFusion(ZImageConfig config, Parameters parameters) {
-    if (parameters.isAdapted()) {
-      return "the fused kernels know no adapters";
-    }
     return config.qkNorm()
-        ? FusedBlocks.obstacle(
-            parameters.device(), parameters.precision().products(), config.dim(), config.headDim())
+        ? FusedBlocks.obstacle(Blocks.sizes(config), parameters)
         : "the kernels are for normed queries and keys";
   }
 

@@ -8,7 +8,7 @@
  * ZImageTransformer2DModel}), to which forward and backward are held by golden files.
  *
  * <p>The blocks as written here are the definition, for any device, dtype and shape. On a CPU
- * {@link org.peltast.models.zimage.fused} computes the same from fused kernels, with products in
+ * {@link org.peltast.models.nextdit.fused} computes the same from fused kernels, with products in
  * float32 or bfloat16; {@link org.peltast.models.zimage.ZImageTransformer#obstacleToFusion} says
  * why not, where it does not.
  */

@@ -19,7 +19,7 @@ import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Network;
 import org.peltast.models.ModelException;
-import org.peltast.models.zimage.fused.FusedBlocks;
+import org.peltast.models.nextdit.fused.FusedBlocks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;

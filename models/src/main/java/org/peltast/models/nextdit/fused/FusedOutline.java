@@ -1,8 +1,9 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.nextdit.BlockStack;
 import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -16,18 +17,24 @@ import org.peltast.tensor.nn.Parameter;
  * {@link FusedBlocks} on the meta device: nothing is computed, but gradients reach the same weights
  * and inputs, and as many bytes are kept for them, packed weights included.
  */
-public final class FusedOutline {
+final class FusedOutline {
   private final List<BlockWeights> weights; // of each block
   private final Shape shape; // but for items and tokens
 
-  /** See {@link FusedBlocks}. */
-  public FusedOutline(List<BlockWeights> weights, int dim, int heads, int hidden, DType products) {
-    this.weights = List.copyOf(weights);
-    this.shape = new Shape(1, 1, 1, dim, heads, hidden, 1, 1, products, false);
+  FusedOutline(List<BlockWeights> weights, Shape shape) {
+    this.weights = weights;
+    this.shape = shape;
   }
 
-  /** See {@link FusedBlocks#forward}. */
-  public Tensor forward(int from, int to, Tensor x, @Nullable Tensor time, int asked) {
+  /** See {@link BlockStack.Run}. */
+  Tensor forward(
+      int from,
+      int to,
+      Tensor x,
+      @Nullable Tensor time,
+      Tensor turns,
+      @Nullable Tensor mask,
+      int asked) {
     List<Tensor> inputs = new ArrayList<>(List.of(x));
     if (time != null) {
       inputs.add(time);

@@ -1,9 +1,10 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.tensor.nn.Linear;
 import org.peltast.tensor.nn.Parameter;
 
@@ -11,8 +12,8 @@ import org.peltast.tensor.nn.Parameter;
  * A block's weights.
  *
  * @param toQ [dim, dim]
- * @param toK [dim, dim]
- * @param toV [dim, dim]
+ * @param toK [G · headDim, dim] of G heads of keys and values
+ * @param toV [G · headDim, dim]
  * @param toOut [dim, dim]
  * @param w1 [hidden, dim]
  * @param w2 [dim, hidden]
@@ -25,7 +26,7 @@ import org.peltast.tensor.nn.Parameter;
  * @param key of the norm of keys, [headDim]
  * @param modulation from the time's embedding to [4 · dim], with bias; null where there is none
  */
-public record BlockWeights(
+record BlockWeights(
     Parameter toQ,
     Parameter toK,
     Parameter toV,
@@ -40,6 +41,25 @@ public record BlockWeights(
     Parameter query,
     Parameter key,
     @Nullable Linear modulation) {
+  /** The weights that a block has now and later. */
+  static BlockWeights of(SandwichBlock block) {
+    return new BlockWeights(
+        block.attention().toQ(),
+        block.attention().toK(),
+        block.attention().toV(),
+        block.attention().toOut(),
+        block.feedForward().w1(),
+        block.feedForward().w2(),
+        block.feedForward().w3(),
+        block.attentionIn().weight(),
+        block.attentionOut().weight(),
+        block.feedForwardIn().weight(),
+        block.feedForwardOut().weight(),
+        block.attention().normQ(),
+        block.attention().normK(),
+        block.modulation());
+  }
+
   /** The weights of queries, keys, values, attention's answers and the feed-forward. */
   List<Parameter> matrices() {
     return List.of(toQ, toK, toV, toOut, w1, w2, w3);

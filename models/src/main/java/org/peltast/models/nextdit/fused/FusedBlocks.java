@@ -1,8 +1,11 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.nextdit.BlockStack;
+import org.peltast.models.nextdit.RotaryAttention;
+import org.peltast.models.nextdit.SandwichBlock;
 import org.peltast.tensor.CustomGradient;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -11,6 +14,7 @@ import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.WorkerPool;
 import org.peltast.tensor.kernels.Fused;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Blocks one after another, forward and backward, as one function in the graph. Without gradients a
@@ -25,29 +29,53 @@ public final class FusedBlocks {
   private final Shape shape; // but for items and tokens
 
   /**
-   * Blocks of one kind.
+   * The sizes of blocks of one kind.
    *
-   * @param weights of each block, live
+   * @param dim width of a token
+   * @param heads of queries
+   * @param groups heads of keys and values
    * @param hidden the feed-forward's width
    * @param eps of the norms over a row
-   * @param headEps of the norms of queries and keys
-   * @param products in which dtype matrices are multiplied, float32 or bfloat16
    */
-  public FusedBlocks(
-      List<BlockWeights> weights,
-      int dim,
-      int heads,
-      int hidden,
-      double eps,
-      double headEps,
-      DType products) {
-    this.weights = List.copyOf(weights);
-    this.blocks = weights.stream().map(FusedBlock::new).toList();
-    this.modulations = weights.stream().map(w -> new Modulation(w, dim / heads)).toList();
-    this.shape = new Shape(1, 1, 1, dim, heads, hidden, eps, headEps, products, false);
+  public record Sizes(int dim, int heads, int groups, int hidden, double eps) {
+    Shape shape(DType products) {
+      double headEps = RotaryAttention.NORM_EPS;
+      return new Shape(1, 1, 1, dim, heads, groups, hidden, eps, headEps, products, false);
+    }
   }
 
-  /** Why the kernels cannot compute such blocks here; null if they can. */
+  /**
+   * Kernels of blocks of one kind; on the meta device, their outline.
+   *
+   * @param blocks whose queries and keys are normed, and whose weights are read when they are
+   *     applied
+   * @param p the network's, whose device and dtype of products {@linkplain #obstacle are taken}
+   */
+  public static BlockStack.Kernels of(List<SandwichBlock> blocks, Sizes sizes, Parameters p) {
+    List<BlockWeights> weights = blocks.stream().map(BlockWeights::of).toList();
+    Shape shape = sizes.shape(p.precision().products());
+    boolean meta = p.device().kind() == Device.Kind.META;
+    return new BlockStack.Kernels(
+        Fused.width(),
+        meta ? new FusedOutline(weights, shape)::forward : new FusedBlocks(weights, shape)::forward);
+  }
+
+  private FusedBlocks(List<BlockWeights> weights, Shape shape) {
+    this.weights = weights;
+    this.blocks = weights.stream().map(FusedBlock::new).toList();
+    this.modulations = weights.stream().map(w -> new Modulation(w, shape.headDim())).toList();
+    this.shape = shape;
+  }
+
+  /** Why the kernels cannot compute blocks of those sizes for a network; null if they can. */
+  public static @Nullable String obstacle(Sizes sizes, Parameters p) {
+    return p.isAdapted()
+        ? "the fused kernels know no adapters"
+        : obstacle(
+            p.device(), p.precision().products(), sizes.dim(), sizes.dim() / sizes.heads());
+  }
+
+  /** Why the kernels cannot compute blocks of such rows here; null if they can. */
   public static @Nullable String obstacle(Device device, DType products, int dim, int headDim) {
     if (MetaMemory.standsFor(device).kind() != Device.Kind.CPU) {
       return "the kernels are for the CPU, the network is on " + device;
@@ -70,25 +98,20 @@ public final class FusedBlocks {
     return null;
   }
 
-  /** Whether sequences of that length are whole vectors, which attention's weights must be. */
-  public static boolean takes(long tokens) {
-    return tokens % Fused.width() == 0;
-  }
-
   /**
    * Applies consecutive blocks. Gradients are computed by the inputs that ask for them, and by the
    * weights that are trainable now.
    *
    * @param from number of the first block
    * @param to number of the last block, exclusive
-   * @param x [B, S, dim] float32
+   * @param x [B, S, dim] float32, S a multiple of {@link Fused#width}
    * @param time [B, M] float32, for modulated blocks
    * @param turns complex64 [S, 1, headDim / 2] or [B, S, 1, headDim / 2]
    * @param mask float32 [B, 1, 1, S] to add to the scores, or null
    * @param asked A, the tokens, from the first, whose rows are asked for
    * @return [B, A, dim] float32
    */
-  public Tensor forward(
+  private Tensor forward(
       int from,
       int to,
       Tensor x,

@@ -1,4 +1,4 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Matrices;
@@ -18,6 +18,12 @@ final class Rows {
     return new Rows(space.floats(s.products(), rows, s.dim()), rows, s.dim());
   }
 
+  /** As wide as a token's keys or values, one row after another. */
+  static Rows ofGroups(Workspace.Space space, Shape s) {
+    return new Rows(
+        space.floats(s.products(), s.rows(), s.groupedDim()), s.rows(), s.groupedDim());
+  }
+
   /** As wide as the feed-forward's middle, filled up to whole cache lines. */
   static Rows ofHidden(Workspace.Space space, Shape s) {
     int rows = s.askedRows();
@@ -25,8 +31,13 @@ final class Rows {
         space.floats(s.products(), rows, Matrices.padded(s.hidden())), rows, s.hidden());
   }
 
-  /** Each item's and head's columns. */
+  /** Each item's and query head's columns. */
   Matrices heads(Shape s, int tokens) {
     return Matrices.byRow(memory, s.items(), s.heads(), tokens, s.headDim());
+  }
+
+  /** Each item's columns of each head of keys or values. */
+  Matrices groups(Shape s) {
+    return Matrices.byRow(memory, s.items(), s.groups(), s.tokens(), s.headDim());
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The blocks of the Z-Image transformer once more, for networks so small that passes over memory
- * take the time: the same function and its gradient, by hand. The definition is the plain block,
- * one package up; a reader of the paper needs nothing here.
+ * The blocks of Next-DiT's descendants once more, on processors where passes over memory take the
+ * time: the same function and its gradient, by hand. The definition is the plain block, one package
+ * up; a reader of the paper needs nothing here.
  *
- * <p>{@link org.peltast.models.zimage.fused.FusedBlocks} is the entrance. The mathematics of both
+ * <p>{@link org.peltast.models.nextdit.fused.FusedBlocks} is the entrance. The mathematics of both
  * halves is in {@code FusedBlock}, its sub-layers {@code FusedAttention} and {@code
  * FusedFeedForward}, and {@code Modulation}; a {@code BlockStackFunction} leads a batch through the
  * blocks and back, in {@code Tile}s of a few items.
@@ -14,4 +14,4 @@
  * weight's gradient is added up in float32 from products of a few items each.
  */
 @org.jspecify.annotations.NullMarked
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;

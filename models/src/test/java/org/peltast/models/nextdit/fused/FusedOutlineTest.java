@@ -1,4 +1,4 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -23,13 +23,14 @@ import org.peltast.tensor.nn.Parameter;
 class FusedOutlineTest {
   @ParameterizedTest
   @CsvSource({
-    "FLOAT32, true, 48",
-    "FLOAT32, false, 48",
-    "BFLOAT16, true, 48",
-    "BFLOAT16, true, 16"
+    "FLOAT32, true, 48, 4",
+    "FLOAT32, false, 48, 2",
+    "BFLOAT16, true, 48, 2",
+    "BFLOAT16, true, 16, 1"
   })
-  void aSlotTakesTheBytesOfItsLayout(DType products, boolean learning, int asked) throws Exception {
-    Shape shape = new Shape(3, 48, asked, 64, 2, 170, 1e-5, 1e-5, products, learning);
+  void aSlotTakesTheBytesOfItsLayout(DType products, boolean learning, int asked, int groups)
+      throws Exception {
+    Shape shape = new Shape(3, 48, asked, 64, 4, groups, 170, 1e-5, 1e-5, products, learning);
     AtomicLong taken = new AtomicLong();
     Thread fresh = // with slots of its own
         new Thread(

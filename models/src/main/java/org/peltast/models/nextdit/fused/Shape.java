@@ -1,4 +1,4 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import org.peltast.tensor.DType;
 import org.peltast.tensor.kernels.Norms;
@@ -12,7 +12,8 @@ import org.peltast.tensor.kernels.Rotary;
  * @param asked A, how many of them, from the first, the block is to answer for; all of them are
  *     attended to
  * @param dim d
- * @param heads H
+ * @param heads H, of queries
+ * @param groups G, heads of keys and values; H is a multiple of it
  * @param hidden F, the feed-forward's width
  * @param eps of the norms over a row
  * @param headEps of the norms of queries and keys
@@ -25,6 +26,7 @@ record Shape(
     int asked,
     int dim,
     int heads,
+    int groups,
     int hidden,
     double eps,
     double headEps,
@@ -37,6 +39,7 @@ record Shape(
         otherTokens,
         dim,
         heads,
+        groups,
         hidden,
         eps,
         headEps,
@@ -46,7 +49,8 @@ record Shape(
 
   /** The same, answering for fewer tokens. */
   Shape asking(int first) {
-    return new Shape(items, tokens, first, dim, heads, hidden, eps, headEps, products, learning);
+    return new Shape(
+        items, tokens, first, dim, heads, groups, hidden, eps, headEps, products, learning);
   }
 
   int rows() {
@@ -61,6 +65,16 @@ record Shape(
     return dim / heads;
   }
 
+  /** Width of a token's keys, and of its values. */
+  int groupedDim() {
+    return groups * headDim();
+  }
+
+  /** Query heads that share a head of keys and values. */
+  int sharing() {
+    return heads / groups;
+  }
+
   /** All rows of the stream. */
   Norms.Layout stream() {
     return new Norms.Layout(items, tokens, tokens, dim, (float) eps);
@@ -72,7 +86,7 @@ record Shape(
   }
 
   Rotary.Layout keys() {
-    return new Rotary.Layout(items, tokens, tokens, heads, headDim(), (float) headEps);
+    return new Rotary.Layout(items, tokens, tokens, groups, headDim(), (float) headEps);
   }
 
   Rotary.Layout queries() {

@@ -1,4 +1,4 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -1,5 +1,6 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
+import java.util.List;
 import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Matrices;
 import org.peltast.tensor.kernels.Rotary;
@@ -12,6 +13,9 @@ import org.peltast.tensor.kernels.Softmax;
  *   q, k, v = n Wqᵀ, n Wkᵀ, n Wvᵀ      q̂, k̂ = turn(fq norm(q)), turn(fk norm(k))
  *   p = softmax(q̂ k̂ᵀ)                  o = (p v) Woᵀ
  * </pre>
+ *
+ * <p>Several query heads may share a head of keys and values: consecutive ones, r of them. A product
+ * takes one query head of each group, so there are r for each line above that has both.
  *
  * <p>Only the first rows of each item may be asked for: queries, and all that follows, are theirs
  * alone then; keys and values are all tokens'.
@@ -33,26 +37,26 @@ final class FusedAttention {
     private final HostBuffer p; // attention's weights, [n, H, A, S]
     private final Rows a; // attended values
     final Rows o;
-    private final Matrices queries; // of each head
+    private final List<Matrices> queries; // of the j-th head of each group
     private final Matrices keys;
     private final Matrices values;
-    private final Matrices weights;
-    private final Matrices attended;
+    private final List<Matrices> weights;
+    private final List<Matrices> attended;
 
     Kept(Shape s, Workspace.Space space) {
       q = Rows.ofStream(space, s, s.rows());
-      k = Rows.ofStream(space, s, s.rows());
+      k = Rows.ofGroups(space, s);
       turnedQ = s.learning() ? Rows.ofStream(space, s, s.rows()) : q;
-      turnedK = s.learning() ? Rows.ofStream(space, s, s.rows()) : k;
-      v = Rows.ofStream(space, s, s.rows());
+      turnedK = s.learning() ? Rows.ofGroups(space, s) : k;
+      v = Rows.ofGroups(space, s);
       p = scores(space, s);
       a = Rows.ofStream(space, s, s.askedRows());
       o = Rows.ofStream(space, s, s.askedRows());
-      queries = turnedQ.heads(s, s.tokens()).first(s.asked());
-      keys = turnedK.heads(s, s.tokens());
-      values = v.heads(s, s.tokens());
+      queries = turnedQ.heads(s, s.tokens()).first(s.asked()).dealt(s.sharing());
+      keys = turnedK.groups(s);
+      values = v.groups(s);
       weights = byHead(s, p);
-      attended = a.heads(s, s.asked());
+      attended = a.heads(s, s.asked()).dealt(s.sharing());
     }
   }
 
@@ -63,9 +67,9 @@ final class FusedAttention {
     private final Rows dq; // by what was turned, then by what was not
     private final Rows dk;
     private final Rows dv;
-    private final Matrices attended; // gradients of each head
-    private final Matrices weights;
-    private final Matrices queries;
+    private final List<Matrices> attended; // gradients
+    private final List<Matrices> weights;
+    private final List<Matrices> queries;
     private final Matrices keys;
     private final Matrices values;
 
@@ -73,13 +77,13 @@ final class FusedAttention {
       da = Rows.ofStream(space, s, s.askedRows());
       dp = scores(space, s);
       dq = Rows.ofStream(space, s, s.rows());
-      dk = Rows.ofStream(space, s, s.rows());
-      dv = Rows.ofStream(space, s, s.rows());
-      attended = da.heads(s, s.asked());
+      dk = Rows.ofGroups(space, s);
+      dv = Rows.ofGroups(space, s);
+      attended = da.heads(s, s.asked()).dealt(s.sharing());
       weights = byHead(s, dp);
-      queries = dq.heads(s, s.tokens()).first(s.asked());
-      keys = dk.heads(s, s.tokens());
-      values = dv.heads(s, s.tokens());
+      queries = dq.heads(s, s.tokens()).first(s.asked()).dealt(s.sharing());
+      keys = dk.groups(s);
+      values = dv.groups(s);
     }
   }
 
@@ -87,8 +91,8 @@ final class FusedAttention {
     return space.floats(s.products(), s.items(), s.heads(), s.asked(), s.tokens());
   }
 
-  private static Matrices byHead(Shape s, HostBuffer scores) {
-    return Matrices.byHead(scores, s.items(), s.heads(), s.asked(), s.tokens());
+  private static List<Matrices> byHead(Shape s, HostBuffer scores) {
+    return Matrices.byHead(scores, s.items(), s.heads(), s.asked(), s.tokens()).dealt(s.sharing());
   }
 
   /**
@@ -102,9 +106,13 @@ final class FusedAttention {
     in.v.all.assignLinear(n.all, w.toV().matrix());
     Rotary.forward(s.queries(), in.q.memory, f.query(), places.turns(), in.turnedQ.memory);
     Rotary.forward(s.keys(), in.k.memory, f.key(), places.turns(), in.turnedK.memory);
-    in.weights.assignProduct(in.queries, in.keys.transposed());
+    for (int j = 0; j < s.sharing(); j++) {
+      in.weights.get(j).assignProduct(in.queries.get(j), in.keys.transposed());
+    }
     Softmax.forward(in.p, s.items(), s.tokens(), places.absent());
-    in.attended.assignProduct(in.weights, in.values);
+    for (int j = 0; j < s.sharing(); j++) {
+      in.attended.get(j).assignProduct(in.weights.get(j), in.values);
+    }
     in.o.all.assignLinear(in.a.all, w.toOut().matrix());
   }
 
@@ -130,11 +138,15 @@ final class FusedAttention {
       Scratch t) {
     g.add(w.toOut(), dAnswer.all, in.a.all);
     t.da.all.assignLinearBack(dAnswer.all, w.toOut().matrix());
-    t.weights.assignProduct(t.attended, in.values.transposed());
-    t.values.assignProduct(in.weights.transposed(), t.attended);
+    for (int j = 0; j < s.sharing(); j++) {
+      t.weights.get(j).assignProduct(t.attended.get(j), in.values.transposed());
+    }
+    sum(t.values, in.weights, t.attended);
     Softmax.backward(in.p, s.tokens(), t.dp);
-    t.queries.assignProduct(t.weights, in.keys);
-    t.keys.assignProduct(t.weights.transposed(), in.queries);
+    for (int j = 0; j < s.sharing(); j++) {
+      t.queries.get(j).assignProduct(t.weights.get(j), in.keys);
+    }
+    sum(t.keys, t.weights, in.queries);
     Rotary.backward(
         s.queries(), in.q.memory, f.query(), places.turns(), t.dq.memory, t.dq.memory, df.query());
     Rotary.backward(
@@ -145,5 +157,13 @@ final class FusedAttention {
     dn.all.assignLinearBack(t.dq.all, w.toQ().matrix());
     dn.all.addLinearBack(t.dk.all, w.toK().matrix());
     dn.all.addLinearBack(t.dv.all, w.toV().matrix());
+  }
+
+  /** {@code to ← Σ aᵀ b} over the query heads that share one of keys. */
+  private static void sum(Matrices to, List<Matrices> a, List<Matrices> b) {
+    to.assignProduct(a.get(0).transposed(), b.get(0));
+    for (int j = 1; j < a.size(); j++) {
+      to.addProduct(a.get(j).transposed(), b.get(j));
+    }
   }
 }

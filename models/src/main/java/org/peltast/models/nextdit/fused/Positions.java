@@ -1,4 +1,4 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Tensor;

@@ -1,4 +1,4 @@
-package org.peltast.models.zimage.fused;
+package org.peltast.models.nextdit.fused;
 
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -69,7 +69,9 @@ final class FusedBlock {
       long asked = (long) s.askedRows() * s.dim();
       long hidden = (long) s.askedRows() * Matrices.padded(s.hidden());
       long scores = (long) s.askedRows() * s.tokens() * s.heads();
-      long values = (s.learning() ? 5 : 3) * all + scores + 3 * asked + 2 * hidden;
+      long keys = (long) s.rows() * s.groupedDim();
+      long values =
+          (s.learning() ? 2 * all + 3 * keys : all + 2 * keys) + scores + 3 * asked + 2 * hidden;
       long stream = s.learning() ? (all + asked) * Float.BYTES : 0;
       return values * s.products().bytes() + stream;
     }
