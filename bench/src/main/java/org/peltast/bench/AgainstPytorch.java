@@ -95,7 +95,20 @@ public final class AgainstPytorch implements AutoCloseable {
   }
 
   private PytorchPeer start(int index) {
-    return PytorchPeer.start(python, script, variants.get(index), shape, Engine.threads(), warmUp);
+    return PytorchPeer.start(
+        python,
+        script,
+        variants.get(index),
+        Map.of(
+            "batch", shape.batch(),
+            "dim", shape.dim(),
+            "layers", shape.layers(),
+            "heads", shape.heads(),
+            "tokens", shape.imageTokens(),
+            "caption", shape.captionTokens(),
+            "fake", shape.fakeUpdates(),
+            "threads", Engine.threads(),
+            "warm-up", warmUp));
   }
 
   /** PyTorch's turn, after one of Peltast's updates that took so many seconds. */
@@ -106,7 +119,7 @@ public final class AgainstPytorch implements AutoCloseable {
     PytorchPeer now = peer == null ? start(ratios.size()) : peer;
     peer = now;
     ours.add(seconds);
-    theirs.add(now.update());
+    theirs.add(now.turn());
     if (ours.size() == rounds) {
       double[] each = new double[rounds];
       for (int i = 0; i < rounds; i++) {

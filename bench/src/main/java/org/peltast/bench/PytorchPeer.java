@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -17,7 +18,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * The same update in PyTorch, in a process of its own ({@code bench/peer/step.py}) that waits for
+ * The same work in PyTorch, in a process of its own (a script of {@code bench/peer}) that waits for
  * its turns.
  */
 final class PytorchPeer implements AutoCloseable {
@@ -44,23 +45,19 @@ final class PytorchPeer implements AutoCloseable {
    *
    * @param script the peer script
    * @param variant as the script names it
+   * @param sizes by the names of the script's options
    */
-  static PytorchPeer start(
-      String python, Path script, String variant, UpdateShape shape, int threads, int warmUp) {
+  static PytorchPeer start(String python, Path script, String variant, Map<String, Integer> sizes) {
     if (!Files.isReadable(script)) {
       throw new BenchException(
           script + " is not there; run from a clone of Peltast to compare with PyTorch.");
     }
     List<String> command = new ArrayList<>(List.of(python, script.toString(), variant, "--turns"));
-    option(command, "--batch", shape.batch());
-    option(command, "--dim", shape.dim());
-    option(command, "--layers", shape.layers());
-    option(command, "--heads", shape.heads());
-    option(command, "--tokens", shape.imageTokens());
-    option(command, "--caption", shape.captionTokens());
-    option(command, "--fake", shape.fakeUpdates());
-    option(command, "--threads", threads);
-    option(command, "--warm-up", warmUp);
+    sizes.forEach(
+        (name, value) -> {
+          command.add("--" + name);
+          command.add(value.toString());
+        });
     Path messages = null;
     try {
       messages = Files.createTempFile("peltast-peer-", ".log");
@@ -82,13 +79,8 @@ final class PytorchPeer implements AutoCloseable {
     }
   }
 
-  private static void option(List<String> command, String name, int value) {
-    command.add(name);
-    command.add(Integer.toString(value));
-  }
-
-  /** Runs one update; its seconds. */
-  double update() {
+  /** Does what it is there for once; its seconds. */
+  double turn() {
     return say("go").path("seconds").asDouble();
   }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -60,6 +61,19 @@ public record SharedMachine(int busy, int cores, int threads, double alone, doub
         Engine.threads(),
         UpdateSummary.median(alone.stream().mapToDouble(s -> s).toArray()),
         UpdateSummary.median(shared.stream().mapToDouble(s -> s).toArray()));
+  }
+
+  /** Everything by name, for JSON. */
+  public Map<String, Object> toMap() {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("processes", busy);
+    map.put("cores", cores);
+    map.put("threads", threads);
+    map.put("aloneSeconds", alone);
+    map.put("sharedSeconds", shared);
+    map.put("slowdown", slowdown());
+    map.put("fairSlowdown", fairSlowdown());
+    return map;
   }
 
   /** How much slower it is. */

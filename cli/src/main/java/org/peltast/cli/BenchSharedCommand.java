@@ -1,8 +1,6 @@
 package org.peltast.cli;
 
 import java.io.PrintWriter;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.peltast.bench.SharedMachine;
 import org.peltast.bench.UpdateShape;
@@ -60,15 +58,7 @@ final class BenchSharedCommand implements Callable<Integer> {
     }
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
-      Map<String, Object> map = new LinkedHashMap<>();
-      map.put("processes", shared.busy());
-      map.put("cores", shared.cores());
-      map.put("threads", shared.threads());
-      map.put("aloneSeconds", shared.alone());
-      map.put("sharedSeconds", shared.shared());
-      map.put("slowdown", shared.slowdown());
-      map.put("fairSlowdown", shared.fairSlowdown());
-      out.println(JsonMapper.builder().build().writeValueAsString(map));
+      out.println(JsonMapper.builder().build().writeValueAsString(shared.toMap()));
     } else {
       out.println(shared.sentence());
     }

@@ -1,14 +1,8 @@
 package org.peltast.cli;
 
-import java.awt.Font;
-import java.awt.Graphics2D;
-import java.awt.color.ColorSpace;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import javax.imageio.ImageIO;
 import org.peltast.models.text.MiniLmEncoder;
+import org.peltast.pictures.PictureLibraries;
 import org.peltast.tensor.Engine;
 
 /**
@@ -34,27 +28,9 @@ final class NativeLibraries {
     openTensors();
     MiniLmEncoder.openLibraries();
     try {
-      openPictures();
+      PictureLibraries.open();
     } catch (IOException | RuntimeException | LinkageError | InternalError e) {
       return; // as on a system without fonts: runs that draw nothing do not need them
     }
-  }
-
-  /** Draws a letter, writes and reads it, and converts a colour. */
-  private static void openPictures() throws IOException {
-    BufferedImage picture = new BufferedImage(16, 16, BufferedImage.TYPE_INT_RGB);
-    Graphics2D g = picture.createGraphics();
-    try {
-      g.setFont(new Font(Font.SANS_SERIF, Font.PLAIN, 12));
-      g.drawString("a", 2, 12);
-    } finally {
-      g.dispose();
-    }
-    for (String format : new String[] {"png", "jpeg"}) {
-      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-      ImageIO.write(picture, format, bytes);
-      ImageIO.read(new ByteArrayInputStream(bytes.toByteArray()));
-    }
-    ColorSpace.getInstance(ColorSpace.CS_GRAY).fromRGB(new float[] {0, 0, 0});
   }
 }

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.paper.Experiments;
 import org.peltast.paper.Reproduction;
 import org.peltast.report.Formats;
+import org.peltast.runs.Commit;
 import org.peltast.runs.Recipes;
 import org.peltast.training.Devices;
 import org.peltast.training.DistillRecipe;

@@ -96,6 +96,49 @@ class MatricesTest {
     }
   }
 
+  /** Query heads 0, 1, 2 share the first head of keys, 3, 4, 5 the second: a part has one of each. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"FLOAT32", "BFLOAT16"})
+  void headsThatShareKeysAreMultipliedPartByPart(DType dtype) {
+    assumeProducts(dtype);
+    int groups = 2;
+    int sharing = 3;
+    try (Scope scope = Scope.open()) {
+      HostBuffer q = filled(dtype, 1, ITEMS, S, groups * sharing * D);
+      HostBuffer k = filled(dtype, 2, ITEMS, S, groups * D);
+      HostBuffer p = HostBuffer.allocate(dtype, ITEMS, groups * sharing, S, S);
+      HostBuffer dk = HostBuffer.allocate(dtype, ITEMS, S, groups * D);
+      List<Matrices> queries =
+          Matrices.byRow(q, ITEMS, groups * sharing, S, D).dealt(sharing);
+      List<Matrices> weights =
+          Matrices.byHead(p, ITEMS, groups * sharing, S, S).dealt(sharing);
+      Matrices keys = Matrices.byRow(k, ITEMS, groups, S, D);
+      for (int j = 0; j < sharing; j++) {
+        weights.get(j).assignProduct(queries.get(j), keys.transposed());
+      }
+      Tensor grouped = q.tensor().reshape(ITEMS, S, groups, sharing, D).permute(0, 2, 3, 1, 4);
+      Tensor shared = k.tensor().reshape(ITEMS, S, groups, 1, D).permute(0, 2, 3, 4, 1);
+      Tensor scores = grouped.matmul(shared); // [items, groups, sharing, S, S]
+      close(p.tensor(), scores.reshape(ITEMS, groups * sharing, S, S));
+
+      Matrices gradient = Matrices.byRow(dk, ITEMS, groups, S, D);
+      gradient.assignProduct(weights.get(0).transposed(), queries.get(0));
+      close(
+          dk.tensor().reshape(ITEMS, S, groups, D).transpose(1, 2),
+          p.tensor()
+              .reshape(ITEMS, groups, sharing, S, S)
+              .narrow(2, 0, 1)
+              .transpose(3, 4)
+              .matmul(grouped.narrow(2, 0, 1))
+              .reshape(ITEMS, groups, S, D));
+      assertThatThrownBy(() -> keys.dealt(3))
+          .isInstanceOf(TensorException.class)
+          .hasMessageContaining("cannot be dealt into 3 parts");
+    }
+  }
+
   /** As in a last block: the first rows of each item ask, all are attended to. */
   @ParameterizedTest
   @EnumSource(

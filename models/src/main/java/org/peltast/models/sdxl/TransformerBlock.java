@@ -12,7 +12,7 @@ import org.peltast.tensor.nn.Parameters;
  * Self-attention, attention to the text, and a gated feed-forward layer (GEGLU: Shazeer, 2020),
  * each behind a layer norm and added to its input; diffusers' {@code BasicTransformerBlock}.
  */
-final class TransformerBlock {
+public final class TransformerBlock {
   private static final double EPS = 1e-5;
   private static final int EXPANSION = 4;
 
@@ -24,7 +24,13 @@ final class TransformerBlock {
   private final Linear feedIn; // [2·4·width, width]: what passes, then its gate
   private final Linear feedOut; // [width, 4·width]
 
-  TransformerBlock(Parameters p, int width, int contextWidth, int heads) {
+  /**
+   * A block whose weights are declared under diffusers' names.
+   *
+   * @param width of the pixels, a multiple of the heads
+   * @param contextWidth of the text's tokens
+   */
+  public TransformerBlock(Parameters p, int width, int contextWidth, int heads) {
     norm1 = new LayerNorm(p.at("norm1"), width, EPS);
     self = new CrossAttention(p.at("attn1"), width, width, heads);
     norm2 = new LayerNorm(p.at("norm2"), width, EPS);
@@ -40,10 +46,10 @@ final class TransformerBlock {
    *
    * @param x [B, S, width] float32
    * @param context [B, T, contextWidth]
-   * @param mask over the context, see {@link CrossAttention#forward}
+   * @param mask over the context, to add to the scores; null attends to everything
    * @return [B, S, width] float32
    */
-  Tensor forward(Tensor x, Tensor context, @Nullable Tensor mask) {
+  public Tensor forward(Tensor x, Tensor context, @Nullable Tensor mask) {
     Tensor normed = norm1.forward(x);
     Tensor h = x.add(self.forward(normed, normed, null).to(DType.FLOAT32));
     h = h.add(cross.forward(norm2.forward(h), context, mask).to(DType.FLOAT32));

@@ -1,4 +1,4 @@
-package org.peltast.cli;
+package org.peltast.runs;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -6,14 +6,14 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /** The commit that a clone stands at, read from its files. */
-final class Commit {
+public final class Commit {
   private static final String REF = "ref: ";
   private static final int SHORT = 7;
 
   private Commit() {}
 
   /** Its first seven digits, if the folder is a clone. */
-  static Optional<String> of(Path clone) {
+  public static Optional<String> of(Path clone) {
     try {
       Path git = clone.resolve(".git");
       if (!Files.isDirectory(git)) {
