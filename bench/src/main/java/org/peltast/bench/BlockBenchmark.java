@@ -93,8 +93,7 @@ public record BlockBenchmark(
     return all;
   }
 
-  private Result measure(
-      FullWidthBlock block, String family, String pass, DoubleSupplier own) {
+  private Result measure(FullWidthBlock block, String family, String pass, DoubleSupplier own) {
     boolean fused = block.obstacleToFusion() == null;
     try (PytorchPeer peer = peer(family, pass)) {
       double[] ours = new double[rounds];

@@ -60,7 +60,12 @@ final class BenchBlockCommand implements Callable<Integer> {
     }
     BlockBenchmark benchmark =
         new BlockBenchmark(
-            families, computed.begin(), edge, rounds, python, Places.home().resolve("bench/peer/block.py"));
+            families,
+            computed.begin(),
+            edge,
+            rounds,
+            python,
+            Places.home().resolve("bench/peer/block.py"));
     List<BlockBenchmark.Result> results;
     try (Progress progress = Display.progress("passes")) {
       results = benchmark.measure(progress);

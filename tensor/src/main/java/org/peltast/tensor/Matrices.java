@@ -163,7 +163,8 @@ public final class Matrices {
   public List<Matrices> dealt(int n) {
     if (n < 1 || layout.heads() % n != 0) {
       throw new TensorException(
-          String.format(Locale.ROOT, "the heads of %s cannot be dealt into %d parts", described(), n));
+          String.format(
+              Locale.ROOT, "the heads of %s cannot be dealt into %d parts", described(), n));
     }
     if (n == 1) {
       return List.of(this);

@@ -96,7 +96,9 @@ class MatricesTest {
     }
   }
 
-  /** Query heads 0, 1, 2 share the first head of keys, 3, 4, 5 the second: a part has one of each. */
+  /**
+   * Query heads 0, 1, 2 share the first head of keys, 3, 4, 5 the second: a part has one of each.
+   */
   @ParameterizedTest
   @EnumSource(
       value = DType.class,
@@ -110,10 +112,8 @@ class MatricesTest {
       HostBuffer k = filled(dtype, 2, ITEMS, S, groups * D);
       HostBuffer p = HostBuffer.allocate(dtype, ITEMS, groups * sharing, S, S);
       HostBuffer dk = HostBuffer.allocate(dtype, ITEMS, S, groups * D);
-      List<Matrices> queries =
-          Matrices.byRow(q, ITEMS, groups * sharing, S, D).dealt(sharing);
-      List<Matrices> weights =
-          Matrices.byHead(p, ITEMS, groups * sharing, S, S).dealt(sharing);
+      List<Matrices> queries = Matrices.byRow(q, ITEMS, groups * sharing, S, D).dealt(sharing);
+      List<Matrices> weights = Matrices.byHead(p, ITEMS, groups * sharing, S, S).dealt(sharing);
       Matrices keys = Matrices.byRow(k, ITEMS, groups, S, D);
       for (int j = 0; j < sharing; j++) {
         weights.get(j).assignProduct(queries.get(j), keys.transposed());

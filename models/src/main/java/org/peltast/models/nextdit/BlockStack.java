@@ -84,7 +84,12 @@ public final class BlockStack {
     if (kernels != null && tokens % kernels.multiple() != 0) {
       int all = (tokens / kernels.multiple() + 1) * kernels.multiple();
       return apply(
-          x.extend(1, all), time, rope.extend(rope.rank() - 3, all), masked(x, mask, all), asked, taps);
+          x.extend(1, all),
+          time,
+          rope.extend(rope.rank() - 3, all),
+          masked(x, mask, all),
+          asked,
+          taps);
     }
     return apply(x, time, rope, mask, asked, taps);
   }

@@ -95,8 +95,7 @@ class FusedGroupsTest {
     int patch = network.config().patch();
     int height = patch * (3 + rng.fork("height").below(4));
     int width = patch * (2 + rng.fork("width").below(5));
-    Tensor x =
-        rng.fork("x").normal(batch, network.channels(), height, width).requireGrad(true);
+    Tensor x = rng.fork("x").normal(batch, network.channels(), height, width).requireGrad(true);
     Tensor features = rng.fork("captions").normal(batch, 40, 24).requireGrad(true);
     List<Integer> lengths = new ArrayList<>();
     for (int i = 0; i < batch; i++) {
@@ -104,8 +103,7 @@ class FusedGroupsTest {
     }
     Network.Text text = network.read(new Condition(features, lengths));
     List<String> taps = network.featureNames().subList(0, 1);
-    FeatureTaps.Features seen =
-        network.features(x, rng.fork("t").uniform(0, 1, batch), text, taps);
+    FeatureTaps.Features seen = network.features(x, rng.fork("t").uniform(0, 1, batch), text, taps);
     Tensor y = seen.prediction();
     Tensor tapped = seen.features().get(taps.get(0));
     y.mul(rng.fork("dy").normal(y.shape()))

@@ -14,8 +14,8 @@ import org.peltast.tensor.kernels.Softmax;
  *   p = softmax(q̂ k̂ᵀ)                  o = (p v) Woᵀ
  * </pre>
  *
- * <p>Several query heads may share a head of keys and values: consecutive ones, r of them. A product
- * takes one query head of each group, so there are r for each line above that has both.
+ * <p>Several query heads may share a head of keys and values: consecutive ones, r of them. A
+ * product takes one query head of each group, so there are r for each line above that has both.
  *
  * <p>Only the first rows of each item may be asked for: queries, and all that follows, are theirs
  * alone then; keys and values are all tokens'.

@@ -57,7 +57,9 @@ public final class FusedBlocks {
     boolean meta = p.device().kind() == Device.Kind.META;
     return new BlockStack.Kernels(
         Fused.width(),
-        meta ? new FusedOutline(weights, shape)::forward : new FusedBlocks(weights, shape)::forward);
+        meta
+            ? new FusedOutline(weights, shape)::forward
+            : new FusedBlocks(weights, shape)::forward);
   }
 
   private FusedBlocks(List<BlockWeights> weights, Shape shape) {
@@ -71,8 +73,7 @@ public final class FusedBlocks {
   public static @Nullable String obstacle(Sizes sizes, Parameters p) {
     return p.isAdapted()
         ? "the fused kernels know no adapters"
-        : obstacle(
-            p.device(), p.precision().products(), sizes.dim(), sizes.dim() / sizes.heads());
+        : obstacle(p.device(), p.precision().products(), sizes.dim(), sizes.dim() / sizes.heads());
   }
 
   /** Why the kernels cannot compute blocks of such rows here; null if they can. */

@@ -20,8 +20,7 @@ final class Rows {
 
   /** As wide as a token's keys or values, one row after another. */
   static Rows ofGroups(Workspace.Space space, Shape s) {
-    return new Rows(
-        space.floats(s.products(), s.rows(), s.groupedDim()), s.rows(), s.groupedDim());
+    return new Rows(space.floats(s.products(), s.rows(), s.groupedDim()), s.rows(), s.groupedDim());
   }
 
   /** As wide as the feed-forward's middle, filled up to whole cache lines. */
