@@ -73,6 +73,21 @@ public final class Machine {
         : "unknown";
   }
 
+  /**
+   * The GPUs that the driver says are there.
+   *
+   * @param usable whether libtorch can use one
+   */
+  public static String gpu(boolean usable) {
+    String cards = output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader");
+    if (usable) {
+      return cards.isEmpty() ? "usable" : cards + ", usable";
+    }
+    return cards.isEmpty()
+        ? "none"
+        : cards + ", but not usable: libtorch's GPU natives are not on the class path";
+  }
+
   /** What a program prints, its lines joined; empty if there is no such program or it fails. */
   public static String output(String... program) {
     try {

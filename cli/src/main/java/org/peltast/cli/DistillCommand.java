@@ -12,6 +12,7 @@ import org.peltast.models.Lora;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.ModelSource;
 import org.peltast.models.TextToImage;
+import org.peltast.plan.Room;
 import org.peltast.runs.Progress;
 import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
@@ -35,11 +36,13 @@ import picocli.CommandLine.Option;
     name = "distill",
     description = {
       "Distils a guided, many-step teacher into a generator of a few steps, by Decoupled DMD.",
+      "Without --recipe it takes the one that is for the teacher's family and size, and says which; without data.images the prompts that lie with the teacher, or general ones.",
       "Writes the student as a model folder OUT/student. The same command on the same folder goes on with an unfinished run. Ctrl-C finishes the update and saves."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast distill --out output/two-steps",
+      "  peltast distill --teacher Z-Image --out output/z-image",
       "  peltast distill --recipe dmd2 --out output/dmd2",
       "  peltast distill --teacher my-teacher --set steps=4 --set method.alpha=5 --out output/four",
       "  peltast distill --set data.images=prompts.txt --out output/my-prompts",
@@ -87,8 +90,12 @@ final class DistillCommand implements Callable<Integer> {
     NativeLibraries.open();
     if (!Files.exists(out.resolve("recipe.yaml"))) {
       Devices.of(wanted.device());
+      Path folder = RecipeOptions.weights(wanted.teacher());
+      Places.requireTeacher(folder);
+      ModelSource source = new ModelSource(folder, wanted.variant(), wanted.transformer());
+      wanted = recipe.choose(wanted, source, sets);
       wanted.data().requireCaptions();
-      Places.requireTeacher(RecipeOptions.weights(wanted.teacher()));
+      Room.require(wanted, source, recipe.name());
     }
     return Ranks.run(
         out,

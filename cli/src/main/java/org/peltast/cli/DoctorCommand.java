@@ -75,7 +75,7 @@ final class DoctorCommand implements Callable<Integer> {
           String.format(Locale.ROOT, "%s, %d threads", Engine.version(), Engine.threads()));
       line(out, "oneDNN", Engine.oneDnnVersion());
       boolean cuda = Engine.hasCuda();
-      line(out, "gpu", gpu(cuda));
+      line(out, "gpu", Machine.gpu(cuda));
       device = cuda ? Device.cuda(0) : Device.CPU;
       boolean faster = Engine.prefersBfloat16(device);
       line(
@@ -181,17 +181,5 @@ final class DoctorCommand implements Callable<Integer> {
     try (Stream<Path> walk = Files.walk(folder)) {
       return walk.filter(Files::isRegularFile).mapToLong(p -> p.toFile().length()).sum();
     }
-  }
-
-  /** What libtorch can use, and what the driver says is there. */
-  private static String gpu(boolean usable) {
-    String cards =
-        Machine.output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader");
-    if (usable) {
-      return cards.isEmpty() ? "usable" : cards + ", usable";
-    }
-    return cards.isEmpty()
-        ? "none"
-        : cards + ", but not usable: libtorch's GPU natives are not on the class path";
   }
 }

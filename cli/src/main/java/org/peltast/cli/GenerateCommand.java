@@ -14,10 +14,12 @@ import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.peltast.data.ModelPrompts;
 import org.peltast.data.PromptList;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.ModelFolder;
 import org.peltast.models.PictureStreams;
+import org.peltast.models.ScaledLora;
 import org.peltast.models.TextToImage;
 import org.peltast.report.Formats;
 import org.peltast.report.PictureFormat;
@@ -30,6 +32,7 @@ import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
 import org.peltast.training.CutPrompts;
+import org.peltast.training.Origin;
 import org.peltast.training.PictureTexts;
 import org.peltast.training.Pictures;
 import picocli.CommandLine.ArgGroup;
@@ -48,6 +51,7 @@ import picocli.CommandLine.TypeConversionException;
     footerHeading = "%nExamples:%n",
     footer = {
       "  peltast generate --prompt \"a red apple, noto style\"",
+      "  peltast generate --model Z-Image --out first.png",
       "  peltast generate --model output/demo/student --prompt \"an owl, twemoji style\" --steps 4 --seed 7 --count 9 --out owls.png",
       "  peltast generate --model weights/teacher --prompts prompts.txt --out pictures/",
       "  peltast generate --model Z-Image --prompt \"a lighthouse in a storm\" --size 1280x720 --guidance 5 --steps 28",
@@ -72,15 +76,16 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Mixin private LoraFiles loras;
 
-  @ArgGroup(exclusive = true, multiplicity = "1")
-  private Asked asked;
+  @ArgGroup(exclusive = true)
+  private @Nullable Asked asked;
 
   /** What to draw. */
   static final class Asked {
     @Option(
         names = "--prompt",
         paramLabel = "TEXT",
-        description = "what to draw; may be given several times")
+        description =
+            "what to draw; may be given several times (default: the first prompt of the list that lies with the model, or an example)")
     private @Nullable List<String> prompts;
 
     @Option(
@@ -186,8 +191,10 @@ final class GenerateCommand implements Callable<Integer> {
     edges();
     Path out = place();
     requirePlace(out);
+    Path folder = model == null ? Places.shipped("student") : model;
+    List<ScaledLora> added = loras.all();
     List<String> prompts = new ArrayList<>();
-    asked()
+    asked(folder)
         .forEach(
             prompt -> {
               for (int i = 0; i < count; i++) {
@@ -200,7 +207,6 @@ final class GenerateCommand implements Callable<Integer> {
     List<BufferedImage> pictures = List.of();
     PictureTexts texts;
     GenerationSettings settings;
-    Path folder = model == null ? Places.shipped("student") : model;
     try (TextToImage opened =
             ModelFolder.open(
                 source.in(folder),
@@ -212,11 +218,12 @@ final class GenerateCommand implements Callable<Integer> {
                     on));
         Scope scope = Scope.open();
         Progress progress = Display.progress("drawing")) {
-      loras.mergeInto(opened.network());
+      ScaledLora.mergeInto(opened.network(), added);
       settings = settings(opened.defaults());
       opened.requireSize(settings);
       texts =
-          new PictureTexts(settings, negative.strip(), seed, loras.provenance(opened.provenance()));
+          new PictureTexts(
+              settings, negative.strip(), seed, ScaledLora.provenance(opened.provenance(), added));
       requireRoom(prompts.size(), settings);
       CutPrompts.of(opened.textEncoder(), prompts).ifPresent(Display::notice);
       require(
@@ -264,7 +271,12 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   /** What is to be drawn, as the data module cleans it; an empty prompt is one of its own. */
-  private List<String> asked() {
+  private List<String> asked(Path folder) {
+    if (asked == null) {
+      String example = ModelPrompts.example(folder, Origin.images(ModelFolder.provenance(folder)));
+      Display.notice("Nobody said what to draw: \"" + example + "\". Say it with --prompt.");
+      return List.of(example);
+    }
     if (asked.file != null) {
       PromptList list = PromptList.read(asked.file);
       list.notes().forEach(Display::notice);

@@ -1,10 +1,12 @@
 package org.peltast.cli;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.ScaledLora;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -60,14 +62,15 @@ final class LoraMergeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (loras.isEmpty()) {
+    List<ScaledLora> asked = loras.all();
+    if (asked.isEmpty()) {
       throw new CommandException("there is no LoRA to merge; name one with --lora.");
     }
     Places.requireFolder(out, "--out");
     NativeLibraries.open();
     try (TextToImage opened = ModelFolder.open(source.in(model), Device.CPU, Precision.FLOAT32)) {
-      loras.mergeInto(opened.network());
-      Map<String, String> provenance = loras.provenance(opened.provenance());
+      ScaledLora.mergeInto(opened.network(), asked);
+      Map<String, String> provenance = ScaledLora.provenance(opened.provenance(), asked);
       // Decided here: a command is made at every start, before a library of tensors may be read.
       DType dtype =
           switch (weights) {

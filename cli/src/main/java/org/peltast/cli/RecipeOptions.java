@@ -4,9 +4,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.peltast.models.ModelSource;
+import org.peltast.plan.RecipeChoice;
 import org.peltast.runs.Recipes;
 import org.peltast.runs.RunFolder;
+import org.peltast.training.DistillRecipe;
 import org.peltast.training.RecipeShelf;
 import org.peltast.training.SettledRecipe;
 import picocli.CommandLine.Mixin;
@@ -43,6 +47,35 @@ final class RecipeOptions {
     return name == null
         ? recipes.parse("", "the command line", all)
         : recipes.read(Places.recipes().find(kind, name), all);
+  }
+
+  /**
+   * The recipe that suits a teacher, where none was named, from now on and said in one line.
+   *
+   * @param read what was asked for, over the defaults
+   * @param moreSets changes that other options stand for; those of the choice are added
+   */
+  DistillRecipe choose(DistillRecipe read, ModelSource teacher, List<String> moreSets) {
+    if (recipe != null) {
+      return read;
+    }
+    boolean named =
+        changes.sets().stream()
+            .anyMatch(set -> set.matches("(data(\\.images)?|unconditional)\\s*=.*"));
+    Optional<RecipeChoice> choice = RecipeChoice.of(teacher, Places.recipes(), named);
+    if (choice.isEmpty()) {
+      return read;
+    }
+    Display.notice(choice.get().reason());
+    recipe = choice.get().recipe();
+    moreSets.add("teacher=" + Recipes.quoted(teacher.folder().toString()));
+    moreSets.addAll(choice.get().sets());
+    return read(RecipeShelf.Kind.DISTILL, DistillRecipe.defaults(), moreSets);
+  }
+
+  /** The recipe's name; that of the demonstration's if there is none. */
+  String name() {
+    return recipe == null ? "demo" : recipe;
   }
 
   /**

@@ -168,6 +168,15 @@ public final class ModelFolder {
     return family(index).outlineText(folder, index, precision);
   }
 
+  /**
+   * Whether a model reads its prompts with the text encoder that comes with the project.
+   *
+   * @throws ModelException if the folder is no model folder
+   */
+  public static boolean hasOwnText(Path folder) {
+    return TextEncoders.isOwn(index(folder));
+  }
+
   /** The family that reads a model's network. */
   static ModelFamily family(JsonConfig index) {
     List<String> components = ModelFamilies.networkComponents();
@@ -353,6 +362,18 @@ public final class ModelFolder {
                   json.string("sampler", GenerationSettings.name(defaults.sampler()))),
               spacing);
         });
+  }
+
+  /**
+   * Where a model's weights come from, without opening it: recipe, seed, versions, inputs; nothing
+   * of a folder that does not tell.
+   *
+   * @throws ModelException if the folder is no model folder
+   */
+  public static Map<String, String> provenance(Path folder) {
+    index(folder);
+    Path file = folder.resolve(EXTRAS);
+    return provenance(Files.exists(file) ? JsonConfig.read(file) : null);
   }
 
   private static Map<String, String> provenance(@Nullable JsonConfig json) {

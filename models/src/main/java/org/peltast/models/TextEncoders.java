@@ -32,6 +32,11 @@ final class TextEncoders {
 
   private TextEncoders() {}
 
+  /** Whether a model's index names the project's own encoder. */
+  static boolean isOwn(JsonConfig index) {
+    return MINILM.equals(ModelFolder.componentClass(index, COMPONENT));
+  }
+
   /** The encoder that a model's index names, checked now and opened when it is first needed. */
   static Supplier<TextEncoder> open(
       Path folder, JsonConfig index, Device device, Precision precision) {

@@ -49,6 +49,11 @@ public record Target(Device device, long memory, int threads) {
         : Long.MAX_VALUE;
   }
 
+  /** Whether {@code auto} is the CPU on this machine. */
+  static boolean isHostByDefault() {
+    return Devices.of("auto").kind() == Device.Kind.CPU;
+  }
+
   boolean isHost() {
     return device.kind() == Device.Kind.CPU;
   }

@@ -11,6 +11,7 @@ import java.util.stream.IntStream;
 import org.peltast.data.CaptionedImages;
 import org.peltast.data.DataException;
 import org.peltast.data.EmojiCorpus;
+import org.peltast.data.GeneralPrompts;
 import org.peltast.data.ImageFolder;
 import org.peltast.data.PromptList;
 import org.peltast.data.Prompts;
@@ -121,6 +122,9 @@ public interface Corpus {
       PromptList prompts = PromptList.read(file.path());
       prompts.notes().forEach(notices);
       return new OfPrompts(prompts);
+    }
+    if (source instanceof DataRecipe.Source.General) {
+      return new OfPrompts(GeneralPrompts.list());
     }
     return new OfEmoji(
         EmojiCorpus.open(

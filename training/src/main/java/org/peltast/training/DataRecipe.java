@@ -6,13 +6,14 @@ import java.nio.file.Path;
 import java.util.Locale;
 import org.peltast.data.DataException;
 import org.peltast.data.EmojiCorpus;
+import org.peltast.data.GeneralPrompts;
 import org.peltast.data.ImageFolder;
 
 /**
  * What a run learns from.
  *
  * @param images {@code emoji}, a folder of captioned pictures, or, where captions are enough, a
- *     list of prompts ({@code .txt} or {@code .jsonl})
+ *     list of prompts ({@code .txt} or {@code .jsonl}) or {@code general}, prompts of all kinds
  * @param size the edge of the square pictures, in pixels
  * @param fit how a folder's pictures are brought to size
  * @param limit at most so many of the emoji corpus's concepts; 0 for all
@@ -68,6 +69,11 @@ public record DataRecipe(
     return new DataRecipe(images, size, fit, limit, kept, wording, mirrored, captionKey);
   }
 
+  /** Whether a value is the name of something built in, and no path. */
+  static boolean isBuiltIn(String images) {
+    return images.equals(EMOJI) || images.equals(GeneralPrompts.NAME);
+  }
+
   /** What of the emoji corpus is learnt from, and how it is worded. */
   EmojiCorpus.Training emoji() {
     return new EmojiCorpus.Training(validation, wording, mirrored);
@@ -80,6 +86,8 @@ public record DataRecipe(
     record Folder(Path path) implements Source {}
 
     record PromptFile(Path path) implements Source {}
+
+    record General() implements Source {}
   }
 
   /**
@@ -90,6 +98,9 @@ public record DataRecipe(
   Source source() {
     if (images.equals(EMOJI)) {
       return new Source.Emoji();
+    }
+    if (images.equals(GeneralPrompts.NAME)) {
+      return new Source.General();
     }
     try {
       Path path = Path.of(images);
@@ -134,7 +145,8 @@ public record DataRecipe(
    * @throws DataException if it names nothing that is there, or prompts alone
    */
   public void requirePictures() {
-    if (source() instanceof Source.PromptFile) {
+    Source source = source();
+    if (source instanceof Source.PromptFile || source instanceof Source.General) {
       throw new DataException(
           String.format(
               Locale.ROOT,

@@ -117,7 +117,7 @@ public final class SettledRecipe {
   private static boolean isBelowWorkingFolder(String value) {
     try {
       return !value.isEmpty()
-          && !value.equals(DataRecipe.EMOJI)
+          && !DataRecipe.isBuiltIn(value)
           && !Path.of(value).isAbsolute()
           && Files.exists(Path.of(value));
     } catch (InvalidPathException e) {
