@@ -102,7 +102,8 @@ class CommandsTest {
           inspect                                  | Missing required parameter: 'FILE_OR_DIR'
           inspect no/such.safetensors              | no/such.safetensors: there is no such file
           verify models                            | Missing required parameter: 'GOLDEN.safetensors'
-          generate                                 | Missing required argument
+          generate --prompt a --prompts b.txt      | mutually exclusive
+          lora extract no/run --out x.safetensors  | no/run does not exist
           generate --prompt a --count 0            | --count must be from 1 to 10000
           generate --prompt a --steps 0            | --steps must be from 1 to 1000
           generate --prompt a --model no/model     | no/model does not exist

@@ -38,7 +38,8 @@ final class SdxlFolder {
     }
   }
 
-  private static void weights(Path formula, Path to) throws IOException {
+  /** Random weights of a formula's spread. */
+  static void weights(Path formula, Path to) throws IOException {
     try (Scope s = Scope.open()) {
       Map<String, Tensor> all = new LinkedHashMap<>();
       JsonNode parameters = JsonConfig.JSON.readTree(Files.readString(formula)).get("parameters");

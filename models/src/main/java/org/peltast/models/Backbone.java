@@ -63,15 +63,24 @@ public interface Backbone extends Network, AutoCloseable {
   }
 
   /**
+   * The most tokens of a caption that it has places for, which may be fewer than its text encoder
+   * gives.
+   */
+  default int maxTokens() {
+    return Integer.MAX_VALUE;
+  }
+
+  /**
    * A condition of the shape that it reads, all zeros, on its device.
    *
    * @param items B
-   * @param tokens L, of every caption
+   * @param tokens of every caption; L is at most {@link #maxTokens}
    */
   default Condition blank(int items, int tokens) {
+    int length = Math.min(tokens, maxTokens());
     return new Condition(
-        Tensor.zeros(DType.FLOAT32, parameters().device(), items, tokens, captionWidth()),
-        Collections.nCopies(items, tokens));
+        Tensor.zeros(DType.FLOAT32, parameters().device(), items, length, captionWidth()),
+        Collections.nCopies(items, length));
   }
 
   /** What one item of a batch costs at a size of latents and a caption's length. */

@@ -169,6 +169,12 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
     return config.patch();
   }
 
+  /** The image has the place after the caption's. */
+  @Override
+  public int maxTokens() {
+    return Math.max(1, config.axesLens().get(0) - 1);
+  }
+
   @Override
   public long maxHeight() {
     return (long) config.axesLens().get(1) * config.patch();

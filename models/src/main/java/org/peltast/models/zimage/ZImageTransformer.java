@@ -164,6 +164,13 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
     return patch;
   }
 
+  /** Captions are filled up to whole multiples; the image has the place after them. */
+  @Override
+  public int maxTokens() {
+    int m = ZImageConfig.SEQUENCE_MULTIPLE;
+    return Math.max(1, (config.axesLens().get(0) - CAPTION_PLACE - 1) / m * m);
+  }
+
   @Override
   public long maxHeight() {
     return (long) config.axesLens().get(1) * patch;
