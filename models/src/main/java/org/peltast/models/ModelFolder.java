@@ -147,7 +147,8 @@ public final class ModelFolder {
     try {
       codec = family.openCodec(source.vae(), device);
       StepSpacing spacing = Schedulers.spacing(folder, schedule, family.schedulers());
-      GenerationSettings settings = settings(extras, network, schedule, spacing, codec);
+      int size = size(JsonConfig.read(source.vae().config()));
+      GenerationSettings settings = settings(extras, network, schedule, spacing, codec, size);
       return TextToImage.owning(network, schedule, codec, encoder, settings, provenance(extras));
     } catch (RuntimeException e) {
       network.close();
@@ -296,22 +297,32 @@ public final class ModelFolder {
     return Precision.parse(name, device);
   }
 
+  /** The edge of the pictures that a codec was trained on, for networks that do not say theirs. */
+  private static int size(JsonConfig vae) {
+    return vae.node("sample_size").isInt()
+        ? Math.max(1, vae.integer("sample_size", DEFAULT_SIZE))
+        : DEFAULT_SIZE;
+  }
+
   private static GenerationSettings settings(
       @Nullable JsonConfig json,
       Backbone network,
       NoiseSchedule schedule,
       StepSpacing spacing,
-      Codec codec) {
+      Codec codec,
+      int size) {
     int unit = codec.factor() * network.multiple();
     boolean trained = network.sampleSize().size() == 2; // it says for what size
     int height =
         trained
             ? network.sampleSize().get(0) * codec.factor()
-            : (int) Math.min(DEFAULT_SIZE / unit, network.maxHeight() / network.multiple()) * unit;
+            : (int) Math.min(Math.max(1, size / unit), network.maxHeight() / network.multiple())
+                * unit;
     int width =
         trained
             ? network.sampleSize().get(1) * codec.factor()
-            : (int) Math.min(DEFAULT_SIZE / unit, network.maxWidth() / network.multiple()) * unit;
+            : (int) Math.min(Math.max(1, size / unit), network.maxWidth() / network.multiple())
+                * unit;
     GenerationSettings defaults =
         new GenerationSettings(
             height,

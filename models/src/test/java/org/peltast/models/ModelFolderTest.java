@@ -277,7 +277,7 @@ class ModelFolderTest {
       assertThat(tiny.denoiser().shift()).isEqualTo(new TimeShift(3));
       assertThat(((NormalisedCodec) tiny.codec()).normalisation())
           .isEqualTo(Normalisation.uniform(16, 0.1159, 1 / 0.3611));
-      assertThat(tiny.defaults().height()).isEqualTo(512); // as many positions as it has
+      assertThat(tiny.defaults().height()).isEqualTo(64); // as its autoencoder was trained
       assertThatThrownBy(tiny::textEncoder)
           .isInstanceOf(ModelException.class)
           .hasMessageContaining("no text encoder");

@@ -54,7 +54,7 @@ public final class AutoencoderKl implements Codec {
           "mid_block_add_attention",
           "norm_num_groups",
           "out_channels",
-          "sample_size", // of tiles, which are not used
+          "sample_size", // the edge of its pictures; tiles are not used
           "scaling_factor",
           "shift_factor",
           "up_block_types",
