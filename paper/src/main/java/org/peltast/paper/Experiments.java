@@ -57,6 +57,7 @@ public final class Experiments {
           fig4b(),
           fig5(),
           table2(),
+          gan(),
           normalisers(),
           watch(),
           unconditional(),
@@ -330,6 +331,35 @@ public final class Experiments {
     sets.add("method={kind: dmd2, renoising: " + renoising + "}");
     sets.addAll(List.of(more));
     return new Variant(name, title, style, sets, Analysis.NONE);
+  }
+
+  private static Experiment gan() {
+    List<Variant> variants = new ArrayList<>();
+    variants.add(new Variant("none", "no GAN", 0, "steps=1", NO_DM, "run.updates=100"));
+    int style = 1;
+    for (String weight : List.of("0.05", "0.5", "5", "50")) {
+      variants.add(
+          new Variant(
+              "gan-" + weight,
+              "w_GAN = " + weight,
+              style++,
+              "steps=1",
+              NO_DM,
+              "method.gan.weight=" + weight,
+              "run.updates=100"));
+    }
+    return new Experiment(
+        "gan",
+        "How strong a GAN must be",
+        "beyond the paper; §3.2's third regulariser",
+        "CFG augmentation in one step with a GAN of rising weight: where it holds the engine, and at what price.",
+        variants,
+        QUALITY,
+        List.of("alignment", "frechetBiasFree", "latentVarianceToTeacher"),
+        Pictured.MOMENTS,
+        false,
+        List.of(),
+        null);
   }
 
   private static Experiment normalisers() {
