@@ -1,6 +1,9 @@
 package org.peltast.tensor;
 
 import java.util.List;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,5 +42,38 @@ public final class Internals {
   /** One native pass over some weights that have gradients, {@code aten::_fused_adamw_}. */
   public static void adamW(AdamWStep step, List<AdamWState> states) {
     FusedAdamW.run(step, states);
+  }
+
+  /**
+   * The gradient of a softmax over the last dimension, {@code aten::_softmax_backward_data}: P ⊙
+   * (dP − rowsum(dP ⊙ P)).
+   *
+   * @param gradient dP, by the weights
+   * @param weights P, of the same shape, dtype and device
+   */
+  public static Tensor softmaxGradient(Tensor gradient, Tensor weights) {
+    return SoftmaxGradient.of(gradient, weights);
+  }
+
+  /**
+   * {@code softmax(q kᵀ + bias) v} by libtorch's {@code scaled_dot_product_attention}, which takes
+   * a fused kernel where there is one.
+   *
+   * @param q [B, H, S, D], scaled
+   * @param bias broadcasts against [B, H, S, T]; null adds nothing
+   */
+  public static Tensor attention(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias) {
+    Tensor mask =
+        bias == null ? null : bias.to(q.dtype()).expand(q.size(0), q.size(1), q.size(2), k.size(2));
+    return Tensor.op(
+        "attention",
+        () -> {
+          try (TensorOptional added =
+                  mask == null ? new TensorOptional() : new TensorOptional(mask.raw());
+              DoubleOptional scale = new DoubleOptional(1)) {
+            return torch.scaled_dot_product_attention(
+                q.raw(), k.raw(), v.raw(), added, 0, false, scale, false);
+          }
+        });
   }
 }

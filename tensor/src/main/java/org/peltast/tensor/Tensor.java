@@ -250,7 +250,7 @@ public final class Tensor {
 
   // ------------------------------------------------------------------ making
 
-  private static TensorOptions options(DType dtype, Device device) {
+  static TensorOptions options(DType dtype, Device device) {
     Engine.requireUsable(device);
     TensorOptions options = new TensorOptions(dtype.raw());
     if (device.kind() != Device.Kind.CPU) {
@@ -1567,10 +1567,9 @@ public final class Tensor {
     }
     requireGraph("backward");
     org.bytedeco.pytorch.Tensor r = raw();
-    guarded(
-        "backward",
+    walked(
         () -> {
-          if (keepGraph || CustomGradient.pending()) {
+          if (keepGraph) {
             try (org.bytedeco.pytorch.Tensor one = new org.bytedeco.pytorch.Tensor();
                 BoolOptional keep = new BoolOptional(true);
                 org.bytedeco.pytorch.TensorArrayRefOptional all =
@@ -1581,8 +1580,20 @@ public final class Tensor {
             r.backward();
           }
         });
-    Contributions.end();
-    CustomGradient.unwind();
+  }
+
+  /** A pass through the graph. */
+  private static void walked(Runnable pass) {
+    try {
+      guarded("backward", pass);
+    } catch (TensorException e) {
+      CustomGradient.rethrow(); // what a function of ours threw, rather than words about it
+      throw e;
+    } finally {
+      CustomGradient.deliver();
+      Contributions.end();
+    }
+    CustomGradient.prune();
   }
 
   /** Like {@link #backward()}, for the sum of this tensor's products with a cotangent. */
@@ -1611,8 +1622,7 @@ public final class Tensor {
     for (int i = 0; i < roots.size(); i++) {
       roots.get(i).requireCotangent(cotangents.get(i));
     }
-    walk(roots, cotangents, keepGraph || CustomGradient.pending());
-    CustomGradient.unwind();
+    walk(roots, cotangents, keepGraph);
   }
 
   private void requireCotangent(Tensor cotangent) {
@@ -1624,12 +1634,10 @@ public final class Tensor {
     requireGraph("backward");
   }
 
-  /** Libtorch's own part of {@link #backward(List, List, boolean)}. */
-  static void walk(List<Tensor> roots, List<Tensor> cotangents, boolean keepGraph) {
+  private static void walk(List<Tensor> roots, List<Tensor> cotangents, boolean keepGraph) {
     org.bytedeco.pytorch.Tensor[] r = raws(roots);
     org.bytedeco.pytorch.Tensor[] c = raws(cotangents);
-    guarded(
-        "backward",
+    walked(
         () -> {
           try (TensorVector rs = new TensorVector(r);
               TensorVector cs = new TensorVector(c);
@@ -1638,7 +1646,6 @@ public final class Tensor {
             torch.backward(rs, cs, keep, false, all);
           }
         });
-    Contributions.end();
   }
 
   private static org.bytedeco.pytorch.Tensor[] raws(List<Tensor> tensors) {
@@ -1700,6 +1707,14 @@ public final class Tensor {
     Tensor same = view("handle", r -> new org.bytedeco.pytorch.Tensor(r));
     same.watch = watch;
     return same;
+  }
+
+  /**
+   * A view of the whole, with a place of its own in the graph: what gradients come to it are added
+   * up there before they go on to this.
+   */
+  public Tensor alias() {
+    return view("alias", org.bytedeco.pytorch.Tensor::alias);
   }
 
   private void requireGraph(String name) {

@@ -2,21 +2,36 @@ package org.peltast.tensor.nn;
 
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Internals;
+import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
 
 /**
- * Scaled dot-product attention, {@code softmax(q kᵀ/√D + bias) v}, as two batched products.
+ * Scaled dot-product attention, {@code softmax(q kᵀ/√D + bias) v}.
  *
- * <p>With the few hundred tokens of these networks the scores fit the cache, and batched products
- * in bfloat16 take a seventh of the time of libtorch's fused kernel in float32 (which is slower yet
- * in bfloat16). The softmax computes in float32 whatever the dtype: its kernel widens what it reads
- * and rounds what it writes.
+ * <p>How it is computed depends on where, and on how many scores an item has, never on the batch:
+ *
+ * <ul>
+ *   <li>On a GPU by libtorch's fused kernels, which keep no scores.
+ *   <li>On a CPU, where an item's scores fit a cache, by two batched products. In bfloat16 they
+ *       take a seventh of the time of libtorch's fused kernel in float32 (which is slower yet in
+ *       bfloat16). The scores are kept for the backward pass.
+ *   <li>Where they do not fit, by the same products of a part of the heads and queries at a time:
+ *       no scores are kept, and it is faster, as they stay in the cache.
+ * </ul>
+ *
+ * <p>The softmax computes in float32 whatever the dtype: its kernel widens what it reads and rounds
+ * what it writes.
  */
 public final class Attention {
   /** Added to the score of a key that is not there: its weight is then exactly 0. */
   private static final double ABSENT = -1e30;
+
+  /** So many scores of an item are computed, and kept, at once; the batch has no part in it. */
+  static final long KEPT = 1 << 20;
 
   private Attention() {}
 
@@ -39,6 +54,18 @@ public final class Attention {
   /** Attends as {@link #of}, with queries that carry the factor 1/√D already. */
   public static Tensor scaled(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias) {
     require(q, k, v);
+    Device device = MetaMemory.standsFor(q.device());
+    if (q.device().kind() == Device.Kind.CUDA) {
+      return Internals.attention(q, k, v, bias);
+    }
+    boolean kept = q.size(1) * q.size(2) * k.size(2) <= KEPT;
+    return kept && device.kind() != Device.Kind.CUDA
+        ? whole(q, k, v, bias)
+        : ChunkedAttention.of(q, k, v, bias);
+  }
+
+  /** By two products, all scores at once. */
+  static Tensor whole(Tensor q, Tensor k, Tensor v, @Nullable Tensor bias) {
     Tensor scores = q.matmul(k.transpose(2, 3)); // [B, H, S, T]
     if (bias != null) {
       scores = scores.add(bias.to(q.dtype()));
