@@ -25,6 +25,9 @@ public final class TensorFiles {
   /** Bytes that are copied, or cast, at once. */
   private static final int PIECE = 16 << 20;
 
+  /** Elements that are read, judged and put in their place while they are in a cache. */
+  private static final long FILLED = 1 << 18;
+
   private TensorFiles() {}
 
   /**
@@ -57,6 +60,83 @@ public final class TensorFiles {
       checkpoint.read(name, at, tensor.buffer(at, (int) Math.min(PIECE, bytes - at)));
     }
     return tensor;
+  }
+
+  /**
+   * Consecutive elements of a stored tensor, on their way into a tensor of as many.
+   *
+   * @param name of the stored tensor, of floating-point values
+   * @param from the first element, row-major
+   * @param into contiguous, of any floating dtype, on any device
+   * @param through a dtype that values are rounded to on the way; null for none
+   */
+  public record Fill(String name, long from, Tensor into, @Nullable DType through) {}
+
+  /** A part of a {@link Fill} that fits a cache. */
+  private record Piece(Fill fill, long from, long count) {}
+
+  /**
+   * Reads stored values straight to where they are to be, a piece at a time, by all threads where
+   * that is memory: beside it no more than a piece for each thread is held.
+   *
+   * @return the name of a tensor that holds NaN or infinity; null if all are finite
+   * @throws TensorException if a tensor has a type that cannot be computed with
+   */
+  public static @Nullable String fill(Checkpoint checkpoint, List<Fill> fills) {
+    List<Piece> pieces = new ArrayList<>();
+    boolean here = true;
+    for (Fill fill : fills) {
+      here &= fill.into().device().kind() == Device.Kind.CPU;
+      for (long at = 0; at < fill.into().count(); at += FILLED) {
+        pieces.add(new Piece(fill, at, Math.min(FILLED, fill.into().count() - at)));
+      }
+    }
+    if (pieces.isEmpty()) {
+      return null;
+    }
+    return WorkerPool.map(
+            Range.deal(pieces.size(), here ? WorkerPool.size() : 1),
+            share ->
+                fillOne(checkpoint, pieces.subList(share.from(), share.from() + share.count())))
+        .stream()
+        .filter(wrong -> !wrong.isEmpty())
+        .findFirst()
+        .orElse(null);
+  }
+
+  /** The name of a tensor that is not finite, or nothing. */
+  private static String fillOne(Checkpoint checkpoint, List<Piece> pieces) {
+    String wrong = "";
+    try (Autograd off = Autograd.off()) {
+      for (Piece piece : pieces) {
+        try (Scope s = Scope.open()) {
+          if (!fill(checkpoint, piece) && wrong.isEmpty()) {
+            wrong = piece.fill().name();
+          }
+        }
+      }
+    }
+    return wrong;
+  }
+
+  /** Reads a piece; whether it is finite. */
+  private static boolean fill(Checkpoint checkpoint, Piece piece) {
+    Fill fill = piece.fill();
+    DType type = typeOf(checkpoint, checkpoint.require(fill.name()));
+    Tensor into = fill.into();
+    Tensor target = into.detach().reshape(into.count()).narrow(0, piece.from(), piece.count());
+    boolean straight = type == into.dtype() && into.device().kind() == Device.Kind.CPU;
+    Tensor read = straight ? target : Tensor.uninitialised(fill.name(), type, piece.count());
+    int bytes = (int) (piece.count() * type.bytes());
+    checkpoint.read(
+        fill.name(), (fill.from() + piece.from()) * type.bytes(), read.buffer(0, bytes));
+    // Where the sum is finite, all are; where it is not, it may have overflowed.
+    boolean finite = Double.isFinite(read.sum().item()) || read.allFinite();
+    DType through = fill.through();
+    if (!straight || (through != null && through != type)) {
+      target.copyFrom(through == null ? read : read.to(through));
+    }
+    return finite;
   }
 
   /**

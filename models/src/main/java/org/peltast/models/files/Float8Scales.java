@@ -120,6 +120,11 @@ final class Float8Scales {
     return besides.contains(name);
   }
 
+  /** Whether a weight is what the file holds, neither widened nor scaled. */
+  boolean isPlain(String name) {
+    return !scales.containsKey(name) && !TensorFiles.isWidened(checkpoint.require(name).type());
+  }
+
   /** A weight in float32 times its scale, if it has one, in the current scope. */
   Tensor read(Path path, String name) {
     Tensor value = TensorFiles.readWidened(checkpoint, name);

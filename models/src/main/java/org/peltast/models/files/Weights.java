@@ -59,8 +59,24 @@ public final class Weights {
     try (Checkpoint checkpoint = Checkpoint.open(path)) {
       Float8Scales scales = new Float8Scales(path, checkpoint);
       Map<String, List<Parameter>> parts = parts(path, checkpoint, scales, parameters, dialects);
+      List<TensorFiles.Fill> plain = new ArrayList<>();
       try (Autograd off = Autograd.off()) {
-        parts.forEach((tensor, into) -> copy(path, scales, tensor, into));
+        parts.forEach(
+            (tensor, into) -> {
+              if (scales.isPlain(tensor)) {
+                long from = 0;
+                for (Parameter p : into) {
+                  plain.add(new TensorFiles.Fill(tensor, from, p.value(), null));
+                  from += p.value().count();
+                }
+              } else {
+                copy(path, scales, tensor, into);
+              }
+            });
+        String wrong = TensorFiles.fill(checkpoint, plain);
+        if (wrong != null) {
+          throw notFinite(path, wrong);
+        }
       }
       parameters.changed();
     }
@@ -70,12 +86,7 @@ public final class Weights {
     try (Scope s = Scope.open()) {
       Tensor value = scales.read(path, tensor);
       if (!value.allFinite()) {
-        throw new ModelException(
-            path
-                + ": tensor "
-                + tensor
-                + " holds NaN or infinity: the training that wrote it"
-                + " diverged; use an earlier checkpoint");
+        throw notFinite(path, tensor);
       }
       long row = 0;
       for (Parameter parameter : into) {
@@ -85,6 +96,15 @@ public final class Weights {
         row += into.size() == 1 ? 0 : p.size(0);
       }
     }
+  }
+
+  private static ModelException notFinite(Path path, String tensor) {
+    return new ModelException(
+        path
+            + ": tensor "
+            + tensor
+            + " holds NaN or infinity: the training that wrote it"
+            + " diverged; use an earlier checkpoint");
   }
 
   /**

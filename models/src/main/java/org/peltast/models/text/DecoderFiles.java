@@ -15,8 +15,6 @@ import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
-import org.peltast.tensor.Scope;
-import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorFiles;
 import org.peltast.tensor.nn.Parameter;
 import org.peltast.tensor.nn.Parameters;
@@ -137,20 +135,20 @@ record DecoderFiles(Path folder, DecoderConfig config, String prefix, DType stor
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Autograd off = Autograd.off()) {
       Decoder decoder = new Decoder(parameters, config);
+      List<TensorFiles.Fill> all = new ArrayList<>();
       for (Parameter p : parameters.all()) {
-        try (Scope s = Scope.open()) {
-          Tensor value = TensorFiles.read(checkpoint, prefix + p.name());
-          if (!value.allFinite()) {
-            throw new ModelException(
-                folder
-                    + ": tensor "
-                    + prefix
-                    + p.name()
-                    + " holds NaN or infinity; fetch or write the model again");
-          }
-          // Vectors are kept in float32, but hold what the reference has in its dtype.
-          p.value().copyFrom(storage == DType.FLOAT32 ? value : value.to(storage));
-        }
+        // Vectors are kept in float32, but hold what the reference has in its dtype.
+        all.add(
+            new TensorFiles.Fill(
+                prefix + p.name(), 0, p.value(), storage == DType.FLOAT32 ? null : storage));
+      }
+      String wrong = TensorFiles.fill(checkpoint, all);
+      if (wrong != null) {
+        throw new ModelException(
+            folder
+                + ": tensor "
+                + wrong
+                + " holds NaN or infinity; fetch or write the model again");
       }
       parameters.changed();
       return decoder;
