@@ -8,22 +8,64 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
 import org.peltast.tensor.Internals;
+import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
+import org.peltast.tensor.StochasticRounding;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
 import org.peltast.tensor.WorkerPool;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, 2019), one fused native pass over all
- * weights ({@code aten::_fused_adamw_}).
+ * weights ({@code aten::_fused_adamw_}). Moments may be kept in bfloat16 or on the host.
  */
 public final class AdamW implements AutoCloseable {
   /** Weights that are changed together: a megabyte each of values, gradients and moments. */
   private static final long TOGETHER = 1 << 18;
 
+  /** Elements that are widened, or brought from the host, at once. */
+  private static final long PIECE = 1 << 22;
+
+  /**
+   * How moments are kept between steps, which are computed in float32 on the weights' device
+   * whatever this is.
+   *
+   * @param dtype FLOAT32, or BFLOAT16: then they are rounded at random, as steps of the second
+   *     moment are mostly smaller than what rounding to the nearest keeps
+   * @param onHost whether in the host's memory, wherever the weights are
+   * @param seed of the rounding, which is a function of it, of the step and of the weight's name
+   */
+  public record Keeping(DType dtype, boolean onHost, long seed) {
+    /** In float32, beside the weights. */
+    public static final Keeping PLAIN = new Keeping(DType.FLOAT32, false, 0);
+
+    /** Checks the dtype. */
+    public Keeping {
+      if (dtype != DType.FLOAT32 && dtype != DType.BFLOAT16) {
+        throw new TensorException("moments are kept in FLOAT32 or BFLOAT16, not in " + dtype);
+      }
+    }
+
+    boolean isPlain() {
+      return dtype == DType.FLOAT32 && !onHost;
+    }
+  }
+
   /** Settings; the learning rate is given at each step. */
-  public record Settings(double beta1, double beta2, double eps, double weightDecay) {
+  public record Settings(
+      double beta1, double beta2, double eps, double weightDecay, Keeping moments) {
+    /** Settings with moments in float32, beside the weights. */
+    public Settings(double beta1, double beta2, double eps, double weightDecay) {
+      this(beta1, beta2, eps, weightDecay, Keeping.PLAIN);
+    }
+
+    /** The same with moments kept otherwise. */
+    public Settings with(Keeping other) {
+      return new Settings(beta1, beta2, eps, weightDecay, other);
+    }
+
     /** β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no weight decay. */
     public static Settings defaults() {
       return new Settings(0.9, 0.999, 1e-8, 0);
@@ -81,7 +123,10 @@ public final class AdamW implements AutoCloseable {
   private record Moments(Tensor first, Tensor second) {}
 
   private Tensor zeros(Parameter p) {
-    return scope.keep(Tensor.zeros(DType.FLOAT32, parameters.device(), p.value().shape()));
+    Device device = parameters.device();
+    boolean host = settings.moments().onHost() && device.kind() != Device.Kind.META;
+    DType dtype = settings.moments().dtype();
+    return scope.keep(Tensor.zeros(dtype, host ? Device.CPU : device, p.value().shape()));
   }
 
   /**
@@ -145,16 +190,7 @@ public final class AdamW implements AutoCloseable {
   private void step(List<Parameter> share, double learningRate, Gradients.@Nullable Clip clip) {
     try (Scope s = Scope.open();
         Autograd off = Autograd.off()) {
-      List<Internals.AdamWState> states = new ArrayList<>();
-      for (Parameter p : share) {
-        Tensor w = p.whole();
-        Tensor g = w.grad();
-        Moments own = moments.get(p);
-        if (g != null && own != null) {
-          states.add(new Internals.AdamWState(w, g, own.first(), own.second()));
-        }
-      }
-      Internals.adamW(
+      Internals.AdamWStep step =
           new Internals.AdamWStep(
               learningRate,
               settings.beta1(),
@@ -163,9 +199,54 @@ public final class AdamW implements AutoCloseable {
               settings.eps(),
               steps,
               clip == null ? null : clip.divisor().to(parameters.device()),
-              clip == null ? null : clip.skip().to(parameters.device())),
-          states);
+              clip == null ? null : clip.skip().to(parameters.device()));
+      List<Internals.AdamWState> states = new ArrayList<>();
+      for (Parameter p : share) {
+        Tensor w = p.whole();
+        Tensor g = w.grad();
+        Moments own = moments.get(p);
+        if (g != null && own != null) {
+          if (settings.moments().isPlain()) {
+            states.add(new Internals.AdamWState(w, g, own.first(), own.second()));
+          } else {
+            stepWidened(step, p, g, own);
+          }
+        }
+      }
+      Internals.adamW(step, states);
     }
+  }
+
+  /** A step by pieces, whose moments are widened on the weight's device and put back. */
+  private void stepWidened(Internals.AdamWStep step, Parameter p, Tensor g, Moments own) {
+    long count = p.whole().count();
+    for (long at = 0; at < count; at += PIECE) {
+      long from = at;
+      long n = Math.min(PIECE, count - at);
+      Scope.run(
+          () -> {
+            Tensor w = piece(p.whole(), from, n);
+            Tensor keptFirst = piece(own.first(), from, n);
+            Tensor keptSecond = piece(own.second(), from, n);
+            Tensor first = keptFirst.to(w.device()).to(DType.FLOAT32);
+            Tensor second = keptSecond.to(w.device()).to(DType.FLOAT32);
+            Internals.adamW(
+                step, List.of(new Internals.AdamWState(w, piece(g, from, n), first, second)));
+            if (settings.moments().dtype() == DType.FLOAT32) {
+              keptFirst.copyFrom(first);
+              keptSecond.copyFrom(second);
+            } else {
+              Rng rng = Rng.of(settings.moments().seed()).fork(p.name()).fork(steps);
+              Tensor bits = StochasticRounding.bits(rng.state()[0], from, n, w.device());
+              keptFirst.copyFrom(StochasticRounding.toBfloat16(first, bits, 0));
+              keptSecond.copyFrom(StochasticRounding.toBfloat16(second, bits, 1));
+            }
+          });
+    }
+  }
+
+  private static Tensor piece(Tensor t, long from, long count) {
+    return t.detach().reshape(t.count()).narrow(0, from, count);
   }
 
   /** The number of steps taken. */
