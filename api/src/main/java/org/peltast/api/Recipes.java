@@ -62,6 +62,7 @@ public final class Recipes {
             d.unconditional(),
             d.steps(),
             d.shift(),
+            d.memory(),
             d.lora(),
             method,
             d.student(),

@@ -17,6 +17,7 @@ import org.peltast.training.UpdateOutline;
  * @param target where it is to run
  * @param precision of products
  * @param outline of its update, of the micro-batch that the recipe asks for
+ * @param other the same with activation checkpointing, or without where the recipe asks for it
  * @param choices other settings by which it takes less; none where it fits as it is
  */
 public record Plan(
@@ -24,8 +25,10 @@ public record Plan(
     Target target,
     Precision precision,
     UpdateOutline outline,
+    UpdateOutline other,
     List<Choice> choices) {
   private static final int RANK = 64;
+  private static final String CHECKPOINTING = "memory.checkpointing=blocks";
 
   /** Copies the list. */
   public Plan {
@@ -49,12 +52,20 @@ public record Plan(
     Precision precision = precision(recipe.precision(), target.device());
     int batch = recipe.run().batch();
     int parts = recipe.run().microBatches();
-    UpdateOutline outline =
-        UpdateOutline.of(recipe, source, precision, target.device(), target.atOnce(batch, parts));
-    Plan plan = new Plan(recipe, target, precision, outline, List.of());
+    int items = target.atOnce(batch, parts);
+    UpdateOutline outline = UpdateOutline.of(recipe, source, precision, target.device(), items);
+    UpdateOutline other =
+        UpdateOutline.of(toggled(recipe), source, precision, target.device(), items);
+    Plan plan = new Plan(recipe, target, precision, outline, other, List.of());
     return plan.fits(plan.peak())
         ? plan
-        : new Plan(recipe, target, precision, outline, new Choices(plan, source).all());
+        : new Plan(recipe, target, precision, outline, other, new Choices(plan, source).all());
+  }
+
+  private static DistillRecipe toggled(DistillRecipe recipe) {
+    return Recipes.with(
+        recipe,
+        List.of(recipe.memory().isCheckpointing() ? "memory.checkpointing=none" : CHECKPOINTING));
   }
 
   /** What {@code auto} is: on a GPU, which need not be here, always bfloat16. */
@@ -66,7 +77,7 @@ public record Plan(
 
   /** The most bytes that are held at once. */
   public long peak() {
-    return peak(outline, recipe.run().microBatches(), false);
+    return peak(outline, recipe.run().microBatches());
   }
 
   /** Whether so many bytes are there. */
@@ -74,9 +85,9 @@ public record Plan(
     return bytes <= target.memory();
   }
 
-  private long peak(UpdateOutline of, int parts, boolean checkpointed) {
+  private long peak(UpdateOutline of, int parts) {
     int batch = recipe.run().batch();
-    long training = of.peak(target.schedule(batch, parts), checkpointed);
+    long training = of.peak(target.schedule(batch, parts));
     long encoder = of.text().bytes();
     // One that rests has given its memory back when the first update begins.
     long held = of.text().rests() ? Math.max(training, of.begun() + encoder) : training + encoder;
@@ -95,43 +106,58 @@ public record Plan(
     }
 
     List<Choice> all() {
-      int batch = plan.recipe.run().batch();
-      int parts = plan.recipe.run().microBatches();
-      int most = plan.target.parts(batch, 1);
-      add("activation checkpointing", plan.peak(plan.outline, parts, true));
-      cut(List.of(), plan.precision, most);
+      List<String> again =
+          plan.recipe.memory().isCheckpointing() ? List.of() : List.of(CHECKPOINTING);
+      if (!again.isEmpty()) {
+        add(named(again, 0, plan.recipe), plan.peak(plan.other, plan.recipe.run().microBatches()));
+      }
+      cut(List.of());
+      if (!again.isEmpty()) {
+        cut(again);
+      }
       if (plan.precision == Precision.FLOAT32) {
-        cut(List.of("precision=bf16"), Precision.BF16, most);
+        cut(joined(again, "precision=bf16"));
       }
       if (plan.recipe.lora().rank() == 0) {
-        cut(List.of("lora.rank=" + RANK), plan.precision, most);
+        cut(List.of("lora.rank=" + RANK));
+        if (!again.isEmpty()) {
+          cut(joined(again, "lora.rank=" + RANK));
+        }
       }
       return found;
     }
 
+    private static List<String> joined(List<String> sets, String... more) {
+      List<String> all = new ArrayList<>(sets);
+      all.addAll(List.of(more));
+      return all;
+    }
+
     /** With as few micro-batches as fit, or if none do, with as many as there can be. */
-    private void cut(List<String> sets, Precision precision, int most) {
+    private void cut(List<String> sets) {
       DistillRecipe changed = Recipes.with(plan.recipe, sets);
+      Precision precision = sets.contains("precision=bf16") ? Precision.BF16 : plan.precision;
+      int most = plan.target.parts(changed.run().batch(), 1);
       UpdateOutline one = outline(changed, precision, 1);
       int parts = most;
-      if (plan.fits(plan.peak(one, most, false)) && most > 1) {
+      if (plan.fits(plan.peak(one, most)) && most > 1) {
         UpdateOutline two = outline(changed, precision, 2);
         int batch = changed.run().batch();
-        long first = plan.peak(one, 2, false);
-        long each = Math.max(1, plan.peak(two, 2, false) - first);
+        long first = plan.peak(one, 2);
+        long each = Math.max(1, plan.peak(two, 2) - first);
         long items = 1 + (plan.target.memory() - first) / each;
         parts = plan.target.parts(batch, (int) Math.max(1, Math.min(items, batch)));
         parts = Math.max(parts, changed.run().microBatches());
         long peak = first + (plan.target.atOnce(batch, parts) - 1) * each;
         add(named(sets, parts, changed), peak);
       } else {
-        add(named(sets, parts, changed), plan.peak(one, parts, false));
+        add(named(sets, parts, changed), plan.peak(one, parts));
       }
     }
 
     private static String named(List<String> sets, int parts, DistillRecipe changed) {
       List<String> all = new ArrayList<>(sets);
-      if (parts != changed.run().microBatches()) {
+      if (parts > changed.run().microBatches()) {
         all.add("run.microBatches=" + parts);
       }
       return all.isEmpty() ? "as it is" : "--set " + String.join(" --set ", all);

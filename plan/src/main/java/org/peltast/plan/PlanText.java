@@ -73,12 +73,22 @@ final class PlanText {
   }
 
   private void rest() {
+    String other =
+        plan.recipe().memory().isCheckpointing()
+            ? "without activation checkpointing "
+            : "with activation checkpointing ";
     for (PhaseOutline p : outline.phases()) {
-      long with = outline.activations(p, schedule, true);
       entry(
           "activations, " + p.name(),
-          outline.activations(p, schedule, false),
-          p.spared() == 0 ? "" : "with activation checkpointing " + Plan.size(with));
+          outline.activations(p, schedule),
+          plan.other().phases().stream()
+              .filter(o -> o.name().equals(p.name()))
+              .map(o -> other + Plan.size(plan.other().activations(o, schedule)))
+              .findFirst()
+              .orElse(""));
+    }
+    if (outline.host() > 0) {
+      entry("moments, on the host", outline.host(), "not on the device");
     }
     entry("codec", outline.codec(), "");
     entry("tables", outline.tables(), "positions, the empty caption");

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -58,14 +59,17 @@ class PlanTest {
   /** The whole update of the published networks, from their configurations. */
   @ParameterizedTest
   @CsvSource({
-    "z-image, 6154908736", // "6 B"
-    "lumina2, 2609769152", // "2.6 B"
-    "sdxl, 2567463684" // the count of its checkpoint
+    "z-image, 6154908736, none", // "6 B"
+    "lumina2, 2609769152, none", // "2.6 B"
+    "sdxl, 2567463684, none", // the count of its checkpoint
+    "z-image, 6154908736, blocks",
+    "lumina2, 2609769152, blocks",
+    "sdxl, 2567463684, blocks"
   })
-  void computesTheUpdateOfThePublishedNetworks(String family, long weights) {
+  void computesTheUpdateOfThePublishedNetworks(String family, long weights, String checkpointing) {
     UpdateOutline outline =
         UpdateOutline.of(
-            recipe(family),
+            recipe(family, "memory.checkpointing=" + checkpointing),
             ModelSource.of(PUBLISHED.resolve(family)),
             Precision.BF16,
             Device.cuda(0),
@@ -86,7 +90,7 @@ class PlanTest {
         .containsExactly("generator", "fake");
     for (PhaseOutline phase : outline.phases()) {
       assertThat(phase.gradients()).isEqualTo(4 * weights);
-      assertThat(phase.backward()).isBetween(phase.spared() + 1, phase.forward());
+      assertThat(phase.backward()).isBetween(1L, phase.forward());
     }
   }
 
@@ -136,6 +140,34 @@ class PlanTest {
     assertThat(holding(plan, "student").weights())
         .isLessThan(holding(plan, "teacher").weights() / 4);
     assertThat(holding(plan, "teacher").copies()).isPositive();
+  }
+
+  /** Blocks that run again keep their inputs alone, and their gradients are those of all. */
+  @Test
+  void activationCheckpointingIsASwitch() {
+    String[] sets = {"device=cuda", "precision=float32", "run.batch=64"};
+    Plan whole = plan(tiny, "64GiB", "two-steps", sets);
+    Plan again =
+        plan(
+            tiny,
+            "64GiB",
+            "two-steps",
+            Stream.concat(Stream.of(sets), Stream.of("memory.checkpointing=blocks"))
+                .toArray(String[]::new));
+    long all = whole.outline().phases().get(0).forward();
+    long inputs = again.outline().phases().get(0).forward();
+    assertThat(inputs).isLessThan(all);
+    assertThat(whole.other().phases().get(0).forward()).isEqualTo(inputs);
+    assertThat(again.other().phases().get(0).forward()).isEqualTo(all);
+    assertThat(again.lines())
+        .anyMatch(
+            line ->
+                line.startsWith("activations, generator")
+                    && line.contains("without activation checkpointing"));
+    Plan small = plan(tiny, Long.toString(whole.peak() - 1), "two-steps", sets);
+    assertThat(small.choices().get(0).sets()).isEqualTo("--set memory.checkpointing=blocks");
+    assertThat(small.choices().get(0).peak()).isEqualTo(again.peak());
+    assertThat(small.fits(again.peak())).isTrue();
   }
 
   @Test

@@ -34,8 +34,7 @@ public final class MetaMemory implements AutoCloseable {
   private final Map<Long, Held> held = new HashMap<>(); // by address
   private long sum; // of what is held, and of what was since the last count
   private long peak;
-  private long kept; // by all blocks' graphs
-  private long mostKept; // by one
+  private long mostAgain; // at once, while one was computed again
 
   private final Device standsFor;
 
@@ -88,30 +87,27 @@ public final class MetaMemory implements AutoCloseable {
     }
   }
 
-  /**
-   * Computes a block of a network in a scope of its own, and notes what the graph keeps of it
-   * beside its answer: what activation checkpointing would compute again.
-   */
-  public static Tensor block(Supplier<Tensor> body) {
+  /** Computes a block a second time, for the backward pass, and notes the most that it takes. */
+  public static Tensor again(Supplier<Tensor> body) {
     MetaMemory memory = CURRENT.get();
-    if (memory == null || !Autograd.isOn()) {
+    if (memory == null) {
       return Scope.compute(body);
     }
     long before = memory.live();
+    long peak = memory.peak;
+    memory.peak = 0;
     Tensor answer = Scope.compute(body);
-    long kept = memory.live() - before - answer.count() * answer.dtype().bytes();
-    memory.kept += Math.max(0, kept);
-    memory.mostKept = Math.max(memory.mostKept, kept);
+    memory.mostAgain = Math.max(memory.mostAgain, memory.peak() - before);
+    memory.peak = Math.max(memory.peak, peak);
     return answer;
   }
 
   /**
-   * By how much activation checkpointing would lower what is held: all that {@linkplain #block
-   * blocks} have kept since the last {@link #begin}, but for the largest, as one is computed again
-   * at a time.
+   * The most that computing one block {@linkplain #again again} took, since the last {@link
+   * #begin}.
    */
-  public long spared() {
-    return kept - mostKept;
+  public long mostAgain() {
+    return mostAgain;
   }
 
   /** The bytes that are held now. */
@@ -138,8 +134,7 @@ public final class MetaMemory implements AutoCloseable {
   /** Looks for a peak anew. */
   public void begin() {
     peak = 0;
-    kept = 0;
-    mostKept = 0;
+    mostAgain = 0;
     live();
   }
 

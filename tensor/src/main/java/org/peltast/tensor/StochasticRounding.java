@@ -21,11 +21,14 @@ public final class StochasticRounding {
 
   /**
    * 64 random bits for each of consecutive places: the finaliser of SplitMix64 (Steele, Lea and
-   * Flood, 2014) with arithmetic shifts.
+   * Flood, 2014).
    *
    * @return int64 [count]
    */
   public static Tensor bits(long seed, long from, long count, Device device) {
+    if (device.kind() == Device.Kind.META) {
+      return Tensor.zeros(DType.INT64, device, count); // it knows no shifts
+    }
     return Tensor.op(
         "bits",
         () -> {
@@ -58,8 +61,11 @@ public final class StochasticRounding {
   }
 
   private static void mix(org.bytedeco.pytorch.Tensor z, long shift) {
+    // The shift brings the sign in from the left, where zeros belong.
     try (Scalar s = new Scalar(shift);
+        Scalar own = new Scalar(-1L >>> shift);
         org.bytedeco.pytorch.Tensor shifted = z.__rshift__(s)) {
+      shifted.bitwise_and_(own);
       z.bitwise_xor_(shifted);
     }
   }
@@ -87,6 +93,9 @@ public final class StochasticRounding {
               + bits
               + " and their part "
               + use);
+    }
+    if (x.device().kind() == Device.Kind.META) {
+      return x.to(DType.BFLOAT16);
     }
     return Tensor.op(
         "toBfloat16",

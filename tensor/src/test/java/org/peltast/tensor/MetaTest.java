@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.peltast.tensor.nn.ActivationCheckpointing;
 import org.peltast.tensor.nn.AdamW;
 import org.peltast.tensor.nn.Ema;
 import org.peltast.tensor.nn.Linear;
@@ -166,17 +167,19 @@ class MetaTest {
     }
   }
 
-  /** Two blocks keep one product each beside their answers: computed again, one at a time. */
+  /** Two blocks keep their inputs; computed again, the larger makes four tensors. */
   @Test
-  void saysWhatComputingBlocksAgainWouldSpare() {
+  void saysWhatComputingABlockAgainTakes() {
     try (MetaMemory memory = MetaMemory.open(Device.CPU);
         Scope scope = Scope.open()) {
-      Tensor x = Tensor.zeros(DType.FLOAT32, Device.META, 1 << 18).requireGrad(true);
+      Tensor x = Tensor.zeros(DType.FLOAT32, Device.META, 1 << 18).requireGrad(true); // 1 MiB
       memory.begin();
-      Tensor y = MetaMemory.block(() -> x.exp().tanh());
-      Tensor z = MetaMemory.block(() -> y.exp().tanh());
-      assertThat(z.requiresGrad()).isTrue();
-      assertThat(memory.spared()).isEqualTo(1 << 20);
+      Tensor y = ActivationCheckpointing.run(in -> in.get(0).exp().tanh(), List.of(x));
+      Tensor z = ActivationCheckpointing.run(in -> in.get(0).exp().tanh().sin().cos(), List.of(y));
+      assertThat(memory.live() >> 20).as("x, y and z").isEqualTo(3);
+      assertThat(memory.mostAgain()).isZero();
+      z.sum().backward();
+      assertThat(memory.mostAgain() >> 20).isEqualTo(4);
     }
   }
 

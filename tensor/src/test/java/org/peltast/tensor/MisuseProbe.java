@@ -32,7 +32,6 @@ import java.util.stream.Stream;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.SafetensorsException;
 import org.peltast.safetensors.SafetensorsType;
-import org.peltast.tensor.nn.ActivationCheckpointing;
 import org.peltast.tensor.nn.AdamW;
 import org.peltast.tensor.nn.Adapters;
 import org.peltast.tensor.nn.Conv2d;
@@ -445,13 +444,6 @@ final class MisuseProbe {
       if (raw == Ema.class) {
         return kept(new Ema(weights(), 0.9));
       }
-      if (raw == ActivationCheckpointing.class) {
-        ActivationCheckpointing segments = kept(new ActivationCheckpointing());
-        if (random.nextBoolean()) {
-          segments.run(Tensor::square, Tensor.ones(2));
-        }
-        return segments;
-      }
       if (raw == Checkpoint.class) {
         Checkpoint checkpoint = kept(Checkpoint.open(valid()));
         if (random.nextInt(3) == 0) {
@@ -506,6 +498,12 @@ final class MisuseProbe {
       }
       if (raw == WeightMatrix.class) {
         return new WeightMatrix(Tensor.ones(2, 3), () -> 1);
+      }
+      if (raw == TensorFiles.Fill.class) {
+        return new TensorFiles.Fill("w", random.nextInt(3) - 1, Tensor.ones(2), null);
+      }
+      if (raw == AdamW.Keeping.class) {
+        return AdamW.Keeping.PLAIN;
       }
       if (raw == IntSupplier.class) {
         int version = random.nextInt();

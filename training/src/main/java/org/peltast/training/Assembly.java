@@ -306,13 +306,16 @@ final class Assembly implements AutoCloseable {
    * adapter over its weights.
    */
   private Backbone begin(String name) {
-    return own(
-        recipe.lora().isOn()
-            ? recipe
-                .lora()
-                .settings()
-                .over(teacher.network(), Rng.of(recipe.seed()).fork("lora").fork(name))
-            : teacher.network().copy());
+    Backbone begun =
+        own(
+            recipe.lora().isOn()
+                ? recipe
+                    .lora()
+                    .settings()
+                    .over(teacher.network(), Rng.of(recipe.seed()).fork("lora").fork(name))
+                : teacher.network().copy());
+    begun.parameters().checkpointing(recipe.memory().isCheckpointing());
+    return begun;
   }
 
   private DiscriminatorHead head(Denoiser trunk, MethodRecipe.GanRecipe gan) {
@@ -341,7 +344,8 @@ final class Assembly implements AutoCloseable {
 
   private Role role(String name, Parameters parameters, RoleRecipe trained) {
     held.add(new Held(name, parameters, true, trained.ema() > 0));
-    return own(new Role(name, parameters, trained.settings()));
+    Role.Settings settings = recipe.memory().applied(trained.settings(), name, recipe.seed());
+    return own(new Role(name, parameters, settings));
   }
 
   private <T extends AutoCloseable> T own(T made) {

@@ -22,6 +22,7 @@ import org.peltast.models.ModelSource;
  * @param steps of the generator, equally long in pre-shift time
  * @param shift of the timesteps, at which generator, teacher and fake are trained and the generator
  *     draws; null for that of the teacher's folder
+ * @param memory what is traded for memory
  * @param lora whether student and fake are adapters over the teacher's weights
  * @param method how it is distilled
  * @param student the generator's optimiser
@@ -39,6 +40,7 @@ public record DistillRecipe(
     boolean unconditional,
     int steps,
     @Nullable Double shift,
+    MemoryRecipe memory,
     LoraRecipe lora,
     MethodRecipe method,
     RoleRecipe student,
@@ -87,6 +89,7 @@ public record DistillRecipe(
         false,
         2,
         null,
+        MemoryRecipe.defaults(),
         LoraRecipe.off(),
         MethodRecipe.DecoupledDmd.defaults(),
         new RoleRecipe(4e-4, 10, 0.6, 0, 0.99, 0, 0.5, 0.95),
@@ -147,6 +150,7 @@ public record DistillRecipe(
         unconditional,
         steps,
         shift,
+        memory,
         lora,
         otherMethod,
         student,

@@ -72,7 +72,7 @@ record UpdateMemory(long networks, long item) {
         Backbone base = network.outline();
         Backbone outline = base.adapted(network.parameters().adapters())) {
       Backbone counted = network.parameters().isAdapted() ? outline : base;
-      counted.parameters().trainable(true);
+      counted.parameters().trainable(true).checkpointing(network.parameters().checkpointing());
       evaluate(counted, memory, height, width, tokens, 1, asked); // makes copies for products
       long one = evaluate(counted, memory, height, width, tokens, 1, asked);
       long two = evaluate(counted, memory, height, width, tokens, 2, asked);
@@ -93,19 +93,26 @@ record UpdateMemory(long networks, long item) {
     long before = memory.live();
     memory.begin();
     try (Scope scope = Scope.open()) {
-      evaluate(network, height, width, tokens, items);
+      Tensor answer = evaluate(network, height, width, tokens, items);
+      long again = 0;
+      if (network.parameters().checkpointing()) {
+        long waiting = memory.live();
+        answer.sum().backward();
+        network.parameters().clearGradients();
+        again = waiting + memory.mostAgain() - before;
+      }
       if (asked > 0) {
         try (Autograd off = Autograd.off()) {
           evaluate(network, height, width, tokens, items * asked);
         }
       }
-      return memory.peak() - before;
+      return Math.max(again, memory.peak() - before);
     }
   }
 
-  private static void evaluate(Backbone network, int height, int width, int tokens, int items) {
+  private static Tensor evaluate(Backbone network, int height, int width, int tokens, int items) {
     Device meta = network.parameters().device();
-    network.forward(
+    return network.forward(
         Tensor.zeros(DType.FLOAT32, meta, items, network.channels(), height, width),
         Tensor.zeros(DType.FLOAT32, meta, items),
         network.read(network.blank(items, tokens)));

@@ -37,6 +37,7 @@ import org.peltast.tensor.nn.Parameters;
  * @param holdings weights and what belongs to them, the teacher's first
  * @param codec bytes of the codec's weights
  * @param tables bytes of what else lives as long as the run: positions, the empty caption
+ * @param host bytes of moments that are kept in the host's memory rather than on the device
  * @param phases of an update
  * @param text of the teacher
  * @param fused whether blocks are computed by the fused kernels, which keep their gradients' memory
@@ -45,6 +46,7 @@ public record UpdateOutline(
     List<Holding> holdings,
     long codec,
     long tables,
+    long host,
     List<PhaseOutline> phases,
     TextOutline text,
     boolean fused) {
@@ -76,12 +78,11 @@ public record UpdateOutline(
    * The most bytes that are held at once while updates are computed.
    *
    * @param how the batch is computed
-   * @param checkpointed whether blocks are computed again for the backward pass
    */
-  public long peak(Schedule how, boolean checkpointed) {
+  public long peak(Schedule how) {
     long most = 0;
     for (PhaseOutline phase : phases) {
-      long activations = activations(phase, how, checkpointed);
+      long activations = activations(phase, how);
       long own = how.threads() * phase.gradients();
       long needed =
           fused
@@ -95,9 +96,8 @@ public record UpdateOutline(
   }
 
   /** The most bytes of activations in a phase, over all threads. */
-  public long activations(PhaseOutline phase, Schedule how, boolean checkpointed) {
-    long bytes = phase.forward() - (checkpointed ? phase.spared() : 0);
-    return (long) (bytes * how.threads() * (1 + HostMemory.reserve(how.device(), fused)));
+  public long activations(PhaseOutline phase, Schedule how) {
+    return (long) (phase.forward() * how.threads() * (1 + HostMemory.reserve(how.device(), fused)));
   }
 
   /**
@@ -117,15 +117,18 @@ public record UpdateOutline(
    * @param copies bytes of what products keep of them, in their dtype
    * @param trained whether an optimiser has two moments of each
    * @param averaged whether their moving average is kept
+   * @param moment bytes of each moment, on the device
    */
-  public record Holding(String name, long weights, long copies, boolean trained, boolean averaged) {
-    private static Holding of(Assembly.Held h) {
+  public record Holding(
+      String name, long weights, long copies, boolean trained, boolean averaged, int moment) {
+    private static Holding of(Assembly.Held h, int moment) {
       return new Holding(
           h.name(),
           h.parameters().count(),
           h.parameters().all().stream().mapToLong(Parameter::copies).sum(),
           h.trained(),
-          h.averaged());
+          h.averaged(),
+          moment);
     }
 
     /** Bytes of the weights, float32. */
@@ -140,7 +143,7 @@ public record UpdateOutline(
 
     /** Bytes of the optimiser's moments. */
     public long moments() {
-      return trained ? 2 * bytes() : 0;
+      return trained ? 2 * weights * moment : 0;
     }
 
     /** Bytes of the moving average. */
@@ -153,20 +156,15 @@ public record UpdateOutline(
    * What one thread's micro-batch takes in a phase, beside what is held.
    *
    * @param name of the phase
-   * @param forward the most bytes at once until there is a loss
+   * @param forward the most bytes at once until there is a loss, and, where blocks are computed
+   *     again, while one is
    * @param backward bytes that are kept for the backward pass when it begins
-   * @param spared bytes less if blocks were computed again for it (activation checkpointing)
    * @param gradients bytes of the gradients that it makes, of one thread
    */
-  public record PhaseOutline(
-      String name, long forward, long backward, long spared, long gradients) {
+  public record PhaseOutline(String name, long forward, long backward, long gradients) {
     PhaseOutline atLeast(PhaseOutline other) {
       return new PhaseOutline(
-          name,
-          Math.max(forward, other.forward),
-          Math.max(backward, other.backward),
-          Math.max(spared, other.spared),
-          gradients);
+          name, Math.max(forward, other.forward), Math.max(backward, other.backward), gradients);
     }
   }
 
@@ -200,12 +198,18 @@ public record UpdateOutline(
               .begun(memory.live(), assembly.held())
               .forEach(p -> phases.merge(p.name(), p, PhaseOutline::atLeast));
         }
-        List<Holding> holdings = holdings(teacher, assembly, average);
+        int moment = recipe.memory().momentType().bytes();
+        boolean away =
+            recipe.memory().momentsOn() == MemoryRecipe.Place.HOST
+                && standsFor.kind() != Device.Kind.CPU;
+        List<Holding> holdings = holdings(teacher, assembly, average, away ? 0 : moment);
+        long trained = holdings.stream().filter(Holding::trained).mapToLong(Holding::weights).sum();
         long known = holdings.stream().mapToLong(UpdateOutline::held).sum() + codec;
         return new UpdateOutline(
             holdings,
             codec,
-            Math.max(0, memory.live() - known),
+            Math.max(0, memory.live() - known - (away ? 2 * trained * moment : 0)),
+            away ? 2 * trained * moment : 0,
             List.copyOf(phases.values()),
             text,
             assembly.student().obstacleToFusion() == null);
@@ -240,12 +244,13 @@ public record UpdateOutline(
     }
   }
 
-  private static List<Holding> holdings(TextToImage teacher, Assembly assembly, Backbone average) {
+  private static List<Holding> holdings(
+      TextToImage teacher, Assembly assembly, Backbone average, int moment) {
     List<Assembly.Held> all = new ArrayList<>();
     all.add(new Assembly.Held("teacher", teacher.network().parameters(), false, false));
     all.addAll(assembly.held());
     all.add(new Assembly.Held("drawn average", average.parameters(), false, false));
-    return all.stream().map(Holding::of).toList();
+    return all.stream().map(h -> Holding.of(h, moment)).toList();
   }
 
   private static long held(Holding h) {
@@ -287,7 +292,7 @@ public record UpdateOutline(
     private final MetaMemory memory;
     private long forward;
     private long backward;
-    private long spared;
+    private long again;
 
     CountedPhase(Phase phase, MetaMemory memory) {
       this.phase = phase;
@@ -298,9 +303,8 @@ public record UpdateOutline(
       List<String> trained = trains().stream().map(Role::name).toList();
       return new PhaseOutline(
           name(),
-          Math.max(0, forward - after),
+          Math.max(0, Math.max(forward, backward + again) - after),
           Math.max(0, backward - after),
-          spared,
           held.stream()
               .filter(h -> trained.contains(h.name()))
               .mapToLong(h -> bytes(h.parameters()))
@@ -338,12 +342,12 @@ public record UpdateOutline(
       Tensor loss = phase.loss(part, rng, metrics);
       forward = memory.peak();
       backward = memory.live();
-      spared = memory.spared();
       return loss;
     }
 
     @Override
     public void stepped() {
+      again = memory.mostAgain();
       phase.stepped();
     }
   }

@@ -109,7 +109,9 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
       blocks.add(block(parameters.at(name).at("" + i), modulated));
     }
     return new BlockStack(
-        blocks, count > 0 && fusing ? FusedBlocks.of(blocks, sizes(config), parameters) : null);
+        blocks,
+        parameters,
+        count > 0 && fusing ? FusedBlocks.of(blocks, sizes(config), parameters) : null);
   }
 
   /**

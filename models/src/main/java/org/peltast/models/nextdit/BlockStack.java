@@ -1,13 +1,16 @@
 package org.peltast.models.nextdit;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
-import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.ActivationCheckpointing;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * Blocks one after another: by the plain operators, or, where they apply, by fused kernels, which
@@ -40,14 +43,17 @@ public final class BlockStack {
   }
 
   private final List<SandwichBlock> blocks;
+  private final Parameters network;
   private final @Nullable Kernels kernels;
 
   /**
    * A stack.
    *
+   * @param network the blocks are of
    * @param kernels of these blocks; null if there are none
    */
-  public BlockStack(List<SandwichBlock> blocks, @Nullable Kernels kernels) {
+  public BlockStack(List<SandwichBlock> blocks, Parameters network, @Nullable Kernels kernels) {
+    this.network = network;
     this.blocks = List.copyOf(blocks);
     this.kernels = blocks.isEmpty() ? null : kernels;
   }
@@ -113,19 +119,20 @@ public final class BlockStack {
       int asked,
       Map<Integer, Consumer<Tensor>> taps) {
     boolean byKernels = kernels != null;
+    boolean together = byKernels && !(network.checkpointing() && Autograd.isOn());
     int all = (int) x.size(1);
     Tensor y = x;
     int from = 0;
     while (from < blocks.size()) {
       int to = from + 1;
-      while (byKernels && to < blocks.size() && !taps.containsKey(to - 1)) {
+      while (together && to < blocks.size() && !taps.containsKey(to - 1)) {
         to++;
       }
       boolean tapped = taps.containsKey(to - 1);
       int rows = to < blocks.size() || tapped ? all : asked;
       y = apply(from, to, byKernels, y, time, rope, mask, rows);
       if (tapped) {
-        Objects.requireNonNull(taps.get(to - 1)).accept(y);
+        requireNonNull(taps.get(to - 1)).accept(y);
       }
       from = to;
     }
@@ -141,11 +148,23 @@ public final class BlockStack {
       Tensor rope,
       @Nullable Tensor mask,
       int rows) {
-    Kernels fused = kernels;
-    if (byKernels && fused != null) {
+    Kernels fused = byKernels ? kernels : null;
+    if (fused != null && to > from + 1) {
       return fused.run().forward(from, to, x, time, rope, mask, rows);
     }
     SandwichBlock block = blocks.get(from);
-    return MetaMemory.block(() -> block.forward(x, time, rope, mask, rows));
+    return ActivationCheckpointing.block(
+        network,
+        in -> {
+          Tensor stream = requireNonNull(in.get(0));
+          Tensor places = requireNonNull(in.get(2));
+          return fused == null
+              ? block.forward(stream, in.get(1), places, in.get(3), rows)
+              : fused.run().forward(from, to, stream, in.get(1), places, in.get(3), rows);
+        },
+        x,
+        time,
+        rope,
+        mask);
   }
 }

@@ -23,9 +23,9 @@ import org.peltast.models.Sinusoids;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
-import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.ActivationCheckpointing;
 import org.peltast.tensor.nn.Adapters;
 import org.peltast.tensor.nn.Attention;
 import org.peltast.tensor.nn.Conv2d;
@@ -87,11 +87,8 @@ final class SdxlUNet implements Backbone, FeatureTaps {
   private record Level(
       List<ResidualBlock> blocks, List<SpatialTransformer> transformers, @Nullable Conv2d resize) {
     Tensor layer(int i, Tensor x, Tensor time, Tensor context, @Nullable Tensor mask) {
-      return MetaMemory.block(
-          () -> {
-            Tensor h = blocks.get(i).forward(x, time);
-            return transformers.isEmpty() ? h : transformers.get(i).forward(h, context, mask);
-          });
+      Tensor h = blocks.get(i).forward(x, time);
+      return transformers.isEmpty() ? h : transformers.get(i).forward(h, context, mask);
     }
   }
 
@@ -315,7 +312,7 @@ final class SdxlUNet implements Backbone, FeatureTaps {
     for (int i = 0; i < down.size(); i++) {
       Level level = down.get(i);
       for (int j = 0; j < level.blocks().size(); j++) {
-        h = level.layer(j, h, time, context, mask);
+        h = layer(level, j, h, time, context, mask);
         skips.push(h);
       }
       tap("down_blocks." + i, h, names, taps);
@@ -324,17 +321,19 @@ final class SdxlUNet implements Backbone, FeatureTaps {
         skips.push(h);
       }
     }
-    Tensor lowest = h;
     h =
-        MetaMemory.block(
-            () ->
-                middle2.forward(
-                    middleTransformer.forward(middle1.forward(lowest, time), context, mask), time));
+        block(
+            (x0, t0, c0, m0) ->
+                middle2.forward(middleTransformer.forward(middle1.forward(x0, t0), c0, m0), t0),
+            h,
+            time,
+            context,
+            mask);
     tap(MIDDLE, h, names, taps);
     for (int i = 0; i < up.size(); i++) {
       Level level = up.get(i);
       for (int j = 0; j < level.blocks().size(); j++) {
-        h = level.layer(j, Tensor.cat(List.of(h, skips.pop()), 1), time, context, mask);
+        h = layer(level, j, Tensor.cat(List.of(h, skips.pop()), 1), time, context, mask);
       }
       tap("up_blocks." + i, h, names, taps);
       if (level.resize() != null) {
@@ -343,6 +342,31 @@ final class SdxlUNet implements Backbone, FeatureTaps {
       }
     }
     return convOut.forward(normOut.forward(h).silu()).to(DType.FLOAT32).contiguous();
+  }
+
+  /** A part of the network that may be computed again for the backward pass. */
+  private interface Block {
+    Tensor forward(Tensor x, Tensor time, Tensor context, @Nullable Tensor mask);
+  }
+
+  private Tensor layer(
+      Level level, int i, Tensor x, Tensor time, Tensor context, @Nullable Tensor mask) {
+    return block((x0, t0, c0, m0) -> level.layer(i, x0, t0, c0, m0), x, time, context, mask);
+  }
+
+  private Tensor block(Block block, Tensor x, Tensor time, Tensor context, @Nullable Tensor mask) {
+    return ActivationCheckpointing.block(
+        parameters,
+        in ->
+            block.forward(
+                Objects.requireNonNull(in.get(0)),
+                Objects.requireNonNull(in.get(1)),
+                Objects.requireNonNull(in.get(2)),
+                in.get(3)),
+        x,
+        time,
+        context,
+        mask);
   }
 
   private static void tap(String name, Tensor value, List<String> names, Map<String, Tensor> taps) {

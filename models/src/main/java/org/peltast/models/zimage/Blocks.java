@@ -28,7 +28,7 @@ final class Blocks {
       blocks.add(block(p.at(name).at("" + i), config, modulated));
     }
     return new BlockStack(
-        blocks, count > 0 && fusing ? FusedBlocks.of(blocks, sizes(config), p) : null);
+        blocks, p, count > 0 && fusing ? FusedBlocks.of(blocks, sizes(config), p) : null);
   }
 
   private static SandwichBlock block(Parameters p, ZImageConfig config, boolean modulated) {

@@ -45,6 +45,7 @@ public final class Parameters implements AutoCloseable {
     final DType storage;
     final @Nullable Base base;
     int version;
+    boolean checkpointing;
 
     Shared(Device device, Precision precision, DType storage, @Nullable Base base) {
       this.device = device;
@@ -385,6 +386,20 @@ public final class Parameters implements AutoCloseable {
   /** In which dtype products are computed. */
   public Precision precision() {
     return shared.precision;
+  }
+
+  /**
+   * Sets whether the network's blocks run again for the backward pass, rather than keep what their
+   * gradients need: see {@link ActivationCheckpointing#block}.
+   */
+  public Parameters checkpointing(boolean wanted) {
+    shared.checkpointing = wanted;
+    return this;
+  }
+
+  /** Whether blocks run again for the backward pass. */
+  public boolean checkpointing() {
+    return shared.checkpointing;
   }
 
   /** Where the weights lie. */
