@@ -499,6 +499,9 @@ final class MisuseProbe {
       if (raw == WeightMatrix.class) {
         return new WeightMatrix(Tensor.ones(2, 3), () -> 1);
       }
+      if (raw == Tensor[].class) {
+        return pick(new Tensor[0], new Tensor[] {Tensor.ones(2)}, new Tensor[] {null, null});
+      }
       if (raw == TensorFiles.Fill.class) {
         return new TensorFiles.Fill("w", random.nextInt(3) - 1, Tensor.ones(2), null);
       }
@@ -662,14 +665,14 @@ final class MisuseProbe {
               case 2 ->
                   method.getReturnType() == List.class && !(args[0] instanceof List)
                       ? Arrays.asList(args)
-                      : args == null || args.length == 0 || args[0] instanceof Range
+                      : args == null
+                              || args.length == 0
+                              || args[0] instanceof Range
+                              || args[0] instanceof List
                           ? tensor()
                           : args[0];
               default ->
-                  method.getReturnType() == List.class
-                          || (args != null && args.length > 0 && args[0] instanceof List)
-                      ? Collections.emptyList()
-                      : tensor();
+                  method.getReturnType() == List.class ? Collections.emptyList() : tensor();
             };
           });
     }
