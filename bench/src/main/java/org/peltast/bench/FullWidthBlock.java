@@ -104,7 +104,8 @@ final class FullWidthBlock implements AutoCloseable {
     obstacle = FusedBlocks.obstacle(sizes, parameters);
     List<SandwichBlock> all = List.of(sandwich);
     BlockStack stack =
-        new BlockStack(all, obstacle == null ? FusedBlocks.of(all, sizes, parameters) : null);
+        new BlockStack(
+            all, parameters, obstacle == null ? FusedBlocks.of(all, sizes, parameters) : null);
     RotaryPositions positions =
         new RotaryPositions(
             new RotaryPositions.Settings(256, axes, List.of(64, 512, 512), true), Device.CPU);
