@@ -4,8 +4,8 @@ import java.util.Map;
 
 /**
  * Shows how far long work is. Whoever works calls {@link #step} as often as it likes; whoever shows
- * decides how often to draw. {@link PlainProgress} prints lines; a terminal's bar lives in the
- * command.
+ * decides how often to draw. {@link PlainProgress} prints lines, {@link TerminalProgress} draws a
+ * bar.
  */
 @FunctionalInterface
 public interface Progress extends AutoCloseable {

@@ -505,6 +505,9 @@ final class MisuseProbe {
       if (raw == TensorFiles.Fill.class) {
         return new TensorFiles.Fill("w", random.nextInt(3) - 1, Tensor.ones(2), null);
       }
+      if (raw == TruncatedSvd.class) {
+        return new TruncatedSvd(tensor(), tensor(), tensor());
+      }
       if (raw == AdamW.Keeping.class) {
         return AdamW.Keeping.PLAIN;
       }

@@ -1,4 +1,4 @@
-package org.peltast.training;
+package org.peltast.report;
 
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import org.peltast.report.Formats;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.TensorInfo;
 
