@@ -11,7 +11,8 @@ import org.peltast.paper.Experiment.Variant;
 /**
  * The paper's experiments, and those around it, as values. Each is at most twenty minutes a seed on
  * two cores at the size of the shipped teacher: a hundred updates of eight pictures, by which a
- * student has most of its teacher's alignment, or half of that where an update costs thrice as much.
+ * student has most of its teacher's alignment, or half of that where an update costs thrice as
+ * much.
  */
 public final class Experiments {
   private Experiments() {}
@@ -431,12 +432,7 @@ public final class Experiments {
             new Variant(
                 "one-step", "DM, 1 step", 0, "steps=1", "unconditional=true", "run.updates=80"),
             new Variant(
-                "four-steps",
-                "DM, 4 steps",
-                1,
-                "steps=4",
-                "unconditional=true",
-                "run.updates=80")),
+                "four-steps", "DM, 4 steps", 1, "steps=4", "unconditional=true", "run.updates=80")),
         List.of("frechetBiasFree", "latentVariance", "saturation"),
         List.of("frechetBiasFree", "saturation"),
         Pictured.MOMENTS,

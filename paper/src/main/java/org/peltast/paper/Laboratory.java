@@ -207,8 +207,7 @@ final class Laboratory {
 
     /** Keeps the weights of the best moment so far: which it is in the end only the end tells. */
     private void keepBest() {
-      TensorFiles.write(
-          path.resolve(BEST), student().network().parameters().values(), Map.of());
+      TensorFiles.write(path.resolve(BEST), student().network().parameters().values(), Map.of());
     }
 
     private void drawBest() {

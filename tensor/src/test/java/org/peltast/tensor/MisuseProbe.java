@@ -674,8 +674,7 @@ final class MisuseProbe {
                               || args[0] instanceof List
                           ? tensor()
                           : args[0];
-              default ->
-                  method.getReturnType() == List.class ? Collections.emptyList() : tensor();
+              default -> method.getReturnType() == List.class ? Collections.emptyList() : tensor();
             };
           });
     }
