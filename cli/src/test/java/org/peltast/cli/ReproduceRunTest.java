@@ -106,8 +106,8 @@ class ReproduceRunTest {
     assertThat(Files.readString(straight.resolve("results/fig4b.csv")))
         .startsWith("experiment,variant,seed,split,moment,update,measure,value\n")
         .contains("fig4b,observer,1,validation,,0,alignment,")
-        .contains("fig4b,observer,2,test,end,4,retention.real,")
-        .contains("fig4b,observer,2,analysis,end,4,retention.fake.8,");
+        .contains("fig4b,observer,2,test,end,3,retention.real,")
+        .contains("fig4b,observer,2,analysis,end,3,retention.fake.8,");
   }
 
   private Path prompts() throws IOException {
