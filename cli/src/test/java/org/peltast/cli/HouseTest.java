@@ -220,7 +220,18 @@ class HouseTest {
         .that(DescribedPredicate.not(resideInAPackage("org.peltast.cli..")))
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage("picocli..", "me.tongfei..", "ch.qos..")
+        .resideInAnyPackage("picocli..", "ch.qos..")
+        .check(house);
+  }
+
+  @Test
+  void onlyProgressOnATerminalDrawsBars() {
+    noClasses()
+        .that()
+        .haveNameNotMatching("org\\.peltast\\.runs\\.TerminalProgress.*")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("me.tongfei..")
         .check(house);
   }
 
@@ -274,7 +285,10 @@ class HouseTest {
         .check(house);
   }
 
-  /** Whoever draws, trains or measures knows model families by their plug, and no network. */
+  /**
+   * Whoever draws, trains or measures knows model families by their plug, and no network; but the
+   * one benchmark of single blocks.
+   */
   @Test
   void noNetworkIsNamedOutsideItsFamily() {
     for (ModelFamily family : ModelFamilies.all()) {
@@ -282,6 +296,8 @@ class HouseTest {
       noClasses()
           .that()
           .resideOutsideOfPackage(own)
+          .and()
+          .doNotHaveFullyQualifiedName("org.peltast.bench.FullWidthBlock")
           .should()
           .dependOnClassesThat()
           .resideInAPackage(own)
@@ -336,6 +352,8 @@ class HouseTest {
         .that(DescribedPredicate.not(resideInAPackage("org.peltast.cli..")))
         .and()
         .doNotHaveFullyQualifiedName("org.peltast.bench.Busy")
+        .and()
+        .doNotHaveFullyQualifiedName("org.peltast.bench.LoadBenchmark") // a program of its own
         .should()
         .accessField(System.class, "out")
         .orShould()
