@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Prompts for a model where nobody names any: those that lie with it, or else general ones. */
 public final class ModelPrompts {
@@ -35,7 +36,7 @@ public final class ModelPrompts {
    * @param images what it was trained on, as {@code data.images} of a recipe says; null if nobody
    *     knows
    */
-  public static String example(Path model, @org.jspecify.annotations.Nullable String images) {
+  public static String example(Path model, @Nullable String images) {
     Optional<Path> list = with(model);
     if (list.isEmpty() && images != null && images.matches("(?i).*\\.(txt|jsonl)")) {
       list = Optional.of(Path.of(images)).filter(Files::isRegularFile);

@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.safetensors.Checkpoint;
@@ -57,7 +58,7 @@ public record LoraExtraction(Lora lora, double change, double inLayers, double k
     if (!family.id().equals(student.family().id())) {
       throw new ModelException(
           String.format(
-              java.util.Locale.ROOT,
+              Locale.ROOT,
               "%s is of the family %s and %s of %s: a LoRA turns a model into one of the same network",
               teacher.folder(),
               family.id(),

@@ -1,19 +1,21 @@
 package org.peltast.models.lumina2;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.peltast.models.nextdit.FusedAgainstPlain.assumeFusion;
+import static org.peltast.models.nextdit.FusedAgainstPlain.error;
+import static org.peltast.models.nextdit.FusedAgainstPlain.initialise;
+import static org.peltast.models.nextdit.FusedAgainstPlain.putGradients;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Network;
-import org.peltast.models.nextdit.fused.FusedBlocks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
@@ -21,7 +23,6 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.kernels.Fused;
-import org.peltast.tensor.nn.Parameter;
 import org.peltast.tensor.nn.Parameters;
 
 /**
@@ -38,9 +39,7 @@ class FusedGroupsTest {
     final Lumina2Transformer fused;
 
     Twins(Rng rng, Precision precision) {
-      String obstacle =
-          FusedBlocks.obstacle(Device.CPU, precision.products(), Fused.width(), Fused.width());
-      Assumptions.assumeTrue(obstacle == null, () -> "" + obstacle);
+      assumeFusion(precision);
       int groups = 1 + rng.fork("groups").below(2);
       int heads = groups * (1 + rng.fork("sharing").below(3));
       int headDim = Fused.width() * (1 + rng.fork("headDim").below(2));
@@ -77,14 +76,7 @@ class FusedGroupsTest {
       Lumina2Config config, Rng rng, Precision precision, boolean fusing) {
     Parameters p = Parameters.on(Device.CPU, precision);
     Lumina2Transformer network = new Lumina2Transformer(config, p, fusing);
-    p.initialise(rng.fork("weights"));
-    try (Scope s = Scope.open();
-        Autograd off = Autograd.off()) {
-      for (Parameter q : p.all()) { // nothing may be at a value that hides a term
-        q.value().copyFrom(q.value().add(rng.fork(q.name()).normal(q.value().shape()).mul(0.1)));
-      }
-    }
-    p.trainable(true);
+    initialise(p, rng);
     return network;
   }
 
@@ -115,18 +107,8 @@ class FusedGroupsTest {
     all.put("tapped", tapped);
     all.put("dx", x.grad());
     all.put("dcaptions", features.grad());
-    for (Parameter p : network.parameters().all()) {
-      Tensor g = p.value().grad();
-      all.put(p.name(), g == null ? Tensor.zeros(p.value().shape()) : g);
-    }
+    putGradients(network.parameters(), all);
     return all;
-  }
-
-  /** The root-mean-square difference in units of the wanted's own size. */
-  private static double error(Tensor actual, Tensor wanted) {
-    double size = wanted.square().mean().sqrt().item();
-    double error = actual.sub(wanted).square().mean().sqrt().item();
-    return error / Math.max(size, 1e-3);
   }
 
   @ParameterizedTest

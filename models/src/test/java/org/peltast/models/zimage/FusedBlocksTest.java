@@ -2,6 +2,10 @@ package org.peltast.models.zimage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.peltast.models.nextdit.FusedAgainstPlain.assumeFusion;
+import static org.peltast.models.nextdit.FusedAgainstPlain.error;
+import static org.peltast.models.nextdit.FusedAgainstPlain.initialise;
+import static org.peltast.models.nextdit.FusedAgainstPlain.putGradients;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,7 +14,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -19,7 +22,6 @@ import org.peltast.diffusion.Condition;
 import org.peltast.diffusion.FeatureTaps;
 import org.peltast.diffusion.Network;
 import org.peltast.models.ModelException;
-import org.peltast.models.nextdit.fused.FusedBlocks;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
@@ -36,13 +38,6 @@ import org.peltast.tensor.nn.Parameters;
 /** The fused blocks compute what the plain ones do, and its gradient, in float32 and in bf16. */
 class FusedBlocksTest {
   private static final double CLOSE = 3e-5;
-
-  /** Skips what this machine cannot compute by the kernels, as the product would not. */
-  private static void assumeFusion(Precision precision) {
-    String obstacle =
-        FusedBlocks.obstacle(Device.CPU, precision.products(), Fused.width(), Fused.width());
-    Assumptions.assumeTrue(obstacle == null, () -> "" + obstacle);
-  }
 
   /** A network of random shape, plain and fused, with the same random weights. */
   private static final class Twins implements AutoCloseable {
@@ -87,16 +82,7 @@ class FusedBlocksTest {
     Parameters p = Parameters.on(Device.CPU, precision);
     ZImageTransformer network =
         new ZImageTransformer(config, p, config.patchSizes().get(0), fusing);
-    p.initialise(rng.fork("weights"));
-    try (Scope s = Scope.open();
-        Autograd off = Autograd.off()) {
-      // Nothing may be at a value that hides a term: no zero heads, no norm weights of one.
-      for (Parameter q : p.all()) {
-        Rng own = rng.fork(q.name());
-        q.value().copyFrom(q.value().add(own.normal(q.value().shape()).mul(0.1)));
-      }
-    }
-    p.trainable(true);
+    initialise(p, rng);
     return network;
   }
 
@@ -120,10 +106,7 @@ class FusedBlocksTest {
     all.put("answer", y);
     all.put("dx", x.grad());
     all.put("dcaptions", features.grad());
-    for (Parameter p : network.parameters().all()) {
-      Tensor g = p.value().grad();
-      all.put(p.name(), g == null ? Tensor.zeros(p.value().shape()) : g);
-    }
+    putGradients(network.parameters(), all);
     return all;
   }
 
@@ -178,13 +161,6 @@ class FusedBlocksTest {
       }
     }
     assertThat(ofFused).isPositive().isLessThanOrEqualTo(ofPlain);
-  }
-
-  /** The root-mean-square difference in units of the wanted's own size. */
-  private static double error(Tensor actual, Tensor wanted) {
-    double size = wanted.square().mean().sqrt().item();
-    double error = actual.sub(wanted).square().mean().sqrt().item();
-    return error / Math.max(size, 1e-3);
   }
 
   @ParameterizedTest
@@ -288,10 +264,7 @@ class FusedBlocksTest {
     loss.backward();
     Map<String, Tensor> all = new LinkedHashMap<>();
     all.put("loss", loss.detach());
-    for (Parameter p : generator.parameters().all()) {
-      Tensor g = p.value().grad();
-      all.put(p.name(), g == null ? Tensor.zeros(p.value().shape()) : g);
-    }
+    putGradients(generator.parameters(), all);
     return all;
   }
 
