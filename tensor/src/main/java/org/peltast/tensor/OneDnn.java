@@ -41,6 +41,7 @@ final class OneDnn {
   private final Map<Object, Prepared> prepared = new HashMap<>();
   private final int threads = Engine.threads();
   private HostBuffer scratch = HostBuffer.allocate(1);
+  private HostBuffer packing = HostBuffer.allocate(1); // for right factors of one product
 
   private OneDnn() {
     dnnl_stream own = new dnnl_stream();
@@ -68,6 +69,13 @@ final class OneDnn {
   static void multiply(
       Layout a, Place left, Operand b, Place right, Layout c, Place product, boolean add) {
     OneDnn own = own();
+    if (b instanceof Layout lying && lying.isPackedFirst(a.rows())) {
+      PackedLayout order = PackedLayout.of(lying.dtype(), lying.rows(), lying.columns());
+      HostBuffer packed = own.packing(order.count());
+      pack(lying, right.pointer().get(), order, packed);
+      multiply(a, left, order, packed.place(), c, product, add);
+      return;
+    }
     Product key = new Product(a, b, c, add);
     Prepared p = own.prepared.get(key);
     if (p == null) {
@@ -75,6 +83,13 @@ final class OneDnn {
       own.prepared.put(key, p);
     }
     p.run(left.pointer().get(), right.pointer().get(), product.pointer().get());
+  }
+
+  private HostBuffer packing(long count) {
+    if (packing.count() < count) {
+      packing = HostBuffer.allocate(count);
+    }
+    return packing;
   }
 
   /** Copies a matrix into a packed one. */
@@ -133,6 +148,30 @@ final class OneDnn {
       int rowStep,
       int columnStep)
       implements Operand {
+    /** Numbers from which on a float32 factor is more than a core's second cache holds. */
+    private static final int LARGE = 1 << 20;
+
+    /** The most that are packed for one product: a gibibyte. */
+    private static final int LARGEST = 1 << 28;
+
+    /** Rows of the left factor that are worth packing the right one for. */
+    private static final int ENOUGH = 256;
+
+    /**
+     * Whether a product of so many rows is faster if this, its right factor, is packed first.
+     * oneDNN reads a float32 factor where it lies unless it is transposed, a few columns of all
+     * rows at a time: of a large one each row is on another page, and rows may share cache sets.
+     */
+    private boolean isPackedFirst(int productRows) {
+      long count = (long) rows * columns;
+      return dtype == DType.FLOAT32
+          && isOne()
+          && columnStep == 1
+          && count > LARGE
+          && count <= LARGEST
+          && productRows >= ENOUGH;
+    }
+
     Layout first(int count) {
       return new Layout(
           dtype, items, heads, count, columns, itemStep, headStep, rowStep, columnStep);

@@ -178,7 +178,8 @@ class MatricesTest {
       names = {"FLOAT32", "BFLOAT16"})
   void linearLayersAndTheirBackwardPassAreLibtorchs(DType dtype) {
     assumeProducts(dtype);
-    for (int[] sizes : new int[][] {{7, 20, 12}, {40, 33, 65}, {96, 64, 170}, {1, 1, 1}}) {
+    for (int[] sizes :
+        new int[][] {{7, 20, 12}, {40, 33, 65}, {96, 64, 170}, {1, 1, 1}}) {
       int rows = sizes[0];
       int in = sizes[1];
       int out = sizes[2];
@@ -218,6 +219,27 @@ class MatricesTest {
     double size = wanted.square().mean().sqrt().item();
     double error = actual.to(DType.FLOAT32).sub(wanted).square().mean().sqrt().item();
     assertThat(error).isLessThanOrEqualTo((rounding == DType.FLOAT32 ? 2e-6 : 0.006) * size);
+  }
+
+  /** Right factors that are packed for one product, because they and the left ones are large. */
+  @Test
+  void productsByLargeFactorsAreLibtorchs() {
+    assumeProducts(DType.FLOAT32);
+    try (Scope scope = Scope.open()) {
+      Tensor large = Rng.of(1).normal(1100, 1030);
+      Tensor dy = Rng.of(2).normal(260, 1100);
+      Tensor wanted = dy.matmul(large);
+      Tensor dx = Tensor.zeros(260, 1030);
+      Matrices to = Matrices.of(dx);
+      to.assignLinearBack(Matrices.of(dy), new WeightMatrix(large, () -> 0));
+      assertNear(dx, wanted, DType.FLOAT32);
+      to.addLinearBack(Matrices.of(dy), new WeightMatrix(large, () -> 0));
+      assertNear(dx, wanted.mul(2), DType.FLOAT32);
+
+      Tensor dyByRow = Rng.of(3).normal(1100, 260);
+      to.assignProduct(Matrices.of(dyByRow).transposed(), Matrices.of(large));
+      assertNear(dx, dyByRow.transpose(0, 1).matmul(large), DType.FLOAT32);
+    }
   }
 
   @Test
