@@ -1,13 +1,19 @@
 package org.peltast.tensor.kernels;
 
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Engine;
 import org.peltast.tensor.HostBuffer;
+import org.peltast.tensor.Range;
+import org.peltast.tensor.WorkerPool;
 
 /** Whether this Java can run the kernels, and on what they can run. */
 public final class Fused {
   private static final @Nullable String OBSTACLE = findObstacle();
+
+  /** Numbers from which on a pass takes some hundred microseconds, ten times a thread's start. */
+  private static final int MANY = 1 << 18;
 
   private Fused() {}
 
@@ -28,6 +34,17 @@ public final class Fused {
   /** Floats a vector: what rows must be a multiple of. 1 where kernels cannot run. */
   public static int width() {
     return OBSTACLE == null ? Lanes.WIDTH : 1;
+  }
+
+  /**
+   * Leads a kernel over rows that do not depend on each other: side by side, unless they are so few
+   * that handing them to threads would take longer, or the caller is a worker of a pool.
+   *
+   * @param width numbers of a row
+   */
+  static void eachRows(int rows, int width, Consumer<Range> kernel) {
+    boolean many = (long) rows * width >= MANY;
+    WorkerPool.each(Range.deal(rows, many ? WorkerPool.size() : 1), kernel);
   }
 
   /** Checks what is read or written in float32 alone. */

@@ -3,6 +3,7 @@ package org.peltast.tensor.kernels;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import org.peltast.tensor.HostBuffer;
+import org.peltast.tensor.Range;
 
 /** SwiGLU's middle, {@code y = silu(u) ⊙ v} with {@code silu(u) = u σ(u)}. */
 public final class Gate {
@@ -39,11 +40,16 @@ public final class Gate {
 
   /** {@code y = silu(u) ⊙ v}, in either dtype; y may be u. */
   public static void forward(Layout l, HostBuffer u, HostBuffer v, HostBuffer y) {
+    Fused.eachRows(l.rows(), l.step(), some -> forward(l, some, u, v, y));
+  }
+
+  private static void forward(Layout l, Range rows, HostBuffer u, HostBuffer v, HostBuffer y) {
     RowBuffer us = l.pieces(u);
     RowBuffer vs = l.pieces(v);
     RowBuffer ys = l.pieces(y);
-    for (int row = 0; row < l.rows(); row += l.together()) {
-      int count = Math.min(l.together(), l.rows() - row);
+    int end = rows.from() + rows.count();
+    for (int row = rows.from(); row < end; row += l.together()) {
+      int count = Math.min(l.together(), end - row);
       us.read(row * l.step(), count * l.step());
       vs.read(row * l.step(), count * l.step());
       forwardRows(us.floats, vs.floats, ys.floats, count * l.step());
@@ -66,11 +72,16 @@ public final class Gate {
    * @param dy overwritten with y, which the gradient of the next layer's weight needs
    */
   public static void backward(Layout l, HostBuffer u, HostBuffer v, HostBuffer dy) {
+    Fused.eachRows(l.rows(), l.step(), some -> backward(l, some, u, v, dy));
+  }
+
+  private static void backward(Layout l, Range rows, HostBuffer u, HostBuffer v, HostBuffer dy) {
     RowBuffer us = l.pieces(u);
     RowBuffer vs = l.pieces(v);
     RowBuffer dys = l.pieces(dy);
-    for (int row = 0; row < l.rows(); row += l.together()) {
-      int count = Math.min(l.together(), l.rows() - row);
+    int end = rows.from() + rows.count();
+    for (int row = rows.from(); row < end; row += l.together()) {
+      int count = Math.min(l.together(), end - row);
       us.read(row * l.step(), count * l.step());
       vs.read(row * l.step(), count * l.step());
       dys.read(row * l.step(), count * l.step());

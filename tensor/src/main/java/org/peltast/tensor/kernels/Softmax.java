@@ -3,6 +3,7 @@ package org.peltast.tensor.kernels;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.HostBuffer;
+import org.peltast.tensor.Range;
 
 /** Softmax over the rows of attention's scores, in place. */
 public final class Softmax {
@@ -25,24 +26,34 @@ public final class Softmax {
     if (mask != null) {
       mask.require(items, keys);
     }
+    for (int item = 0; item < items; item++) {
+      int first = item * rows;
+      int masked = mask == null ? 0 : mask.at(item);
+      Fused.eachRows(
+          rows,
+          keys,
+          some -> forward(p, new Range(first + some.from(), some.count()), keys, mask, masked));
+    }
+  }
+
+  private static void forward(
+      HostBuffer p, Range rows, int keys, @Nullable Factor mask, int masked) {
     int step = step(keys);
     RowBuffer ps = RowBuffer.on(p, step * keys);
     float[] sums = Lanes.room(step);
     float[] most = new float[step];
-    for (int item = 0; item < items; item++) {
-      for (int row = 0; row < rows; row += step) {
-        int first = (item * rows + row) * keys;
-        int count = Math.min(step, rows - row);
-        ps.read(first, count * keys);
-        if (mask != null) {
-          addRows(ps.floats, count, keys, mask.values, mask.at(item));
-        }
-        largestRows(ps.floats, count, keys, most);
-        exponentialRows(ps.floats, count, keys, most, sums);
-        Lanes.sumRows(sums, count);
-        scaleRows(ps.floats, count, keys, most, sums);
-        ps.write(first, count * keys);
+    int end = rows.from() + rows.count();
+    for (int row = rows.from(); row < end; row += step) {
+      int count = Math.min(step, end - row);
+      ps.read(row * keys, count * keys);
+      if (mask != null) {
+        addRows(ps.floats, count, keys, mask.values, masked);
       }
+      largestRows(ps.floats, count, keys, most);
+      exponentialRows(ps.floats, count, keys, most, sums);
+      Lanes.sumRows(sums, count);
+      scaleRows(ps.floats, count, keys, most, sums);
+      ps.write(row * keys, count * keys);
     }
   }
 
@@ -56,12 +67,17 @@ public final class Softmax {
   public static void backward(HostBuffer p, int keys, HostBuffer dp) {
     int rows = rows(p, keys);
     Fused.require(dp, p.count());
+    Fused.eachRows(rows, keys, some -> backward(p, some, keys, dp));
+  }
+
+  private static void backward(HostBuffer p, Range rows, int keys, HostBuffer dp) {
     int step = step(keys);
     RowBuffer ps = RowBuffer.on(p, step * keys);
     RowBuffer dps = RowBuffer.on(dp, step * keys);
     float[] dots = Lanes.room(step);
-    for (int row = 0; row < rows; row += step) {
-      int count = Math.min(step, rows - row);
+    int end = rows.from() + rows.count();
+    for (int row = rows.from(); row < end; row += step) {
+      int count = Math.min(step, end - row);
       ps.read(row * keys, count * keys);
       dps.read(row * keys, count * keys);
       dotRows(ps.floats, dps.floats, count, keys, dots);

@@ -7,11 +7,13 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.Engine;
 import org.peltast.tensor.HostBuffer;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
@@ -274,6 +276,39 @@ class KernelsTest {
       Softmax.forward(p, 1, keys, null);
       assertThat(p.tensor().toFloats()[0]).isNaN();
     }
+  }
+
+  @Test
+  void rowsThatThreadsShareAreTheSameBits() {
+    int before = Engine.threads();
+    try (Scope scope = Scope.open()) {
+      Engine.threads(1);
+      List<float[]> alone = ofManyRows();
+      Engine.threads(3);
+      assertThat(ofManyRows()).usingRecursiveComparison().isEqualTo(alone);
+    } finally {
+      Engine.threads(before);
+    }
+  }
+
+  /** Softmax and gate, forward and backward, of 2 items of as many rows as threads share. */
+  private List<float[]> ofManyRows() {
+    int rows = 301;
+    int width = 1024;
+    float[] absent = new float[2 * width];
+    absent[width + 7] = Float.NEGATIVE_INFINITY;
+    HostBuffer p = kept(rng.fork("p").normal(2, rows, width));
+    Softmax.forward(p, 2, width, Factor.each(absent, width));
+    HostBuffer dp = kept(rng.fork("dp").normal(2, rows, width));
+    Softmax.backward(p, width, dp);
+    Gate.Layout l = new Gate.Layout(2 * rows, width, width);
+    HostBuffer u = kept(rng.fork("u").normal(2, rows, width));
+    HostBuffer v = kept(rng.fork("v").normal(2, rows, width));
+    HostBuffer y = HostBuffer.allocate(2, rows, width);
+    Gate.forward(l, u, v, y);
+    HostBuffer dy = kept(rng.fork("dy").normal(2, rows, width));
+    Gate.backward(l, u, v, dy);
+    return Stream.of(p, dp, u, v, y, dy).map(f -> f.tensor().toFloats()).toList();
   }
 
   @Test
