@@ -151,6 +151,9 @@ final class OneDnn {
     /** Numbers from which on a float32 factor is more than a core's second cache holds. */
     private static final int LARGE = 1 << 20;
 
+    /** Numbers of a page of memory. */
+    private static final int PAGE = 1024;
+
     /** The most that are packed for one product: a gibibyte. */
     private static final int LARGEST = 1 << 28;
 
@@ -160,13 +163,14 @@ final class OneDnn {
     /**
      * Whether a product of so many rows is faster if this, its right factor, is packed first.
      * oneDNN reads a float32 factor where it lies unless it is transposed, a few columns of all
-     * rows at a time: of a large one each row is on another page, and rows may share cache sets.
+     * rows at a time: of a wide one each row is on another page, and rows may share cache sets.
      */
     private boolean isPackedFirst(int productRows) {
       long count = (long) rows * columns;
       return dtype == DType.FLOAT32
           && isOne()
           && columnStep == 1
+          && rowStep > PAGE
           && count > LARGE
           && count <= LARGEST
           && productRows >= ENOUGH;
