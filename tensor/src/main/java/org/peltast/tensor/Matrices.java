@@ -96,6 +96,45 @@ public final class Matrices {
         new OneDnn.Layout(tensor.dtype(), 1, 1, rows, columns, all, all, columns, 1));
   }
 
+  /**
+   * The matrices that a tensor is, one for each head, wherever it lies; to be used while the tensor
+   * is open, and no part of a graph.
+   *
+   * @param tensor [heads, rows, columns]
+   * @return null if they are none that products take: they are of float32 on the CPU, at different
+   *     places, and closer than 2³¹ numbers
+   */
+  static @Nullable Matrices byHead(Tensor tensor) {
+    if (tensor.rank() != 3
+        || tensor.count() == 0
+        || tensor.dtype() != DType.FLOAT32
+        || tensor.device().kind() != Device.Kind.CPU) {
+      return null;
+    }
+    int[] steps = new int[3];
+    int all = 0; // numbers from the first to beyond the last
+    for (int i = 0; i < 3; i++) {
+      long step = tensor.raw().stride(i);
+      if (step < 1 || step * tensor.size(i) > Integer.MAX_VALUE) {
+        return null;
+      }
+      steps[i] = (int) step;
+      all = Math.max(all, (int) (step * tensor.size(i)));
+    }
+    return new Matrices(
+        tensor.place(),
+        new OneDnn.Layout(
+            DType.FLOAT32,
+            1,
+            (int) tensor.size(0),
+            (int) tensor.size(1),
+            (int) tensor.size(2),
+            all,
+            steps[0],
+            steps[1],
+            steps[2]));
+  }
+
   /** Each head's matrix [rows, columns] by itself: memory [items, heads, rows, columns]. */
   public static Matrices byHead(HostBuffer memory, int items, int heads, int rows, int columns) {
     requireAll(memory, items, heads, rows, columns);

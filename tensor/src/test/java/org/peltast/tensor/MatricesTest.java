@@ -178,8 +178,7 @@ class MatricesTest {
       names = {"FLOAT32", "BFLOAT16"})
   void linearLayersAndTheirBackwardPassAreLibtorchs(DType dtype) {
     assumeProducts(dtype);
-    for (int[] sizes :
-        new int[][] {{7, 20, 12}, {40, 33, 65}, {96, 64, 170}, {1, 1, 1}}) {
+    for (int[] sizes : new int[][] {{7, 20, 12}, {40, 33, 65}, {96, 64, 170}, {1, 1, 1}}) {
       int rows = sizes[0];
       int in = sizes[1];
       int out = sizes[2];
@@ -239,6 +238,18 @@ class MatricesTest {
       Tensor dyByRow = Rng.of(3).normal(1100, 260);
       to.assignProduct(Matrices.of(dyByRow).transposed(), Matrices.of(large));
       assertNear(dx, dyByRow.transpose(0, 1).matmul(large), DType.FLOAT32);
+    }
+  }
+
+  /** Heads among others' columns, transposed, and one that stands for all. */
+  @Test
+  void headsOfTensorsAreMultipliedWhereTheyAre() {
+    try (Scope scope = Scope.open()) {
+      Tensor a = Rng.of(1).normal(5, 3, 4).transpose(0, 1);
+      Tensor b = Rng.of(2).normal(6, 3, 4).transpose(0, 1).transpose(1, 2);
+      close(Internals.productsByHead(a, b), a.matmul(b));
+      Tensor same = b.narrow(0, 1, 1).expand(3, 4, 6);
+      close(Internals.productsByHead(a, same), a.matmul(same));
     }
   }
 

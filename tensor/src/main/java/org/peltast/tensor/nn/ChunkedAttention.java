@@ -107,7 +107,8 @@ final class ChunkedAttention implements CustomGradient.Backward {
   }
 
   private Tensor weights(Chunk c) {
-    Tensor scores = c.of(q).matmul(c.ofHeads(k).transpose(1, 2)); // [heads, rows, T]
+    Tensor scores =
+        Internals.productsByHead(c.of(q), c.ofHeads(k).transpose(1, 2)); // [heads, rows, T]
     return (bias == null ? scores : scores.add(c.of(bias))).softmax(-1);
   }
 
@@ -123,7 +124,9 @@ final class ChunkedAttention implements CustomGradient.Backward {
           scope.keep(like(q, 1, DType.FLOAT32));
         }
       } else {
-        each(chunks(), c -> c.of(answer).copyFrom(weights(c).matmul(c.ofHeads(v))));
+        each(
+            chunks(),
+            c -> c.of(answer).copyFrom(Internals.productsByHead(weights(c), c.ofHeads(v))));
       }
       return answer;
     }
@@ -149,16 +152,16 @@ final class ChunkedAttention implements CustomGradient.Backward {
     Tensor weights = weights(c);
     Tensor dRows = c.of(dAnswer);
     if (asksForV) {
-      add(c.ofHeads(dv), weights.transpose(1, 2).matmul(dRows));
+      add(c.ofHeads(dv), Internals.productsByHead(weights.transpose(1, 2), dRows));
     }
     if (asksForQ || asksForK) {
-      Tensor dWeights = dRows.matmul(c.ofHeads(v).transpose(1, 2));
+      Tensor dWeights = Internals.productsByHead(dRows, c.ofHeads(v).transpose(1, 2));
       Tensor dScores = Internals.softmaxGradient(dWeights, weights);
       if (asksForQ) {
-        c.of(dq).copyFrom(dScores.matmul(c.ofHeads(k)));
+        c.of(dq).copyFrom(Internals.productsByHead(dScores, c.ofHeads(k)));
       }
       if (asksForK) {
-        add(c.ofHeads(dk), dScores.transpose(1, 2).matmul(c.of(q)));
+        add(c.ofHeads(dk), Internals.productsByHead(dScores.transpose(1, 2), c.of(q)));
       }
     }
   }
