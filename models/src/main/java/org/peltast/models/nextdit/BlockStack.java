@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.nn.ActivationCheckpointing;
 import org.peltast.tensor.nn.Parameters;
@@ -76,7 +77,8 @@ public final class BlockStack {
    * some blocks answer on the way.
    *
    * @param asked A, how many tokens, from the first
-   * @param taps by block's number, who is given its answer for all tokens, [B, S, dim] float32
+   * @param taps by block's number, who is given its answer for all tokens, [B, S, dim] float32, to
+   *     keep views of: it is freed when the next block has read it
    * @return [B, A, dim] float32
    */
   public Tensor forward(
@@ -122,21 +124,29 @@ public final class BlockStack {
     boolean together = byKernels && !(network.checkpointing() && Autograd.isOn());
     int all = (int) x.size(1);
     Tensor y = x;
-    int from = 0;
-    while (from < blocks.size()) {
-      int to = from + 1;
-      while (together && to < blocks.size() && !taps.containsKey(to - 1)) {
-        to++;
+    Scope held = Scope.detached(); // y, until the next blocks have read it
+    try {
+      int from = 0;
+      while (from < blocks.size()) {
+        int to = from + 1;
+        while (together && to < blocks.size() && !taps.containsKey(to - 1)) {
+          to++;
+        }
+        boolean tapped = taps.containsKey(to - 1);
+        int rows = to < blocks.size() || tapped ? all : asked;
+        y = apply(from, to, byKernels, y, time, rope, mask, rows);
+        held.close();
+        held = Scope.detached();
+        held.keep(y);
+        if (tapped) {
+          requireNonNull(taps.get(to - 1)).accept(y);
+        }
+        from = to;
       }
-      boolean tapped = taps.containsKey(to - 1);
-      int rows = to < blocks.size() || tapped ? all : asked;
-      y = apply(from, to, byKernels, y, time, rope, mask, rows);
-      if (tapped) {
-        requireNonNull(taps.get(to - 1)).accept(y);
-      }
-      from = to;
+      return y.size(1) == asked ? y.handle() : y.narrow(1, 0, asked);
+    } finally {
+      held.close();
     }
-    return y.size(1) == asked ? y : y.narrow(1, 0, asked);
   }
 
   private Tensor apply(
