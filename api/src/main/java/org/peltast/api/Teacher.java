@@ -73,10 +73,12 @@ public final class Teacher implements AutoCloseable {
   TextToImage as(DistillRecipe recipe) {
     Precision wanted = Precision.parse(recipe.precision(), Devices.of(recipe.device()));
     if (model.device().equals(Devices.of(recipe.device()))
-        && model.network().parameters().precision() == wanted) {
+        && model.network().parameters().precision() == wanted
+        && model.network().parameters().storage() == recipe.memory().weightType()) {
       return model;
     }
-    return own(ModelFolder.open(source, Devices.of(recipe.device()), wanted));
+    ModelSource kept = source.keptIn(recipe.memory().weightType());
+    return own(ModelFolder.open(kept, Devices.of(recipe.device()), wanted));
   }
 
   <T extends AutoCloseable> T own(T made) {

@@ -92,7 +92,7 @@ final class DistillCommand implements Callable<Integer> {
       Devices.of(wanted.device());
       Path folder = RecipeOptions.weights(wanted.teacher());
       Places.requireTeacher(folder);
-      ModelSource source = new ModelSource(folder, wanted.variant(), wanted.transformer());
+      ModelSource source = wanted.source().in(folder);
       wanted = recipe.choose(wanted, source, sets);
       wanted.data().requireCaptions();
       Room.require(wanted, source, recipe.name());
@@ -104,11 +104,7 @@ final class DistillCommand implements Callable<Integer> {
               recipe.settle(RecipeShelf.Kind.DISTILL, folder, DistillRecipe.defaults(), sets);
           Path weights = RecipeOptions.weights(settled.teacher());
           Places.requireTeacher(weights);
-          return distil(
-              settled,
-              new ModelSource(weights, settled.variant(), settled.transformer()),
-              folder,
-              group);
+          return distil(settled, settled.source().in(weights), folder, group);
         });
   }
 

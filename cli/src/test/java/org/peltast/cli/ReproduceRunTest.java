@@ -58,7 +58,10 @@ class ReproduceRunTest {
     return all;
   }
 
-  /** How many runs hold a file of that name. What else is in their folders may come and go meanwhile. */
+  /**
+   * How many runs hold a file of that name. What else is in their folders may come and go
+   * meanwhile.
+   */
   private static long runsWith(Path out, String name) throws IOException {
     if (!Files.exists(out.resolve("runs"))) {
       return 0;

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.models.files.Component;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.SafetensorsException;
+import org.peltast.tensor.DType;
 
 /**
  * Where a model is read from: a model folder, and which of its files.
@@ -24,13 +25,34 @@ import org.peltast.safetensors.SafetensorsException;
  *     plain ones
  * @param network a checkpoint that has the network's weights instead of those in the folder, such
  *     as a single file of ComfyUI; null for the folder's own
+ * @param kept the dtype that the network's weights are kept in once they are read
  */
-public record ModelSource(Path folder, @Nullable String variant, @Nullable Path network) {
+public record ModelSource(
+    Path folder, @Nullable String variant, @Nullable Path network, DType kept) {
   private static final String VAE = "vae";
+
+  /** A source whose weights are kept in float32. */
+  public ModelSource(Path folder, @Nullable String variant, @Nullable Path network) {
+    this(folder, variant, network, DType.FLOAT32);
+  }
 
   /** A folder with its plain checkpoints. */
   public static ModelSource of(Path folder) {
     return new ModelSource(folder, null, null);
+  }
+
+  /** The same of another folder. */
+  public ModelSource in(Path other) {
+    return new ModelSource(other, variant, network, kept);
+  }
+
+  /**
+   * The same, kept in another dtype.
+   *
+   * @param dtype FLOAT32 or BFLOAT16
+   */
+  public ModelSource keptIn(DType dtype) {
+    return new ModelSource(folder, variant, network, dtype);
   }
 
   /**
@@ -44,7 +66,7 @@ public record ModelSource(Path folder, @Nullable String variant, @Nullable Path 
 
   /** The network's component. */
   public Component network(ModelFamily family) {
-    return new Component(folder.resolve(family.networkComponent()), variant, network);
+    return new Component(folder.resolve(family.networkComponent()), variant, network, kept);
   }
 
   /** The codec's component. */

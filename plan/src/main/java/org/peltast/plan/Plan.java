@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import org.peltast.models.ModelSource;
 import org.peltast.runs.Recipes;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Precision;
 import org.peltast.training.DistillRecipe;
@@ -29,6 +30,8 @@ public record Plan(
     List<Choice> choices) {
   private static final int RANK = 64;
   private static final String CHECKPOINTING = "memory.checkpointing=blocks";
+  private static final String NARROW_WEIGHTS = "memory.weights=bf16";
+  private static final String NARROW_MOMENTS = "memory.moments=bf16";
 
   /** Copies the list. */
   public Plan {
@@ -118,10 +121,16 @@ public record Plan(
       if (plan.precision == Precision.FLOAT32) {
         cut(joined(again, "precision=bf16"));
       }
+      if (plan.recipe.memory().weightType() == DType.FLOAT32) {
+        cut(joined(again, NARROW_WEIGHTS, NARROW_MOMENTS));
+      }
       if (plan.recipe.lora().rank() == 0) {
         cut(List.of("lora.rank=" + RANK));
         if (!again.isEmpty()) {
           cut(joined(again, "lora.rank=" + RANK));
+        }
+        if (plan.recipe.memory().weightType() == DType.FLOAT32) {
+          cut(joined(again, NARROW_WEIGHTS, "lora.rank=" + RANK));
         }
       }
       return found;

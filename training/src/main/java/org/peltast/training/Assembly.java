@@ -37,6 +37,7 @@ import org.peltast.distill.dmd.WeightedTerm;
 import org.peltast.models.Backbone;
 import org.peltast.models.TextToImage;
 import org.peltast.runs.RunException;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.nn.Adapters;
@@ -218,6 +219,11 @@ final class Assembly implements AutoCloseable {
 
   /** The target network that follows the student's weights. */
   private Denoiser average(double decay) {
+    if (student.parameters().storage() != DType.FLOAT32) {
+      throw new IllegalArgumentException(
+          "a target network is a moving average, whose steps bfloat16 would lose: set"
+              + " memory.weights to float32, or method.target to 0");
+    }
     Backbone averaged = own(student.copy());
     copies++;
     held.add(new Held("target", averaged.parameters(), false, false));

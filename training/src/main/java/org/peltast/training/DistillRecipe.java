@@ -99,7 +99,7 @@ public record DistillRecipe(
 
   /** The files of the teacher. */
   public ModelSource source() {
-    return new ModelSource(teacher, variant, transformer);
+    return new ModelSource(teacher, variant, transformer, memory.weightType());
   }
 
   /** The share of a run, from its beginning, whose updates do not depend on how long it is. */

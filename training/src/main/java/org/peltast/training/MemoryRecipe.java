@@ -11,12 +11,15 @@ import org.peltast.tensor.nn.AdamW;
  *
  * @param checkpointing what student and fake compute again for the backward pass instead of keeping
  *     it: nothing, or their blocks
+ * @param weights in which dtype networks keep their matrices: {@code float32}, or {@code bf16}:
+ *     gradients are bfloat16 then too, and steps of trained weights are rounded at random
  * @param moments in which dtype optimisers keep their moments: {@code float32}, or {@code bf16}
  *     with stochastic rounding
  * @param momentsOn where: beside the weights ({@code device}), or in the host's memory ({@code
  *     host}), from which they are brought for each step
  */
-public record MemoryRecipe(Checkpointing checkpointing, String moments, Place momentsOn) {
+public record MemoryRecipe(
+    Checkpointing checkpointing, String weights, String moments, Place momentsOn) {
   /** What is computed again. */
   public enum Checkpointing {
     /** Nothing: all that gradients need is kept. */
@@ -35,15 +38,23 @@ public record MemoryRecipe(Checkpointing checkpointing, String moments, Place mo
 
   /** Everything is kept, in float32, on the device. */
   static MemoryRecipe defaults() {
-    return new MemoryRecipe(Checkpointing.NONE, "float32", Place.DEVICE);
+    return new MemoryRecipe(Checkpointing.NONE, "float32", "float32", Place.DEVICE);
   }
 
-  /** Checks the dtype. */
+  /** Checks the dtypes. */
   public MemoryRecipe {
-    if (!moments.equals("float32") && !moments.equals("bf16")) {
-      throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "moments must be float32 or bf16, but is '%s'", moments));
-    }
+    type("weights", weights);
+    type("moments", moments);
+  }
+
+  private static DType type(String key, String name) {
+    return switch (name) {
+      case "float32" -> DType.FLOAT32;
+      case "bf16" -> DType.BFLOAT16;
+      default ->
+          throw new IllegalArgumentException(
+              String.format(Locale.ROOT, "%s must be float32 or bf16, but is '%s'", key, name));
+    };
   }
 
   /** Whether blocks run again. */
@@ -51,12 +62,17 @@ public record MemoryRecipe(Checkpointing checkpointing, String moments, Place mo
     return checkpointing == Checkpointing.BLOCKS;
   }
 
-  /** The dtype of moments. */
-  DType momentType() {
-    return moments.equals("bf16") ? DType.BFLOAT16 : DType.FLOAT32;
+  /** The dtype of weights. */
+  public DType weightType() {
+    return type("weights", weights);
   }
 
-  /** A role's settings with these moments, rounded by a stream of its own. */
+  /** The dtype of moments. */
+  DType momentType() {
+    return type("moments", moments);
+  }
+
+  /** A role's settings with these moments, whose rounding has a stream of its own. */
   Role.Settings applied(Role.Settings settings, String role, long seed) {
     AdamW.Keeping keeping =
         new AdamW.Keeping(

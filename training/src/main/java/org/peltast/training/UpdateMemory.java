@@ -14,6 +14,7 @@ import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameters;
 
 /**
  * How much memory an update takes by the networks' shape: what does not depend on the batch, and
@@ -24,11 +25,11 @@ import org.peltast.tensor.Tensor;
  * @param item bytes that an item of the batch adds
  */
 record UpdateMemory(long networks, long item) {
-  /**
-   * A trained weight, its gradients by two threads, AdamW's two moments, the moving average:
-   * float32 each.
-   */
-  private static final int TRAINED = 6 * Float.BYTES;
+  /** What a trained weight has beside it in float32: AdamW's two moments, the moving average. */
+  private static final int TRAINED = 3 * Float.BYTES;
+
+  /** What it has in its own dtype: itself, and its gradients by two threads. */
+  private static final int OWN = 3;
 
   /**
    * Estimates.
@@ -40,19 +41,26 @@ record UpdateMemory(long networks, long item) {
    * @param item bytes that an item of the batch adds, by {@link #item}
    */
   static UpdateMemory of(Backbone network, int frozen, int trained, long item) {
-    long weights = network.parameters().count();
-    // In bfloat16 products read weights from copies, forth and, where they are trained, back.
-    int copy = network.parameters().precision() == Precision.BF16 ? 2 : 0;
+    Parameters own = network.parameters();
+    // In bfloat16 products read float32 weights from copies, forth and, where trained, back.
+    boolean copied = own.precision() == Precision.BF16 && own.storage() == DType.FLOAT32;
+    long copy = copied ? own.bytes() / 2 : 0;
     long shared = 0;
     int alone = frozen;
-    if (network.parameters().isAdapted()) {
-      shared = network.parameters().base().stream().mapToLong(p -> p.value().count()).sum();
+    if (own.isAdapted()) {
+      shared = own.base().stream().mapToLong(p -> bytes(p.value())).sum();
+      shared += copied ? shared / 2 : 0;
       alone--; // the teacher has no adapters
     }
     return new UpdateMemory(
-        shared * (Float.BYTES + copy)
-            + weights * (alone * (Float.BYTES + copy) + trained * (TRAINED + 2 * copy)),
+        shared
+            + alone * (own.bytes() + copy)
+            + trained * (OWN * own.bytes() + TRAINED * own.count() + 2 * copy),
         item);
+  }
+
+  private static long bytes(Tensor t) {
+    return t.count() * t.dtype().bytes();
   }
 
   /**

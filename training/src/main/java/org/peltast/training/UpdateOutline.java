@@ -27,7 +27,6 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.nn.Parameter;
-import org.peltast.tensor.nn.Parameters;
 
 /**
  * What an update of a distillation takes of memory: the recipe's own update, of the teacher's own
@@ -114,31 +113,34 @@ public record UpdateOutline(
    *
    * @param name of the role, or of what it is
    * @param weights how many there are
+   * @param bytes of the weights; their gradients have as many
    * @param copies bytes of what products keep of them, in their dtype
    * @param trained whether an optimiser has two moments of each
    * @param averaged whether their moving average is kept
    * @param moment bytes of each moment, on the device
    */
   public record Holding(
-      String name, long weights, long copies, boolean trained, boolean averaged, int moment) {
+      String name,
+      long weights,
+      long bytes,
+      long copies,
+      boolean trained,
+      boolean averaged,
+      int moment) {
     private static Holding of(Assembly.Held h, int moment) {
       return new Holding(
           h.name(),
           h.parameters().count(),
+          h.parameters().bytes(),
           h.parameters().all().stream().mapToLong(Parameter::copies).sum(),
           h.trained(),
           h.averaged(),
           moment);
     }
 
-    /** Bytes of the weights, float32. */
-    public long bytes() {
-      return weights * Float.BYTES;
-    }
-
     /** Bytes of the gradients of one thread. */
     public long gradients() {
-      return trained ? bytes() : 0;
+      return trained ? bytes : 0;
     }
 
     /** Bytes of the optimiser's moments. */
@@ -148,7 +150,7 @@ public record UpdateOutline(
 
     /** Bytes of the moving average. */
     public long average() {
-      return averaged ? bytes() : 0;
+      return averaged ? weights * Float.BYTES : 0;
     }
   }
 
@@ -183,8 +185,9 @@ public record UpdateOutline(
     TextOutline text = ModelFolder.text(source.folder(), precision);
     try (Scope scope = Scope.open();
         MetaMemory memory = MetaMemory.open(standsFor);
-        TextToImage opened = ModelFolder.open(source, Device.META, precision)) {
-      long codec = memory.live() - bytes(opened.network().parameters());
+        TextToImage opened =
+            ModelFolder.open(source.keptIn(recipe.memory().weightType()), Device.META, precision)) {
+      long codec = memory.live() - opened.network().parameters().bytes();
       TextToImage teacher = StudentTraining.shifted(recipe, opened);
       Appearance appearance =
           new PictureAppearance(teacher.codec(), recipe.guard().variance() != 0);
@@ -257,10 +260,6 @@ public record UpdateOutline(
     return h.bytes() + h.copies() + h.moments() + h.average();
   }
 
-  private static long bytes(Parameters parameters) {
-    return parameters.count() * Float.BYTES;
-  }
-
   /** A method whose phases are counted, each once. */
   private static final class Counted implements Method {
     private final Method method;
@@ -307,7 +306,7 @@ public record UpdateOutline(
           Math.max(0, backward - after),
           held.stream()
               .filter(h -> trained.contains(h.name()))
-              .mapToLong(h -> bytes(h.parameters()))
+              .mapToLong(h -> h.parameters().bytes())
               .sum());
     }
 

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.peltast.safetensors.Checkpoint;
+import org.peltast.tensor.DType;
 
 /**
  * A component of a model on disk: a folder with its {@code config.json}, and which checkpoint has
@@ -15,11 +16,20 @@ import org.peltast.safetensors.Checkpoint;
  *     none of the variant, the plain one is taken
  * @param checkpoint a safetensors file or an index that has the weights instead, wherever it lies;
  *     null for one in the folder
+ * @param kept the dtype that a network's weights are kept in; see {@link
+ *     org.peltast.tensor.nn.Parameters#on(org.peltast.tensor.Device, org.peltast.tensor.Precision,
+ *     DType)}
  */
-public record Component(Path folder, @Nullable String variant, @Nullable Path checkpoint) {
+public record Component(
+    Path folder, @Nullable String variant, @Nullable Path checkpoint, DType kept) {
   /** A folder with its plain checkpoint. */
   public static Component of(Path folder) {
     return new Component(folder, null, null);
+  }
+
+  /** A component whose weights are kept in float32. */
+  public Component(Path folder, @Nullable String variant, @Nullable Path checkpoint) {
+    this(folder, variant, checkpoint, DType.FLOAT32);
   }
 
   /** {@code config.json}. */

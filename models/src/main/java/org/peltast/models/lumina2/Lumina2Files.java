@@ -109,7 +109,7 @@ final class Lumina2Files {
         device,
         blocks * (2 * dim * dim + 3 * dim * config.feedForwardDim()) + dim * config.captionDim());
     RotaryPositions.requireLengths(json, config.axesLens());
-    Parameters parameters = Parameters.on(device, precision);
+    Parameters parameters = Parameters.on(device, precision, component.kept());
     try {
       Lumina2Transformer network = new Lumina2Transformer(config, parameters);
       Weights.load(

@@ -299,7 +299,7 @@ public final class Lumina2Transformer implements Backbone, FeatureTaps {
 
   @Override
   public Lumina2Transformer outline() {
-    Parameters none = Parameters.on(Device.META, parameters.precision());
+    Parameters none = Parameters.on(Device.META, parameters.precision(), parameters.storage());
     return new Lumina2Transformer(config, none);
   }
 

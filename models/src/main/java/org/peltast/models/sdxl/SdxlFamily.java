@@ -82,7 +82,7 @@ public final class SdxlFamily implements ModelFamily {
           json.file() + ": _class_name is " + name + "; the UNet supported is " + UNetConfig.CLASS);
     }
     UNetConfig config = UNetConfig.read(json);
-    Parameters parameters = Parameters.on(device, precision);
+    Parameters parameters = Parameters.on(device, precision, component.kept());
     try {
       SdxlUNet network = new SdxlUNet(config, schedule, factor(component.folder()), parameters);
       Weights.load(

@@ -528,7 +528,7 @@ final class SdxlUNet implements Backbone, FeatureTaps {
 
   @Override
   public SdxlUNet outline() {
-    Parameters none = Parameters.on(Device.META, parameters.precision());
+    Parameters none = Parameters.on(Device.META, parameters.precision(), parameters.storage());
     return new SdxlUNet(config, prediction, timesteps, factor, none);
   }
 

@@ -117,7 +117,7 @@ final class ZImageFiles {
         device,
         blocks * (4 * dim * dim + 3 * dim * config.feedForwardDim()) + dim * config.captionDim());
     RotaryPositions.requireLengths(json, config.axesLens());
-    Parameters parameters = Parameters.on(device, precision);
+    Parameters parameters = Parameters.on(device, precision, component.kept());
     int used = patch == 0 ? config.patchSizes().get(0) : patch;
     try {
       ZImageTransformer network = new ZImageTransformer(config, parameters, used);

@@ -243,7 +243,7 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
         embedded
             .extend(1, longest)
             .mul(rowMask(lengths, 0, longest))
-            .add(captionPad.value().mul(rowMask(rows, lengths, longest))); // [B, N, dim]
+            .add(float32(captionPad).mul(rowMask(rows, lengths, longest))); // [B, N, dim]
     Tensor places = RotaryPositions.headed(positions.caption(CAPTION_PLACE, longest));
     Tensor mask = RefinedCaptions.mask(rows, parameters.device());
     return new RefinedCaptions(contextRefiner.forward(x, null, places, mask), rows);
@@ -307,8 +307,13 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
     return missing == 0
         ? tokens
         : Tensor.cat(
-            List.of(tokens, imagePad.value().unsqueeze(0).expand(x.size(0), missing, config.dim())),
+            List.of(
+                tokens, float32(imagePad).unsqueeze(0).expand(x.size(0), missing, config.dim())),
             1);
+  }
+
+  private static Tensor float32(Parameter pad) {
+    return pad.value().to(DType.FLOAT32);
   }
 
   /** The last norm, modulated, then the velocity of each patch put in its place: [B, C, H, W]. */
@@ -349,7 +354,7 @@ public final class ZImageTransformer implements Backbone, FeatureTaps {
 
   @Override
   public ZImageTransformer outline() {
-    Parameters none = Parameters.on(Device.META, parameters.precision());
+    Parameters none = Parameters.on(Device.META, parameters.precision(), parameters.storage());
     return new ZImageTransformer(config, none, patch);
   }
 

@@ -19,7 +19,9 @@ import org.peltast.tensor.WorkerPool;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, 2019), one fused native pass over all
- * weights ({@code aten::_fused_adamw_}). Moments may be kept in bfloat16 or on the host.
+ * weights ({@code aten::_fused_adamw_}). Moments may be kept in bfloat16 or on the host. Weights
+ * that are {@linkplain Parameters#storage kept} in bfloat16 are rounded at random after each step:
+ * most steps are smaller than what rounding to the nearest keeps.
  */
 public final class AdamW implements AutoCloseable {
   /** Weights that are changed together: a megabyte each of values, gradients and moments. */
@@ -35,7 +37,8 @@ public final class AdamW implements AutoCloseable {
    * @param dtype FLOAT32, or BFLOAT16: then they are rounded at random, as steps of the second
    *     moment are mostly smaller than what rounding to the nearest keeps
    * @param onHost whether in the host's memory, wherever the weights are
-   * @param seed of the rounding, which is a function of it, of the step and of the weight's name
+   * @param seed of all rounding, the weights' too, which is a function of it, of the step and of
+   *     the weight's name
    */
   public record Keeping(DType dtype, boolean onHost, long seed) {
     /** In float32, beside the weights. */
@@ -206,7 +209,7 @@ public final class AdamW implements AutoCloseable {
         Tensor g = w.grad();
         Moments own = moments.get(p);
         if (g != null && own != null) {
-          if (settings.moments().isPlain()) {
+          if (settings.moments().isPlain() && w.dtype() == DType.FLOAT32) {
             states.add(new Internals.AdamWState(w, g, own.first(), own.second()));
           } else {
             stepWidened(step, p, g, own);
@@ -217,7 +220,7 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
-  /** A step by pieces, whose moments are widened on the weight's device and put back. */
+  /** A step by pieces, which are widened on the weight's device and put back. */
   private void stepWidened(Internals.AdamWStep step, Parameter p, Tensor g, Moments own) {
     long count = p.whole().count();
     for (long at = 0; at < count; at += PIECE) {
@@ -225,23 +228,31 @@ public final class AdamW implements AutoCloseable {
       long n = Math.min(PIECE, count - at);
       Scope.run(
           () -> {
-            Tensor w = piece(p.whole(), from, n);
+            Tensor keptWeight = piece(p.whole(), from, n);
             Tensor keptFirst = piece(own.first(), from, n);
             Tensor keptSecond = piece(own.second(), from, n);
-            Tensor first = keptFirst.to(w.device()).to(DType.FLOAT32);
-            Tensor second = keptSecond.to(w.device()).to(DType.FLOAT32);
+            Device device = keptWeight.device();
+            Tensor weight = keptWeight.to(DType.FLOAT32);
+            Tensor gradient = piece(g, from, n).to(DType.FLOAT32);
+            Tensor first = keptFirst.to(device).to(DType.FLOAT32);
+            Tensor second = keptSecond.to(device).to(DType.FLOAT32);
             Internals.adamW(
-                step, List.of(new Internals.AdamWState(w, piece(g, from, n), first, second)));
-            if (settings.moments().dtype() == DType.FLOAT32) {
-              keptFirst.copyFrom(first);
-              keptSecond.copyFrom(second);
-            } else {
-              Rng rng = Rng.of(settings.moments().seed()).fork(p.name()).fork(steps);
-              Tensor bits = StochasticRounding.bits(rng.state()[0], from, n, w.device());
-              keptFirst.copyFrom(StochasticRounding.toBfloat16(first, bits, 0));
-              keptSecond.copyFrom(StochasticRounding.toBfloat16(second, bits, 1));
-            }
+                step, List.of(new Internals.AdamWState(weight, gradient, first, second)));
+            Rng rng = Rng.of(settings.moments().seed()).fork(p.name()).fork(steps);
+            Tensor bits = StochasticRounding.bits(rng.state()[0], from, n, device);
+            put(first, keptFirst, bits, 0);
+            put(second, keptSecond, bits, 1);
+            put(weight, keptWeight, bits, 2);
           });
+    }
+  }
+
+  /** Keeps float32 numbers in their place, rounded if that is narrower. */
+  private static void put(Tensor wide, Tensor kept, Tensor bits, int use) {
+    if (kept.dtype() == DType.BFLOAT16) {
+      kept.copyFrom(StochasticRounding.toBfloat16(wide, bits, use));
+    } else if (!kept.device().equals(wide.device())) {
+      kept.copyFrom(wide);
     }
   }
 

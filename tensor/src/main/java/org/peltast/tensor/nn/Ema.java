@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.peltast.tensor.Autograd;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
 import org.peltast.tensor.TensorException;
@@ -49,8 +50,15 @@ public final class Ema implements AutoCloseable {
     this.into = null;
     try (Scope s = Scope.open()) {
       for (Parameter p : some) {
-        average.put(p.name(), scope.keep(p.value().copy()));
+        average.put(p.name(), scope.keep(beginning(p)));
       }
+    }
+  }
+
+  /** A copy, in float32 whatever the weight is kept in: steps of an average are small. */
+  private static Tensor beginning(Parameter p) {
+    try (Autograd off = Autograd.off()) {
+      return Scope.compute(() -> p.whole().detach().copy().to(DType.FLOAT32));
     }
   }
 
@@ -58,12 +66,16 @@ public final class Ema implements AutoCloseable {
    * An average that is the weights of another network, which so becomes the view of the average: a
    * target network. It starts at the source's present values.
    *
-   * @param into weights of the same names and shapes, frozen; they stay their owner's
+   * @param into weights of the same names and shapes, frozen, kept in float32; they stay their
+   *     owner's
    * @throws TensorException unless 0 ≤ decay &lt; 1 and the weights fit
    */
   public Ema(Parameters source, double decay, Parameters into) {
     if (!(decay >= 0 && decay < 1)) {
       throw new TensorException("the EMA's decay must be in [0, 1), got " + decay);
+    }
+    if (into.storage() != DType.FLOAT32) {
+      throw new TensorException("an average is kept in float32, not in " + into.storage());
     }
     this.source = source;
     this.decay = decay;
@@ -104,7 +116,7 @@ public final class Ema implements AutoCloseable {
     if (a != null) {
       try (Scope s = Scope.open();
           Autograd off = Autograd.off()) {
-        a.lerpInPlace(p.whole().detach(), towards);
+        a.lerpInPlace(p.whole().detach().to(DType.FLOAT32), towards);
       }
     }
   }

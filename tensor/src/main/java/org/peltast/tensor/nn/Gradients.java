@@ -87,7 +87,7 @@ public final class Gradients {
         Parameter p = share.get(i);
         p.reduceGradients();
         Tensor g = p.whole().grad();
-        norms[i] = g == null ? -1 : (float) g.reshape(-1).norm(false, 0).item();
+        norms[i] = g == null ? -1 : (float) norm(g).item();
       }
     }
     return norms;
@@ -120,7 +120,7 @@ public final class Gradients {
         p.reduceGradients();
         Tensor g = p.whole().grad();
         if (g != null) {
-          norms.add(g.reshape(-1).norm(false, 0)); // while it is in the cache
+          norms.add(norm(g)); // while it is in the cache
         }
       }
       Tensor all =
@@ -131,6 +131,10 @@ public final class Gradients {
         return s.release(all, kept);
       }
     }
+  }
+
+  private static Tensor norm(Tensor gradient) {
+    return Scope.compute(() -> gradient.to(DType.FLOAT32).reshape(-1).norm(false, 0));
   }
 
   private static void scale(List<Parameter> share, double factor) {

@@ -46,7 +46,8 @@ public final class Linear {
   /** Applies the layer in float32 whatever the network's products are: for what is small. */
   public Tensor forwardFloat32(Tensor x) {
     Tensor in = x.to(DType.FLOAT32);
-    Tensor y = in.linear(weight.value(), bias == null ? null : bias.value());
+    Tensor w = weight.value().to(DType.FLOAT32);
+    Tensor y = in.linear(w, bias == null ? null : bias.value());
     return adapter == null ? y : y.add(adapter.linearFloat32(in));
   }
 

@@ -18,8 +18,8 @@ import org.peltast.tensor.WeightMatrix;
 import org.peltast.tensor.WorkerPool;
 
 /**
- * One weight of a network: its value, float32 unless the network is only used, and that value in
- * the dtype of products.
+ * One weight of a network: its value, float32 unless {@linkplain Parameters#storage kept} in half
+ * precision, and that value in the dtype of products.
  *
  * <p>The shares of a {@link WorkerPool} each see the same value with a gradient of its own, so that
  * they can be differentiated side by side; {@link Gradients#clip} adds these up.
@@ -257,7 +257,7 @@ public final class Parameter {
   synchronized void setGradient(Tensor gradient) {
     Tensor present = whole().grad();
     if (present == null) {
-      Tensor first = Tensor.zeros(DType.FLOAT32, whole().device(), whole().shape());
+      Tensor first = Tensor.zeros(whole().dtype(), whole().device(), whole().shape());
       first.copyFrom(gradient);
       whole().accumulateGrad(first);
     } else {
@@ -295,8 +295,9 @@ public final class Parameter {
 
   /** Asks for the gradients of all workers, or no longer. */
   synchronized void ask(boolean wanted) {
-    if (wanted && whole().dtype() != DType.FLOAT32) {
-      throw new TensorException(name + " is kept as " + whole() + ", and only float32 is trained");
+    if (wanted && whole().dtype() == DType.FLOAT16) {
+      throw new TensorException(
+          name + " is kept as " + whole() + ", and only float32 and bfloat16 are trained");
     }
     trainable = wanted;
     for (WorkerView view : views) {

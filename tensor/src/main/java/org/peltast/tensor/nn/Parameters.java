@@ -25,7 +25,7 @@ import org.peltast.tensor.WorkerPool;
  * The named weights of one network, in the order in which its layers declare them, under the names
  * that its checkpoints use. Layers hold {@link Parameter}s; this owns their memory.
  *
- * <p>All weights are float32 on one device; those of a network that is not trained may be kept in
+ * <p>All weights are float32 on one device, unless their matrices are {@linkplain #storage kept} in
  * half precision. {@link #precision} says in which dtype products are computed; a layer asks a
  * parameter for its {@link Parameter#inProducts() value in that dtype}.
  */
@@ -113,11 +113,12 @@ public final class Parameters implements AutoCloseable {
   }
 
   /**
-   * An empty set for a network that is only used: its matrices, and what has more dimensions, are
-   * kept in a dtype of their own; vectors, which are few numbers, in float32. Where products are in
-   * another dtype, a matrix is converted each time that it is used, and the copy not kept.
+   * An empty set whose matrices, and what has more dimensions, are kept in a dtype of their own;
+   * vectors, which are few numbers, in float32. Where products are in another dtype, a matrix is
+   * converted each time that it is used, and the copy not kept. Gradients of matrices are of their
+   * dtype; {@link AdamW} rounds its steps of bfloat16 weights at random.
    *
-   * @param storage FLOAT32, BFLOAT16 or FLOAT16; what is not FLOAT32 cannot be trained
+   * @param storage FLOAT32, BFLOAT16 or FLOAT16, which cannot be trained
    */
   public static Parameters on(Device device, Precision precision, DType storage) {
     if (storage != DType.FLOAT32 && storage != DType.BFLOAT16 && storage != DType.FLOAT16) {
@@ -155,11 +156,16 @@ public final class Parameters implements AutoCloseable {
   }
 
   /**
-   * An empty set, in float32, for another network of the same shape; with adapters, over the same
-   * weights.
+   * An empty set for another network of the same shape, kept in the same dtype; with adapters, over
+   * the same weights.
    */
   public Parameters twin() {
-    return shared.base == null ? on(shared.device, shared.precision) : adapted(adapters());
+    return twin(shared.storage);
+  }
+
+  /** The same whose matrices are kept in another dtype; adapters are float32 whatever it is. */
+  public Parameters twin(DType storage) {
+    return shared.base == null ? on(shared.device, shared.precision, storage) : adapted(adapters());
   }
 
   /**
@@ -381,6 +387,19 @@ public final class Parameters implements AutoCloseable {
   /** The number of weights. */
   public long count() {
     return byName.values().stream().mapToLong(p -> p.value().count()).sum();
+  }
+
+  /** The bytes of all weights. */
+  public long bytes() {
+    return byName.values().stream()
+        .map(Parameter::whole)
+        .mapToLong(value -> value.count() * value.dtype().bytes())
+        .sum();
+  }
+
+  /** The dtype that matrices are kept in. */
+  public DType storage() {
+    return shared.storage;
   }
 
   /** In which dtype products are computed. */

@@ -131,7 +131,14 @@ public final class ShardedOptimiser implements AutoCloseable {
     }
     try (Autograd off = Autograd.off()) {
       for (Parameter p : parameters.all()) {
-        group.broadcast(p.value(), 0);
+        Tensor value = p.value();
+        try (Scope s = Scope.open()) {
+          Tensor wide = value.to(DType.FLOAT32);
+          group.broadcast(wide, 0);
+          if (value.dtype() != DType.FLOAT32) {
+            value.copyFrom(wide);
+          }
+        }
       }
     }
     parameters.changed();

@@ -155,6 +155,50 @@ class OptimiserTest {
     }
   }
 
+  /** 4,096 weights that were 1, after steps of 1e-5 by gradients of 1. */
+  private static float[] lowered(DType storage, long seed, int resumedAt) {
+    AdamW.Settings settings =
+        AdamW.Settings.defaults().with(new AdamW.Keeping(DType.FLOAT32, false, seed));
+    try (Scope scope = Scope.open();
+        Parameters p = Parameters.on(Device.CPU, Precision.FLOAT32, storage)) {
+      Parameter weight = p.declare("w", Parameters.Init.ones(), 64, 64);
+      p.initialise(Rng.of(0));
+      p.trainable(true);
+      try (AdamW begun = new AdamW(p, settings);
+          AdamW other = new AdamW(p, settings)) {
+        for (int i = 0; i < 100; i++) {
+          if (i == resumedAt) {
+            other.restore(begun.state(), begun.steps());
+          }
+          weight.setGradient(Tensor.full(1, storage, Device.CPU, 64, 64));
+          (i < resumedAt ? begun : other).step(1e-5);
+        }
+      }
+      return weight.value().toFloats();
+    }
+  }
+
+  /**
+   * In bfloat16 numbers below 1 lie 1/256 apart, and a step of 1e-5 rounds to nothing: rounded at
+   * random, weights move on the average as in float32.
+   */
+  @Test
+  void weightsKeptInBfloat16MoveByLessThanTheyCanHold() {
+    float[] plain = lowered(DType.FLOAT32, 1, 100);
+    float[] half = lowered(DType.BFLOAT16, 1, 100);
+    assertThat(plain).containsOnly(plain[0]);
+    assertThat(plain[0]).isCloseTo(1 - 1e-3f, within(3e-6f));
+    double mean = 0;
+    for (float w : half) {
+      assertThat(w * 256).as("a number of bfloat16").isEqualTo(Math.round(w * 256));
+      mean += w / half.length;
+    }
+    // A quarter of them have moved: a standard deviation of 2.7e-5.
+    assertThat(mean).isCloseTo(1 - 1e-3, within(1.5e-4));
+    assertThat(lowered(DType.BFLOAT16, 1, 37)).containsExactly(half);
+    assertThat(lowered(DType.BFLOAT16, 2, 100)).isNotEqualTo(half);
+  }
+
   /** Scaled in the step or before it: the same to a division's rounding. */
   @Test
   void gradientsAreScaledInTheStepAsBeforeIt() {

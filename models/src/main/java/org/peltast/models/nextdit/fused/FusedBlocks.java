@@ -71,6 +71,9 @@ public final class FusedBlocks {
 
   /** Why the kernels cannot compute blocks of those sizes for a network; null if they can. */
   public static @Nullable String obstacle(Sizes sizes, Parameters p) {
+    if (p.storage() != DType.FLOAT32) {
+      return "the fused kernels read weights that are kept in float32, not in " + p.storage();
+    }
     return p.isAdapted()
         ? "the fused kernels know no adapters"
         : obstacle(p.device(), p.precision().products(), sizes.dim(), sizes.dim() / sizes.heads());
