@@ -98,6 +98,19 @@ class ProcessesTest {
     }
   }
 
+  /** Processes that train adapters alone, over weights that each of them has. */
+  @Test
+  void severalProcessesTrainTheAdaptersOfOne() throws Exception {
+    Path one = folder.resolve("one");
+    Path two = folder.resolve("two");
+    assertThat(child.run(distill(1, one, 6, "lora.rank=2"))).as(child.said()).isZero();
+    assertThat(child.run(distill(2, two, 6, "lora.rank=2"))).as(child.said()).isZero();
+    for (String role : List.of("student", "fake")) {
+      assertThat(apart(one, two, role)).as(role).isLessThan(1e-5);
+    }
+    assertThat(Runs.results(two).keySet()).contains("student/pytorch_lora_weights.safetensors");
+  }
+
   /** A checkpoint of any number of processes is one of any other. */
   @Test
   void checkpointsAreTakenUpByAnyNumberOfProcesses() throws Exception {
