@@ -238,8 +238,9 @@ public final class AdamW implements AutoCloseable {
             Tensor second = keptSecond.to(device).to(DType.FLOAT32);
             Internals.adamW(
                 step, List.of(new Internals.AdamWState(weight, gradient, first, second)));
-            Rng rng = Rng.of(settings.moments().seed()).fork(p.name()).fork(steps);
-            Tensor bits = StochasticRounding.bits(rng.state()[0], from, n, device);
+            boolean rounds =
+                keptWeight.dtype() == DType.BFLOAT16 || keptFirst.dtype() == DType.BFLOAT16;
+            Tensor bits = rounds ? bits(p, from, n, device) : null;
             put(first, keptFirst, bits, 0);
             put(second, keptSecond, bits, 1);
             put(weight, keptWeight, bits, 2);
@@ -247,9 +248,14 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
+  private Tensor bits(Parameter p, long from, long count, Device device) {
+    Rng rng = Rng.of(settings.moments().seed()).fork(p.name()).fork(steps);
+    return StochasticRounding.bits(rng.state()[0], from, count, device);
+  }
+
   /** Keeps float32 numbers in their place, rounded if that is narrower. */
-  private static void put(Tensor wide, Tensor kept, Tensor bits, int use) {
-    if (kept.dtype() == DType.BFLOAT16) {
+  private static void put(Tensor wide, Tensor kept, @Nullable Tensor bits, int use) {
+    if (bits != null && kept.dtype() == DType.BFLOAT16) {
       kept.copyFrom(StochasticRounding.toBfloat16(wide, bits, use));
     } else if (!kept.device().equals(wide.device())) {
       kept.copyFrom(wide);
