@@ -99,6 +99,6 @@ final class LoraExtractCommand implements Callable<Integer> {
                             + " does not say what its teacher was; name the teacher with --teacher."));
     Path folder = RecipeOptions.weights(source.folder());
     Places.requireTeacher(folder);
-    return new ModelSource(folder, source.variant(), source.network());
+    return source.in(folder);
   }
 }

@@ -1,5 +1,6 @@
 package org.peltast.training;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Supplier;
 import org.peltast.distill.Trainer;
@@ -14,6 +15,7 @@ import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.nn.Parameter;
 import org.peltast.tensor.nn.Parameters;
 
 /**
@@ -42,14 +44,12 @@ record UpdateMemory(long networks, long item) {
    */
   static UpdateMemory of(Backbone network, int frozen, int trained, long item) {
     Parameters own = network.parameters();
-    // In bfloat16 products read float32 weights from copies, forth and, where trained, back.
-    boolean copied = own.precision() == Precision.BF16 && own.storage() == DType.FLOAT32;
-    long copy = copied ? own.bytes() / 2 : 0;
+    long copy = copies(own.all(), own.precision());
     long shared = 0;
     int alone = frozen;
     if (own.isAdapted()) {
-      shared = own.base().stream().mapToLong(p -> bytes(p.value())).sum();
-      shared += copied ? shared / 2 : 0;
+      shared = own.base().stream().mapToLong(Parameter::bytes).sum();
+      shared += copies(own.base(), own.precision());
       alone--; // the teacher has no adapters
     }
     return new UpdateMemory(
@@ -59,8 +59,14 @@ record UpdateMemory(long networks, long item) {
         item);
   }
 
-  private static long bytes(Tensor t) {
-    return t.count() * t.dtype().bytes();
+  /** In bfloat16 products read float32 weights from copies, forth and, where trained, back. */
+  private static long copies(List<Parameter> weights, Precision products) {
+    return products == Precision.BF16
+        ? weights.stream()
+            .filter(p -> p.value().dtype() == DType.FLOAT32)
+            .mapToLong(p -> p.bytes() / 2)
+            .sum()
+        : 0;
   }
 
   /**

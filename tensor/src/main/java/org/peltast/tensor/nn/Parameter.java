@@ -370,6 +370,11 @@ public final class Parameter {
     }
   }
 
+  /** The bytes of the value. */
+  public long bytes() {
+    return whole().count() * whole().dtype().bytes();
+  }
+
   /** The bytes that are kept of the value beside it, in the dtype and order of products. */
   public synchronized long copies() {
     return Stream.of(cast, forthOutline, backOutline)

@@ -160,12 +160,9 @@ public final class Parameters implements AutoCloseable {
    * the same weights.
    */
   public Parameters twin() {
-    return twin(shared.storage);
-  }
-
-  /** The same whose matrices are kept in another dtype; adapters are float32 whatever it is. */
-  public Parameters twin(DType storage) {
-    return shared.base == null ? on(shared.device, shared.precision, storage) : adapted(adapters());
+    return shared.base == null
+        ? on(shared.device, shared.precision, shared.storage)
+        : adapted(adapters());
   }
 
   /**
@@ -391,10 +388,7 @@ public final class Parameters implements AutoCloseable {
 
   /** The bytes of all weights. */
   public long bytes() {
-    return byName.values().stream()
-        .map(Parameter::whole)
-        .mapToLong(value -> value.count() * value.dtype().bytes())
-        .sum();
+    return byName.values().stream().mapToLong(Parameter::bytes).sum();
   }
 
   /** The dtype that matrices are kept in. */
