@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.ModelSource;
 import org.peltast.models.ScaledLora;
 import org.peltast.models.TextToImage;
 import org.peltast.tensor.DType;
@@ -30,6 +32,7 @@ final class LoraMergeCommand implements Callable<Integer> {
   /** In what the weights are written. */
   enum Numbers {
     BFLOAT16,
+    FLOAT16,
     FLOAT32
   }
 
@@ -54,8 +57,8 @@ final class LoraMergeCommand implements Callable<Integer> {
   @Option(
       names = "--weights",
       paramLabel = "TYPE",
-      description = "bfloat16 or float32 (default: bfloat16)")
-  private Numbers weights = Numbers.BFLOAT16;
+      description = "bfloat16, float16 or float32 (default: as the model's own are stored)")
+  private @Nullable Numbers weights;
 
   @SuppressWarnings("NullAway.Init") // picocli fills the fields before it calls anything here
   LoraMergeCommand() {}
@@ -68,18 +71,22 @@ final class LoraMergeCommand implements Callable<Integer> {
     }
     Places.requireFolder(out, "--out");
     NativeLibraries.open();
-    try (TextToImage opened = ModelFolder.open(source.in(model), Device.CPU, Precision.FLOAT32)) {
+    ModelSource from = source.in(model);
+    try (TextToImage opened = ModelFolder.open(from, Device.CPU, Precision.FLOAT32)) {
       ScaledLora.mergeInto(opened.network(), asked);
       Map<String, String> provenance = ScaledLora.provenance(opened.provenance(), asked);
       // Decided here: a command is made at every start, before a library of tensors may be read.
       DType dtype =
-          switch (weights) {
-            case BFLOAT16 -> DType.BFLOAT16;
-            case FLOAT32 -> DType.FLOAT32;
-          };
+          weights == null
+              ? from.network(opened.network().family()).stored()
+              : DType.valueOf(weights.name());
       ModelFolder.write(out, opened.with(provenance), dtype);
+      System.err.printf(
+          Locale.ROOT,
+          "Wrote the merged model to %s, in %s.%n",
+          out,
+          dtype.name().toLowerCase(Locale.ROOT));
     }
-    System.err.printf(Locale.ROOT, "Wrote the merged model to %s.%n", out);
     return ExitCode.OK;
   }
 }

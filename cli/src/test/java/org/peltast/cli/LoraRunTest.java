@@ -21,6 +21,7 @@ import org.peltast.models.zimage.ZImageRecipe;
 import org.peltast.report.PngText;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.SafetensorsFile;
+import org.peltast.tensor.DType;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
@@ -269,6 +270,45 @@ class LoraRunTest {
     assertThat(typed.code()).isEqualTo(ExitCode.USAGE);
     assertThat(typed.err()).contains("does not end with .safetensors");
     assertThat(folder.resolve("a.bin")).doesNotExist();
+  }
+
+  /** A merged model is stored as its base is, and float16 refuses what it cannot hold. */
+  @Test
+  void mergedWeightsAreStoredAsTheBasesAre() throws Exception {
+    write("z-image");
+    Path weights = teacher.resolve("transformer/diffusion_pytorch_model.safetensors");
+    Path lora = folder.resolve("lora.safetensors");
+    for (DType dtype : List.of(DType.FLOAT32, DType.BFLOAT16, DType.FLOAT16)) {
+      try (Scope s = Scope.open()) {
+        TensorFiles.write(weights, TensorFiles.read(weights), Map.of("format", "pt"), dtype);
+        TensorFiles.write(lora, lora(0), Map.of());
+      }
+      Path merged = folder.resolve("merged-" + dtype);
+      typed("lora", "merge", "--model", teacher + "", "--lora", lora + "", "--out", merged + "");
+      assertThat(merged.resolve("transformer/diffusion_pytorch_model.safetensors"))
+          .hasSameBinaryContentAs(weights);
+    }
+    try (Scope s = Scope.open()) {
+      TensorFiles.write(lora, lora(1e6), Map.of());
+    }
+    Path merged = folder.resolve("too-large");
+    Typed typed =
+        Typed.in(
+            "lora", "merge", "--model", teacher + "", "--lora", lora + "", "--out", merged + "");
+    assertThat(typed.code()).isEqualTo(ExitCode.USAGE);
+    assertThat(typed.err()).contains("layers.0.attention.to_q.weight", "FLOAT16 cannot");
+    assertThat(merged).doesNotExist();
+  }
+
+  /** A LoRA of one layer that adds a number to its first row of weights, and nothing to others. */
+  private static Map<String, Tensor> lora(double added) {
+    float[] b = new float[16];
+    b[0] = (float) added;
+    return Map.of(
+        "transformer.layers.0.attention.to_q.lora_A.weight",
+        Tensor.ones(1, 16),
+        "transformer.layers.0.attention.to_q.lora_B.weight",
+        Tensor.of(b, 16, 1));
   }
 
   /** A picture says which LoRAs it was drawn with. */

@@ -6,11 +6,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
@@ -94,6 +97,10 @@ public final class ModelFolder {
 
   /** Bytes of a name that leave room for what stands around it. */
   private static final int LONGEST_STEM = 220;
+
+  /** The dtypes in which weights are written. */
+  private static final Set<DType> STORED =
+      Collections.unmodifiableSet(EnumSet.of(DType.FLOAT32, DType.BFLOAT16, DType.FLOAT16));
 
   private static final int DEFAULT_STEPS = 50;
   private static final int DEFAULT_SIZE = 1024;
@@ -430,18 +437,18 @@ public final class ModelFolder {
    *
    * @param weights of the network, by name: those of a moving average, say; of one with adapters,
    *     theirs
-   * @param dtype in which to store them, FLOAT32 or BFLOAT16
+   * @param dtype in which to store them, FLOAT32, FLOAT16 or BFLOAT16
    * @throws ModelException if the target is something else than a model folder, a weight is not
-   *     finite, or the disk refuses
+   *     finite or too large for the dtype, or the disk refuses
    */
   public static void write(
       Path folder, TextToImage model, Map<String, Tensor> weights, DType dtype) {
-    if (dtype != DType.FLOAT32 && dtype != DType.BFLOAT16) {
-      throw new ModelException("weights are exported as FLOAT32 or BFLOAT16, not as " + dtype);
+    if (!STORED.contains(dtype)) {
+      throw new ModelException("weights are exported as one of " + STORED + ", not as " + dtype);
     }
     Path target = folder.toAbsolutePath().normalize();
     requireReplaceable(target);
-    requireFinite(weights);
+    requireFinite(weights, dtype);
     Path fresh = sibling(target, "new");
     sweep(target);
     try (Scope scope = Scope.open()) {
@@ -464,8 +471,8 @@ public final class ModelFolder {
     }
   }
 
-  /** Refuses weights that a diverged training left behind. */
-  private static void requireFinite(Map<String, Tensor> weights) {
+  /** Refuses weights that a diverged training left behind, or that the dtype cannot hold. */
+  private static void requireFinite(Map<String, Tensor> weights, DType dtype) {
     weights.forEach(
         (name, value) -> {
           if (!value.allFinite()) {
@@ -475,7 +482,20 @@ public final class ModelFolder {
                     + " holds NaN or infinity, so the model is not written; go back to an earlier"
                     + " checkpoint");
           }
+          if (dtype == DType.FLOAT16 && !isFiniteAs(dtype, value)) {
+            throw new ModelException(
+                "the weight "
+                    + name
+                    + " holds numbers above 65,504, which FLOAT16 cannot; write the model as"
+                    + " BFLOAT16 or FLOAT32");
+          }
         });
+  }
+
+  private static boolean isFiniteAs(DType dtype, Tensor value) {
+    try (Scope scope = Scope.open()) {
+      return value.to(dtype).allFinite();
+    }
   }
 
   /**

@@ -3,8 +3,11 @@ package org.peltast.models.files;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.peltast.safetensors.Checkpoint;
+import org.peltast.safetensors.SafetensorsType;
+import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.DType;
 
 /**
@@ -44,6 +47,23 @@ public record Component(
    */
   public Path weights() {
     return checkpoint != null ? checkpoint : Checkpoint.locate(folder, variant);
+  }
+
+  /**
+   * The dtype to write weights in that came from the checkpoint: float32 if any of them is at least
+   * that, else float16 if all are, else bfloat16.
+   *
+   * @throws org.peltast.safetensors.SafetensorsException if there is no checkpoint to read
+   */
+  public DType stored() {
+    try (Checkpoint checkpoint = Checkpoint.open(weights())) {
+      Set<SafetensorsType> types =
+          checkpoint.tensors().values().stream().map(TensorInfo::type).collect(Collectors.toSet());
+      if (types.contains(SafetensorsType.F32) || types.contains(SafetensorsType.F64)) {
+        return DType.FLOAT32;
+      }
+      return types.equals(Set.of(SafetensorsType.F16)) ? DType.FLOAT16 : DType.BFLOAT16;
+    }
   }
 
   /** The variants that there are in the folder. */
