@@ -188,6 +188,21 @@ class LauncherTest {
     assertThat(none.out()).contains("-Dfile.encoding=UTF-8", "locale::C.UTF-8:");
   }
 
+  /** The copy of a built clone must not run the classes of the clone that it was copied from. */
+  @Test
+  void aCopiedCloneRunsItsOwnClasses() throws Exception {
+    run();
+    Path copy = temporary.resolve("a copy");
+    // With the files' times, so that no source is newer than the build.
+    Process cp = new ProcessBuilder("cp", "-a", home.toString(), copy.toString()).start();
+    assertThat(cp.waitFor()).isZero();
+    home = copy;
+    assertThat(run().out()).contains("-cp " + copy.toRealPath() + "/cli/target/peltast-cli-");
+    assertThat(builds()).isEqualTo(2);
+    run();
+    assertThat(builds()).isEqualTo(2);
+  }
+
   @Test
   void worksThroughALink() throws Exception {
     Path link = Files.createSymbolicLink(bin.resolve("peltast"), home.resolve("peltast"));
