@@ -347,7 +347,7 @@ public final class TextToImage implements AutoCloseable {
       return prepared.apply(some).get();
     }
     List<Supplier<Tensor>> each =
-        IntStream.range(some.from(), some.from() + some.count())
+        IntStream.range(some.from(), some.end())
             .mapToObj(i -> prepared.apply(new Range(i, 1)))
             .toList();
     return WorkerPool.rowByRow(

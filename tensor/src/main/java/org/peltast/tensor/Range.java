@@ -19,6 +19,11 @@ public record Range(int from, int count) {
     }
   }
 
+  /** One past the last. */
+  public int end() {
+    return from + count;
+  }
+
   /**
    * The items from 0 on, dealt out in order.
    *

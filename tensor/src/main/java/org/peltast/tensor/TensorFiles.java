@@ -96,8 +96,7 @@ public final class TensorFiles {
     }
     return WorkerPool.map(
             Range.deal(pieces.size(), here ? WorkerPool.size() : 1),
-            share ->
-                fillOne(checkpoint, pieces.subList(share.from(), share.from() + share.count())))
+            share -> fillOne(checkpoint, pieces.subList(share.from(), share.end())))
         .stream()
         .filter(wrong -> !wrong.isEmpty())
         .findFirst()

@@ -48,7 +48,7 @@ final class PromptBatches implements BatchSource {
   public Batch at(long draw, Range items) {
     int[] indices = batches.indices(draw);
     List<String> chosen = new ArrayList<>();
-    for (int i = items.from(); i < items.from() + items.count(); i++) {
+    for (int i = items.from(); i < items.end(); i++) {
       chosen.add(unconditional ? "" : prompts.caption(indices[i], batches.captionDraw(draw, i)));
     }
     return new Batch(

@@ -47,7 +47,7 @@ public final class Gate {
     RowBuffer us = l.pieces(u);
     RowBuffer vs = l.pieces(v);
     RowBuffer ys = l.pieces(y);
-    int end = rows.from() + rows.count();
+    int end = rows.end();
     for (int row = rows.from(); row < end; row += l.together()) {
       int count = Math.min(l.together(), end - row);
       us.read(row * l.step(), count * l.step());
@@ -79,7 +79,7 @@ public final class Gate {
     RowBuffer us = l.pieces(u);
     RowBuffer vs = l.pieces(v);
     RowBuffer dys = l.pieces(dy);
-    int end = rows.from() + rows.count();
+    int end = rows.end();
     for (int row = rows.from(); row < end; row += l.together()) {
       int count = Math.min(l.together(), end - row);
       us.read(row * l.step(), count * l.step());

@@ -42,7 +42,7 @@ public final class Softmax {
     RowBuffer ps = RowBuffer.on(p, step * keys);
     float[] sums = Lanes.room(step);
     float[] most = new float[step];
-    int end = rows.from() + rows.count();
+    int end = rows.end();
     for (int row = rows.from(); row < end; row += step) {
       int count = Math.min(step, end - row);
       ps.read(row * keys, count * keys);
@@ -75,7 +75,7 @@ public final class Softmax {
     RowBuffer ps = RowBuffer.on(p, step * keys);
     RowBuffer dps = RowBuffer.on(dp, step * keys);
     float[] dots = Lanes.room(step);
-    int end = rows.from() + rows.count();
+    int end = rows.end();
     for (int row = rows.from(); row < end; row += step) {
       int count = Math.min(step, end - row);
       ps.read(row * keys, count * keys);
