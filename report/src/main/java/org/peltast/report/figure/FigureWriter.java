@@ -355,7 +355,10 @@ public final class FigureWriter {
       double at = across.at(reference);
       to.line(new double[] {at, at}, new double[] {y, bottom}, DARK, 1, new float[] {4, 3});
     }
-    to.text(panel.x(), (left + right) / 2, bottom + 28, TEXT, Anchor.MIDDLE, false, false);
+    String title = cut(to, panel.x(), panelWidth(), TEXT);
+    double half = to.width(title, TEXT) / 2; // as near to the axis's middle as the panel has room
+    double middle = Math.max(x + half, Math.min((left + right) / 2, x + panelWidth() - half));
+    to.text(title, middle, bottom + 28, TEXT, Anchor.MIDDLE, false, false);
     for (int i = 0; i < panel.rows().size(); i++) {
       Figure.Row row = panel.rows().get(i);
       double at = y + ROW * i + ROW / 2;

@@ -117,6 +117,32 @@ class FigureWriterTest {
     assertThat(texts(parsed(figure(List.of(values))))).contains("④", "①", "46.3", "–");
   }
 
+  /** The axis is right of the rows' names, so that its middle is near the page's edge. */
+  @Test
+  void anAxisesLongTitleStaysOnThePage() throws Exception {
+    String title = "variance of latents ÷ the teacher's, 95 % over seeds and prompts";
+    Figure.Values values =
+        new Figure.Values(
+            "variance",
+            title,
+            List.of(new Figure.Row("w_DM from 0.2, watched", 0, 1.3, 1.2, 1.4)),
+            1.0);
+    Document svg = parsed(figure(List.of(values, values)));
+    double page =
+        Double.parseDouble(svg.getDocumentElement().getAttribute("viewBox").split(" ")[2]);
+    double half = new SvgCanvas(page, 1, "").width(title, 11) / 2;
+    NodeList nodes = svg.getElementsByTagName("text");
+    int titles = 0;
+    for (int i = 0; i < nodes.getLength(); i++) {
+      if (nodes.item(i).getTextContent().equals(title)) {
+        String x = nodes.item(i).getAttributes().getNamedItem("x").getNodeValue();
+        assertThat(Double.parseDouble(x)).isBetween(half, page - half);
+        titles++;
+      }
+    }
+    assertThat(titles).isEqualTo(2);
+  }
+
   @Test
   void picturesStandUnderTheirColumnsAndGapsStayEmpty() throws Exception {
     BufferedImage red = new BufferedImage(4, 4, BufferedImage.TYPE_INT_RGB);
