@@ -21,7 +21,7 @@ import org.peltast.training.MethodRecipe;
  */
 record Job(Experiment experiment, Experiment.Variant variant, DistillRecipe recipe, String key) {
   /** Changes when runs of the same recipe would come out or be measured otherwise. */
-  private static final String FORMAT = "1";
+  private static final String FORMAT = "2";
 
   /**
    * A variant with a seed.

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.peltast.distill.BatchSource;
 import org.peltast.models.GenerationSettings;
 import org.peltast.models.TextToImage;
-import org.peltast.models.codec.Normalisation;
+import org.peltast.models.codec.NormalisedCodec;
 import org.peltast.models.text.Captions;
 import org.peltast.runs.Progress;
 import org.peltast.runs.RunException;
@@ -74,7 +74,7 @@ final class DistillBatches implements AutoCloseable {
             captions,
             recipe.run().batch(),
             recipe.seed(),
-            Normalisation.identity(teacher.codec().channels()),
+            NormalisedCodec.of(teacher.codec()).normalisation(),
             teacher.device(),
             recipe.unconditional()),
         latents);

@@ -9,6 +9,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.peltast.data.CaptionedImages;
 import org.peltast.models.codec.Codec;
+import org.peltast.models.codec.NormalisedCodec;
 import org.peltast.runs.Progress;
 import org.peltast.safetensors.SafetensorsException;
 import org.peltast.tensor.Autograd;
@@ -36,15 +37,19 @@ public final class LatentCorpus implements AutoCloseable {
     this.latents = scope.keep(latents);
   }
 
-  /** The latents of all pictures, from the cache or encoded now by a codec on a device. */
+  /** The raw latents of all pictures, from the cache or encoded now by a codec on a device. */
   public static LatentCorpus of(
-      CaptionedImages images, Codec codec, Device device, Path cache, Progress progress) {
+      CaptionedImages images, Codec any, Device device, Path cache, Progress progress) {
+    Codec codec = NormalisedCodec.of(any).codec();
     Path file =
         cache.resolve(
-            "latents-" + shortened(images.checksum()) + "-" + codec.id() + ".safetensors");
+            "raw-latents-" + shortened(images.checksum()) + "-" + codec.id() + ".safetensors");
     try (Scope s = Scope.open()) {
       Tensor kept = kept(file);
-      if (kept != null && kept.size(0) == images.size() && kept.allFinite()) {
+      if (kept != null
+          && kept.size(0) == images.size()
+          && kept.size(1) == codec.channels()
+          && kept.allFinite()) {
         return new LatentCorpus(images, kept);
       }
       Tensor fresh = encode(images, codec, device, progress);

@@ -1,11 +1,17 @@
 package org.peltast.models.codec;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -65,6 +71,7 @@ public final class AutoencoderKl implements Codec {
   private final Component component;
   private final int channels;
   private final int factor;
+  private @Nullable String id;
   private final int narrowest; // channels of the maps of a picture's own size
   private final List<UnaryOperator<Tensor>> encoder = new ArrayList<>();
   private final List<UnaryOperator<Tensor>> decoder = new ArrayList<>();
@@ -79,7 +86,11 @@ public final class AutoencoderKl implements Codec {
     int layers = json.integer("layers_per_block", 1);
     int groups = json.integer("norm_num_groups", 32);
     boolean attend = json.bool("mid_block_add_attention", true);
-    require(json, channels >= 1 && layers >= 1 && groups >= 1, "its sizes must be positive");
+    require(json, channels >= 1 && groups >= 1, "its sizes must be positive");
+    require(
+        json,
+        layers >= 1 && layers <= JsonConfig.MOST_LAYERS,
+        "layers_per_block must be from 1 to " + JsonConfig.MOST_LAYERS + ", got " + layers);
     require(
         json,
         !widths.isEmpty() && widths.stream().allMatch(w -> w >= 1 && w % groups == 0),
@@ -280,9 +291,31 @@ public final class AutoencoderKl implements Codec {
     return through(decoder, latents, latents.size(2) * latents.size(3) * factor * factor);
   }
 
+  /** Of class and weights: another model's latents are others. */
   @Override
-  public String id() {
-    return "autoencoder-kl";
+  public synchronized String id() {
+    String known = id;
+    if (known == null) {
+      known = "autoencoder-kl-" + checksum();
+      id = known;
+    }
+    return known;
+  }
+
+  private String checksum() {
+    try (Scope scope = Scope.open()) {
+      MessageDigest sha = MessageDigest.getInstance("SHA-256");
+      for (Map.Entry<String, Tensor> weight : parameters.values().entrySet()) {
+        sha.update(weight.getKey().getBytes(StandardCharsets.UTF_8));
+        float[] numbers = Scope.compute(() -> weight.getValue().to(Device.CPU)).toFloats();
+        ByteBuffer bytes = ByteBuffer.allocate(numbers.length * Float.BYTES);
+        bytes.asFloatBuffer().put(numbers);
+        sha.update(bytes.array());
+      }
+      return HexFormat.of().formatHex(sha.digest(), 0, 6);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e); // every JDK has SHA-256
+    }
   }
 
   @Override

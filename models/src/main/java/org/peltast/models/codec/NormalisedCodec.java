@@ -23,6 +23,14 @@ public record NormalisedCodec(Codec codec, Normalisation normalisation) implemen
     }
   }
 
+  /** A codec with its normalisation, which by itself is none. */
+  public static NormalisedCodec of(Codec codec) {
+    return codec instanceof NormalisedCodec normalised
+        ? normalised
+        : new NormalisedCodec(codec, Normalisation.identity(codec.channels()));
+  }
+
+  /** That of the codec alone: latents are known by it before they are normalised. */
   @Override
   public String id() {
     return codec.id();

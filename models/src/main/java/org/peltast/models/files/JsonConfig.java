@@ -33,6 +33,9 @@ public final class JsonConfig {
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
+  /** More layers than any model has, so that a mistyped number makes none. */
+  public static final int MOST_LAYERS = 1000;
+
   /** Keys of any configuration that say who wrote it and how, and nothing of the mathematics. */
   private static final Set<String> HARMLESS =
       Set.of(
