@@ -204,14 +204,14 @@ public interface ModelFamily {
    * The text side of a model, to be opened when it is first needed; what can be checked without
    * opening it is checked at once.
    *
-   * @param folder of the model
+   * @param source the model's folder, and which of its files
    * @param index its {@code model_index.json}
    * @param device to encode on
    * @param precision of products, for encoders that have several
    */
   default Supplier<TextEncoder> openText(
-      Path folder, JsonConfig index, Device device, Precision precision) {
-    return TextEncoders.open(folder, index, device, precision);
+      ModelSource source, JsonConfig index, Device device, Precision precision) {
+    return TextEncoders.open(source, index, device, precision);
   }
 
   /**

@@ -147,8 +147,8 @@ public final class ModelFolder {
     Precision p = precision != null ? precision : precision(extras, device);
     Supplier<TextEncoder> encoder =
         device.kind() == Device.Kind.META
-            ? () -> family.openText(folder, index, Device.CPU, p).get()
-            : family.openText(folder, index, device, p);
+            ? () -> family.openText(source, index, Device.CPU, p).get()
+            : family.openText(source, index, device, p);
     Backbone network = family.open(source.network(family), schedule, patch, device, p);
     NormalisedCodec codec = null;
     try {
@@ -536,6 +536,24 @@ public final class ModelFolder {
     return name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_STEM
         ? "." + name + "."
         : ".model-" + Integer.toHexString(name.hashCode()) + ".";
+  }
+
+  /**
+   * Refuses to write a model over anything that is there: for models that no run of ours made.
+   *
+   * @throws ModelException if there is a file of that name, or a folder that is not empty
+   */
+  public static void requireNew(Path out) {
+    if (!Files.exists(out)) {
+      return;
+    }
+    try (Stream<Path> list = Files.isDirectory(out) ? Files.list(out) : Stream.of(out)) {
+      if (list.findAny().isPresent()) {
+        throw new ModelException(out + " is there already; name a new folder for the model");
+      }
+    } catch (IOException e) {
+      throw new ModelException(out + " cannot be read (" + e.getMessage() + ")", e);
+    }
   }
 
   private static void requireReplaceable(Path target) {

@@ -69,6 +69,11 @@ public record ModelSource(
     return new Component(folder.resolve(family.networkComponent()), variant, network, kept);
   }
 
+  /** A text encoder's component. */
+  public Component text(String name) {
+    return new Component(folder.resolve(name), variant, null);
+  }
+
   /** The codec's component. */
   Component vae() {
     return new Component(folder.resolve(VAE), variant, null);

@@ -39,7 +39,8 @@ final class TextEncoders {
 
   /** The encoder that a model's index names, checked now and opened when it is first needed. */
   static Supplier<TextEncoder> open(
-      Path folder, JsonConfig index, Device device, Precision precision) {
+      ModelSource source, JsonConfig index, Device device, Precision precision) {
+    Path folder = source.folder();
     String name = ModelFolder.componentClass(index, COMPONENT);
     if (name == null) {
       return () -> {
@@ -49,7 +50,7 @@ final class TextEncoders {
     if (LANGUAGE_MODELS.contains(name)) {
       LanguageModelEncoder encoder =
           LanguageModelEncoder.open(
-              folder.resolve(COMPONENT), folder.resolve(TOKENIZER), device, precision);
+              source.text(COMPONENT), folder.resolve(TOKENIZER), device, precision);
       return () -> encoder;
     }
     if (!name.equals(MINILM)) {
@@ -93,7 +94,8 @@ final class TextEncoders {
       return LanguageModelEncoder.outline(at, precision);
     }
     if (name == null || !name.equals(MINILM)) {
-      TextEncoder opened = open(folder, index, Device.CPU, precision).get(); // or says why not
+      TextEncoder opened =
+          open(ModelSource.of(folder), index, Device.CPU, precision).get(); // or says why not
       return new TextOutline(opened.maxTokens(), 0, opened.isLarge());
     }
     JsonConfig json = JsonConfig.read(at.resolve("config.json"));

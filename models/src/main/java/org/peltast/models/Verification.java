@@ -345,7 +345,7 @@ public final class Verification {
 
   /** The hidden states of a CLIP text encoder, under transformers' names. */
   private static List<Line> clip(Path folder, GoldenFile golden, Device device) {
-    try (ClipTextModel model = ClipTextModel.open(folder, device)) {
+    try (ClipTextModel model = ClipTextModel.open(Component.of(folder), device)) {
       ClipTextModel.Output output =
           model.forward(
               golden.raw("input_ids").to(DType.INT64),

@@ -12,6 +12,7 @@ import org.peltast.diffusion.NoiseSchedule;
 import org.peltast.models.Backbone;
 import org.peltast.models.ModelException;
 import org.peltast.models.ModelFamily;
+import org.peltast.models.ModelSource;
 import org.peltast.models.Schedulers;
 import org.peltast.models.codec.AutoencoderKl;
 import org.peltast.models.files.Component;
@@ -116,10 +117,10 @@ public final class SdxlFamily implements ModelFamily {
 
   @Override
   public Supplier<TextEncoder> openText(
-      Path folder, JsonConfig index, Device device, Precision precision) {
+      ModelSource source, JsonConfig index, Device device, Precision precision) {
     List<@Nullable String> entry = index.strings("text_encoder");
     if (entry.size() != 2 || !ClipTextModel.CLASSES.get(0).equals(entry.get(1))) {
-      return ModelFamily.super.openText(folder, index, device, precision);
+      return ModelFamily.super.openText(source, index, device, precision);
     }
     List<@Nullable String> other = index.strings("text_encoder_2");
     if (other.size() != 2 || !ClipTextModel.CLASSES.get(1).equals(other.get(1))) {
@@ -130,7 +131,7 @@ public final class SdxlFamily implements ModelFamily {
               + "; supported is "
               + ClipTextModel.CLASSES.get(1));
     }
-    SdxlTextEncoder encoder = new SdxlTextEncoder(folder, index.bool(ZEROS_FOR_EMPTY, true));
+    SdxlTextEncoder encoder = new SdxlTextEncoder(source, index.bool(ZEROS_FOR_EMPTY, true));
     return () -> encoder;
   }
 

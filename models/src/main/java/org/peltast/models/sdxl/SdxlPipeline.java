@@ -19,6 +19,7 @@ import org.peltast.models.Backbone;
 import org.peltast.models.GoldenFile;
 import org.peltast.models.ModelException;
 import org.peltast.models.ModelFolder;
+import org.peltast.models.ModelSource;
 import org.peltast.models.codec.Codec;
 import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
@@ -158,7 +159,7 @@ final class SdxlPipeline {
   }
 
   private static SdxlTextEncoder encoder(Path folder) {
-    return new SdxlTextEncoder(folder, zerosForEmpty(folder));
+    return new SdxlTextEncoder(ModelSource.of(folder), zerosForEmpty(folder));
   }
 
   /** As the folder's index says; diffusers' default is true. */

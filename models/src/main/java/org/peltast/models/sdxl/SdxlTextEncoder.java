@@ -3,6 +3,7 @@ package org.peltast.models.sdxl;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
@@ -15,6 +16,8 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
+import org.peltast.models.ModelSource;
+import org.peltast.models.files.Component;
 import org.peltast.models.text.ClipTextModel;
 import org.peltast.models.text.ClipTokenizer;
 import org.peltast.models.text.TextEncoder;
@@ -40,6 +43,7 @@ final class SdxlTextEncoder implements TextEncoder {
   static final List<String> COMPONENTS =
       List.of("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2");
 
+  private final ModelSource source;
   private final Path folder;
   private final boolean zerosForEmpty;
   private final ClipTextModel.Shape first;
@@ -69,8 +73,9 @@ final class SdxlTextEncoder implements TextEncoder {
    *     force_zeros_for_empty_prompt} says
    * @throws ModelException if a configuration is missing or not supported
    */
-  SdxlTextEncoder(Path folder, boolean zerosForEmpty) {
-    this.folder = folder;
+  SdxlTextEncoder(ModelSource source, boolean zerosForEmpty) {
+    this.source = source;
+    this.folder = source.folder();
     this.zerosForEmpty = zerosForEmpty;
     first = ClipTextModel.shape(folder.resolve("text_encoder"));
     second = ClipTextModel.shape(folder.resolve("text_encoder_2"));
@@ -108,6 +113,9 @@ final class SdxlTextEncoder implements TextEncoder {
     try {
       MessageDigest sha = MessageDigest.getInstance("SHA-256");
       sha.update((byte) (zerosForEmpty ? 1 : 0));
+      if (source.variant() != null) {
+        sha.update(source.variant().getBytes(StandardCharsets.UTF_8));
+      }
       for (String component : COMPONENTS) {
         try (Stream<Path> list = Files.list(folder.resolve(component))) {
           for (Path file : list.filter(Files::isRegularFile).sorted().toList()) {
@@ -129,7 +137,8 @@ final class SdxlTextEncoder implements TextEncoder {
   static TextOutline outline(Path folder) {
     long weights = 0;
     for (String component : List.of("text_encoder", "text_encoder_2")) {
-      try (ClipTextModel model = ClipTextModel.open(folder.resolve(component), Device.META)) {
+      try (ClipTextModel model =
+          ClipTextModel.open(Component.of(folder.resolve(component)), Device.META)) {
         weights += model.weights();
       }
     }
@@ -239,9 +248,9 @@ final class SdxlTextEncoder implements TextEncoder {
                 one.length(),
                 two.length()));
       }
-      model = ClipTextModel.open(folder.resolve("text_encoder"), Device.CPU);
+      model = ClipTextModel.open(source.text("text_encoder"), Device.CPU);
       return new Models(
-          one, two, model, ClipTextModel.open(folder.resolve("text_encoder_2"), Device.CPU));
+          one, two, model, ClipTextModel.open(source.text("text_encoder_2"), Device.CPU));
     } catch (RuntimeException e) {
       one.close();
       if (two != null) {

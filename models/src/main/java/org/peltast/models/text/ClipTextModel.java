@@ -3,6 +3,7 @@ package org.peltast.models.text;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -46,8 +47,8 @@ public final class ClipTextModel implements AutoCloseable {
   private static final int LARGEST_ID = 2;
 
   /** Keys read below, and those that decide nothing without training or generation. */
-  private static final List<String> KEYS =
-      List.of(
+  private static final Set<String> KEYS =
+      Set.of(
           "vocab_size",
           "hidden_size",
           "intermediate_size",
@@ -58,19 +59,13 @@ public final class ClipTextModel implements AutoCloseable {
           "layer_norm_eps",
           "projection_dim",
           "eos_token_id",
-          "_attn_implementation_autoset",
-          "_name_or_path",
-          "architectures",
           "attention_dropout",
           "bos_token_id",
           "dropout",
-          "dtype",
           "initializer_factor",
           "initializer_range",
           "model_type",
           "pad_token_id",
-          "torch_dtype",
-          "transformers_version",
           "use_cache");
 
   private final Parameters parameters;
@@ -100,6 +95,15 @@ public final class ClipTextModel implements AutoCloseable {
     int inner = positive(json, "intermediate_size", 2048);
     int heads = positive(json, "num_attention_heads", 8);
     int depth = positive(json, "num_hidden_layers", 12);
+    if (depth > JsonConfig.MOST_LAYERS) {
+      throw new ModelException(
+          String.format(
+              Locale.ROOT,
+              "%s: num_hidden_layers must be at most %d, but is %d",
+              json.file(),
+              JsonConfig.MOST_LAYERS,
+              depth));
+    }
     positions = positive(json, "max_position_embeddings", 77);
     vocabulary = positive(json, "vocab_size", 49408);
     endId = json.integer("eos_token_id", 49407);
@@ -152,7 +156,7 @@ public final class ClipTextModel implements AutoCloseable {
   /** The configuration of a folder, checked for what is not supported. */
   private static JsonConfig config(Path folder) {
     JsonConfig json = JsonConfig.read(folder.resolve("config.json"));
-    json.requireOnly(KEYS);
+    json.requireKnown(KEYS);
     return json;
   }
 
@@ -194,9 +198,8 @@ public final class ClipTextModel implements AutoCloseable {
    *
    * @throws ModelException if they are missing, malformed or do not fit each other
    */
-  public static ClipTextModel open(Path folder, Device device) {
-    JsonConfig json = config(folder);
-    Component component = Component.of(folder);
+  public static ClipTextModel open(Component component, Device device) {
+    JsonConfig json = config(component.folder());
     if (device.kind() == Device.Kind.META) { // which holds no numbers
       return new ClipTextModel(
           json, isProjected(json), false, Parameters.on(device, Precision.FLOAT32));

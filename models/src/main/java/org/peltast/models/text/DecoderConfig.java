@@ -151,7 +151,10 @@ record DecoderConfig(
     requireKnown(json, qwen ? READ_OF_QWEN3 : READ_OF_GEMMA2);
     int width = size(json, "hidden_size", qwen ? 4096 : 2304);
     int layers = size(json, "num_hidden_layers", qwen ? 32 : 26);
-    require(json, layers <= 1000, "num_hidden_layers must be at most 1000, but is " + layers);
+    require(
+        json,
+        layers <= JsonConfig.MOST_LAYERS,
+        "num_hidden_layers must be at most " + JsonConfig.MOST_LAYERS + ", but is " + layers);
     int heads = size(json, "num_attention_heads", qwen ? 32 : 8);
     int headWidth =
         isNull(json, "head_dim") ? width / heads : size(json, "head_dim", qwen ? 128 : 256);

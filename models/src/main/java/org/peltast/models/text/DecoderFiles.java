@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.peltast.models.ModelException;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.safetensors.Checkpoint;
 import org.peltast.safetensors.TensorInfo;
@@ -26,7 +27,7 @@ import org.peltast.tensor.nn.Parameters;
  *
  * @param stored the dtype of the file's matrices
  */
-record DecoderFiles(Path folder, DecoderConfig config, String prefix, DType stored) {
+record DecoderFiles(Component component, DecoderConfig config, String prefix, DType stored) {
   private static final String EMBEDDING = "embed_tokens.weight";
   private static final String PREFIX = "model.";
 
@@ -56,15 +57,16 @@ record DecoderFiles(Path folder, DecoderConfig config, String prefix, DType stor
    * @throws ModelException naming what is missing, unexpected, misshapen, or of a type that is no
    *     weight's
    */
-  static DecoderFiles open(Path folder) {
+  static DecoderFiles open(Component component) {
+    Path folder = component.folder();
     DecoderConfig config = config(folder);
-    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+    try (Checkpoint checkpoint = Checkpoint.open(component.weights())) {
       Set<String> names = checkpoint.tensors().keySet();
       String prefix = names.contains(PREFIX + EMBEDDING) ? PREFIX : "";
       requireFit(folder, checkpoint, prefix, config.shapes());
       DType stored = DType.of(checkpoint.require(prefix + EMBEDDING).type());
       return new DecoderFiles(
-          folder,
+          component,
           config,
           prefix,
           stored == null || stored == DType.FLOAT64 ? DType.FLOAT32 : stored);
@@ -132,7 +134,7 @@ record DecoderFiles(Path folder, DecoderConfig config, String prefix, DType stor
    */
   Decoder load(Device device, Precision precision, DType storage) {
     Parameters parameters = Parameters.on(device, precision, storage);
-    try (Checkpoint checkpoint = Checkpoint.open(folder);
+    try (Checkpoint checkpoint = Checkpoint.open(component.weights());
         Autograd off = Autograd.off()) {
       Decoder decoder = new Decoder(parameters, config);
       List<TensorFiles.Fill> all = new ArrayList<>();
@@ -145,7 +147,7 @@ record DecoderFiles(Path folder, DecoderConfig config, String prefix, DType stor
       String wrong = TensorFiles.fill(checkpoint, all);
       if (wrong != null) {
         throw new ModelException(
-            folder
+            component.folder()
                 + ": tensor "
                 + wrong
                 + " holds NaN or infinity; fetch or write the model again");

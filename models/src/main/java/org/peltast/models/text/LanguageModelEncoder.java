@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
@@ -79,26 +80,32 @@ public final class LanguageModelEncoder implements TextEncoder {
    * Lumina-Image-2.0's system prompt. Configuration, headers of the weights and presence of the
    * tokenizer are checked now.
    *
-   * @param folder with {@code config.json} and weights
+   * @param component with {@code config.json} and weights
    * @param tokenizer with {@code tokenizer.json}
    * @param precision of products
    * @throws ModelException if something is missing, malformed or not supported
    */
   public static LanguageModelEncoder open(
-      Path folder, Path tokenizer, Device device, Precision precision) {
-    DecoderFiles files = DecoderFiles.open(folder);
+      Component component, Path tokenizer, Device device, Precision precision) {
+    DecoderFiles files = DecoderFiles.open(component);
     PromptFormat format =
         files.config().isGemma() ? PromptFormat.LUMINA2_SYSTEM : PromptTokenizer.chat(tokenizer);
-    return open(folder, tokenizer, format, device, precision);
+    return open(component, tokenizer, format, device, precision);
   }
 
   /** The same with a format of its own. */
   static LanguageModelEncoder open(
-      Path folder, Path tokenizer, PromptFormat format, Device device, Precision precision) {
+      Component component,
+      Path tokenizer,
+      PromptFormat format,
+      Device device,
+      Precision precision) {
     PromptTokenizer.check(tokenizer);
-    DecoderFiles files = DecoderFiles.open(folder);
+    DecoderFiles files = DecoderFiles.open(component);
+    Path folder = component.folder();
+    String variant = component.variant() == null ? "" : "-" + component.variant();
     try {
-      String checksum = FileSample.of(folder, tokenizer);
+      String checksum = FileSample.of(folder, tokenizer) + variant;
       return new LanguageModelEncoder(
           checksum, tokenizer, files, format, device, precision, new State());
     } catch (IOException e) {
@@ -255,7 +262,7 @@ public final class LanguageModelEncoder implements TextEncoder {
 
   /** Its folder, with {@code config.json} and weights. */
   public Path folder() {
-    return files.folder();
+    return files.component().folder();
   }
 
   /** Its tokenizer's folder. */

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.peltast.models.ModelException;
+import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -38,6 +39,6 @@ public final class TextNetworks {
    * @throws ModelException if the folder is of another type, or malformed in any way
    */
   public static TextNetwork open(Path folder, Device device, Precision precision, DType storage) {
-    return DecoderFiles.open(folder).load(device, precision, storage);
+    return DecoderFiles.open(Component.of(folder)).load(device, precision, storage);
   }
 }

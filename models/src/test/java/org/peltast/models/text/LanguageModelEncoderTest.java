@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.peltast.models.FormulaWeights;
 import org.peltast.models.ModelException;
+import org.peltast.models.files.Component;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
@@ -47,7 +48,11 @@ class LanguageModelEncoderTest {
 
   private static LanguageModelEncoder open(Path model, PromptFormat format, Precision precision) {
     return LanguageModelEncoder.open(
-        model.resolve("text_encoder"), model.resolve("tokenizer"), format, Device.CPU, precision);
+        Component.of(model.resolve("text_encoder")),
+        model.resolve("tokenizer"),
+        format,
+        Device.CPU,
+        precision);
   }
 
   private static List<long[]> rows(Tensor values, Tensor lengths) {
@@ -104,7 +109,7 @@ class LanguageModelEncoderTest {
     try (Scope s = Scope.open();
         LanguageModelEncoder encoder =
             LanguageModelEncoder.open(
-                model.resolve("text_encoder"),
+                Component.of(model.resolve("text_encoder")),
                 model.resolve("tokenizer"),
                 Device.CPU,
                 Precision.FLOAT32)) {
@@ -244,14 +249,15 @@ class LanguageModelEncoderTest {
       }
       TensorFiles.write(folder.resolve("model.safetensors"), all, Map.of());
     }
-    assertThat(DecoderFiles.open(folder).prefix()).isEqualTo("model.");
+    assertThat(DecoderFiles.open(Component.of(folder)).prefix()).isEqualTo("model.");
   }
 
   /** Declared and expected shapes are told twice: they are the same. */
   @Test
   void theShapesAreThoseOfTheNetwork() throws IOException {
     for (String name : List.of("qwen3-tiny", "qwen3-window", "gemma2-tiny", "gemma2-uncapped")) {
-      DecoderFiles files = DecoderFiles.open(model("text-" + name).resolve("text_encoder"));
+      DecoderFiles files =
+          DecoderFiles.open(Component.of(model("text-" + name).resolve("text_encoder")));
       try (Parameters p = Parameters.on(Device.CPU, Precision.FLOAT32)) {
         new Decoder(p, files.config());
         Map<String, List<Long>> declared = new LinkedHashMap<>();
@@ -344,7 +350,7 @@ class LanguageModelEncoderTest {
       throws IOException {
     Path model = model(name);
     edit(model, change);
-    assertThatThrownBy(() -> DecoderFiles.open(model.resolve("text_encoder")))
+    assertThatThrownBy(() -> DecoderFiles.open(Component.of(model.resolve("text_encoder"))))
         .isInstanceOf(ModelException.class)
         .message()
         .contains(said);
@@ -388,18 +394,20 @@ class LanguageModelEncoderTest {
     for (String key : List.of("pad_token_id", "_name_or_path", "quantization_config")) {
       Path model = model("text-qwen3-tiny");
       edit(model, with(key, "null"));
-      assertThat(DecoderFiles.open(model.resolve("text_encoder")).config().ropeTheta())
+      assertThat(
+              DecoderFiles.open(Component.of(model.resolve("text_encoder"))).config().ropeTheta())
           .isEqualTo(1e6);
     }
     Path five = model("text-qwen3-window");
-    assertThat(DecoderFiles.open(five.resolve("text_encoder")).config().ropeTheta()).isEqualTo(500);
-    assertThat(DecoderFiles.open(five.resolve("text_encoder")).config().windows())
+    assertThat(DecoderFiles.open(Component.of(five.resolve("text_encoder"))).config().ropeTheta())
+        .isEqualTo(500);
+    assertThat(DecoderFiles.open(Component.of(five.resolve("text_encoder"))).config().windows())
         .containsExactly(0, 4, 4);
     edit(five, json -> json.replaceAll("(?s)\"layer_types\": \\[.*?],", ""));
-    assertThat(DecoderFiles.open(five.resolve("text_encoder")).config().windows())
+    assertThat(DecoderFiles.open(Component.of(five.resolve("text_encoder"))).config().windows())
         .containsExactly(0, 4, 4);
     Path gemma = model("text-gemma2-tiny");
-    assertThat(DecoderFiles.open(gemma.resolve("text_encoder")).config().windows())
+    assertThat(DecoderFiles.open(Component.of(gemma.resolve("text_encoder"))).config().windows())
         .containsExactly(5, 0, 5, 0);
   }
 
@@ -423,7 +431,7 @@ class LanguageModelEncoderTest {
         DType.FLOAT32,
         "",
         tensors -> tensors.put("norm.weight", Tensor.of(new long[20], 20)));
-    assertThatThrownBy(() -> DecoderFiles.open(whole.resolve("text_encoder")))
+    assertThatThrownBy(() -> DecoderFiles.open(Component.of(whole.resolve("text_encoder"))))
         .hasMessageContaining("norm.weight is of type I64");
     Path without = model("text-gemma2-tiny");
     Files.delete(without.resolve("tokenizer/tokenizer.json"));

@@ -12,6 +12,7 @@ import org.peltast.models.Backbone;
 import org.peltast.models.GoldenFile;
 import org.peltast.models.ModelException;
 import org.peltast.models.ModelFamily;
+import org.peltast.models.ModelSource;
 import org.peltast.models.Schedulers;
 import org.peltast.models.files.Component;
 import org.peltast.models.files.JsonConfig;
@@ -113,7 +114,7 @@ public final class ToyFamily implements ModelFamily {
 
   @Override
   public Supplier<TextEncoder> openText(
-      Path folder, JsonConfig index, Device device, Precision precision) {
+      ModelSource source, JsonConfig index, Device device, Precision precision) {
     return ToyEncoder::new;
   }
 
