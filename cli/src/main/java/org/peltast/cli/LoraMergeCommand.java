@@ -70,6 +70,7 @@ final class LoraMergeCommand implements Callable<Integer> {
       throw new CommandException("there is no LoRA to merge; name one with --lora.");
     }
     Places.requireFolder(out, "--out");
+    ModelFolder.requireNew(out);
     NativeLibraries.open();
     ModelSource from = source.in(model);
     try (TextToImage opened = ModelFolder.open(from, Device.CPU, Precision.FLOAT32)) {

@@ -291,6 +291,34 @@ class LoraRunTest {
     try (Scope s = Scope.open()) {
       TensorFiles.write(lora, lora(1e6), Map.of());
     }
+    // A stranger's pattern must not be tried in all ways.
+    Path patterned = folder.resolve("patterned.safetensors");
+    try (Scope s = Scope.open()) {
+      TensorFiles.write(
+          patterned,
+          lora(0),
+          Map.of(
+              "lora_adapter_metadata",
+              "{\"transformer.lora_alpha\": 1, \"transformer.alpha_pattern\": {\"((.*)*)*x\": 2}}"));
+    }
+    Typed hanging =
+        Typed.in(
+            "lora",
+            "merge",
+            "--model",
+            teacher + "",
+            "--lora",
+            patterned + "",
+            "--out",
+            folder.resolve("never") + "");
+    assertThat(hanging.code()).isEqualTo(ExitCode.USAGE);
+    assertThat(hanging.err()).contains("whose repetitions could take for ever");
+    // What is there stays: the base itself, of all things.
+    Typed over =
+        Typed.in(
+            "lora", "merge", "--model", teacher + "", "--lora", lora + "", "--out", teacher + "");
+    assertThat(over.code()).isEqualTo(ExitCode.USAGE);
+    assertThat(over.err()).contains("is there already");
     Path merged = folder.resolve("too-large");
     Typed typed =
         Typed.in(

@@ -66,7 +66,7 @@ public final class ComfyImport {
   public static Written write(Path file, ModelSource like, Path out) {
     ModelFamily family = like.family();
     like.require(family);
-    requireNew(out);
+    ModelFolder.requireNew(out);
     Path target = out.toAbsolutePath().normalize();
     Path fresh =
         target.resolveSibling("." + target.getFileName() + ".new-" + ProcessHandle.current().pid());
@@ -94,19 +94,6 @@ public final class ComfyImport {
       throw new UncheckedIOException(e);
     } finally {
       delete(fresh);
-    }
-  }
-
-  private static void requireNew(Path out) {
-    if (!Files.exists(out)) {
-      return;
-    }
-    try (Stream<Path> list = Files.isDirectory(out) ? Files.list(out) : Stream.of(out)) {
-      if (list.findAny().isPresent()) {
-        throw new ModelException(out + " is there already; name a new folder for the model");
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 

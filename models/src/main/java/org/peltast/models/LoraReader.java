@@ -312,6 +312,8 @@ final class LoraReader {
    */
   private record Alphas(@Nullable Double all, Map<Pattern, Double> patterns, boolean rootOfRank) {
     private static final String KEY = "lora_adapter_metadata";
+    private static final int LONGEST_PATTERN = 400;
+    private static final Pattern REPEATED_GROUP = Pattern.compile("\\)[*+?{]");
 
     static Alphas of(Path file, Map<String, String> metadata, String component) {
       String text = metadata.get(KEY);
@@ -335,6 +337,15 @@ final class LoraReader {
           .properties()
           .forEach(
               e -> {
+                if (!isHarmless(e.getKey())) {
+                  throw new ModelException(
+                      file
+                          + ": the metadata "
+                          + KEY
+                          + " has the pattern "
+                          + e.getKey()
+                          + ", whose repetitions could take for ever; name the layers");
+                }
                 try {
                   patterns.put(
                       Pattern.compile("(.*\\.)?(" + e.getKey() + ")$"),
@@ -349,6 +360,17 @@ final class LoraReader {
           alpha.isMissingNode() || alpha.isNull() ? null : number(file, "lora_alpha", alpha),
           patterns,
           node(json, component, "use_rslora").booleanValue(false));
+    }
+
+    /**
+     * Whether a stranger's pattern is matched in reasonable time: it is short, and repeats no group
+     * and at most two characters or classes.
+     */
+    private static boolean isHarmless(String pattern) {
+      long repetitions = pattern.chars().filter(c -> c == '*' || c == '+' || c == '{').count();
+      return pattern.length() <= LONGEST_PATTERN
+          && repetitions <= 2
+          && !REPEATED_GROUP.matcher(pattern).find();
     }
 
     private static double number(Path file, String key, JsonNode value) {
