@@ -134,6 +134,16 @@ class HostileInputTest {
         "method: {dm: {weight: 0}}\nguard: {variance: 1.5}\n",
         "no distribution matching");
     recipe(all, "a band the wrong way round", "method: {ca: {tau: [0.7, 0.3]}}\n", "in order");
+    recipe(
+        all,
+        "a band for one of two that share their τ",
+        "method: {renoising: coupled-shared, ca: {tau: [0, 0.5]}}\n",
+        "a shared draw has one range");
+    recipe(
+        all,
+        "features that the network has not",
+        "method: {gan: {weight: 0.1, taps: [foo]}}\n",
+        "has no features called 'foo'");
     recipe(all, "more parts than pictures", "run: {batch: 4, microBatches: 8}\n", "a batch of 4");
     recipe(all, "not YAML", "steps: [1, 2\nalpha: }\n", "is not valid YAML");
     recipe(all, "a list, not a table", "- steps\n- 2\n", "table of 'key: value'");

@@ -13,6 +13,7 @@ import org.peltast.tensor.Range;
 import org.peltast.tensor.Rng;
 import org.peltast.tensor.Scope;
 import org.peltast.tensor.Tensor;
+import org.peltast.tensor.parallel.ParallelException;
 import org.peltast.tensor.parallel.ProcessGroup;
 
 /**
@@ -89,11 +90,11 @@ public final class UpdateExecutor {
    * phase compares items with each other.
    *
    * @param size of a batch, over all processes
-   * @throws IllegalArgumentException if there are fewer items than processes
+   * @throws ParallelException if there are fewer items than processes
    */
   List<Range> items(int size) {
     if (size < group.size()) {
-      throw new IllegalArgumentException(
+      throw ParallelException.mistake(
           String.format(
               Locale.ROOT,
               "a batch of %d cannot be dealt out to %d processes: raise run.batch or start fewer",

@@ -220,7 +220,7 @@ final class Assembly implements AutoCloseable {
   /** The target network that follows the student's weights. */
   private Denoiser average(double decay) {
     if (student.parameters().storage() != DType.FLOAT32) {
-      throw new IllegalArgumentException(
+      throw new RunException(
           "a target network is a moving average, whose steps bfloat16 would lose: set"
               + " memory.weights to float32, or method.target to 0");
     }
@@ -278,7 +278,7 @@ final class Assembly implements AutoCloseable {
     @Override
     public Trained copy(String name, RoleRecipe settings) {
       if (!names.add(name)) {
-        throw new IllegalArgumentException("two roles of one run cannot both be called " + name);
+        throw new RunException("two roles of one run cannot both be called " + name);
       }
       Backbone made = begin(name);
       trained++;
@@ -326,7 +326,7 @@ final class Assembly implements AutoCloseable {
 
   private DiscriminatorHead head(Denoiser trunk, MethodRecipe.GanRecipe gan) {
     if (!(trunk.network() instanceof FeatureTaps network)) {
-      throw new IllegalArgumentException(
+      throw new RunException(
           "this teacher's network offers no intermediate features for a discriminator: set"
               + " method.gan.weight to 0");
     }
@@ -336,7 +336,7 @@ final class Assembly implements AutoCloseable {
     }
     for (String tap : taps) {
       if (!network.featureNames().contains(tap)) {
-        throw new IllegalArgumentException(
+        throw new RunException(
             String.format(
                 Locale.ROOT,
                 "the network has no features called '%s'; it has %s",

@@ -59,9 +59,10 @@ public sealed interface MethodRecipe {
               1, FakeModel.Images.KEPT, false, new RoleRecipe(9e-4, 0, 0, 0, 0.95, 0, 1, 0)));
     }
 
-    /** Checks that something pushes. */
+    /** Checks that something pushes, at times that fit together. */
     public DecoupledDmd {
       Ranges.alpha(alpha);
+      schedule(renoising, margin, ca, dm);
       if (ca.weight() + dm.weight() + meanVariance.weight() + gan.weight() == 0) {
         throw new IllegalArgumentException(
             "the weights of ca, dm, meanVariance and gan must not all be 0: nothing would train the"
@@ -71,11 +72,13 @@ public sealed interface MethodRecipe {
 
     /** The schedule with the margin and the bands that the terms set. */
     Renoising schedule() {
+      return schedule(renoising, margin, ca, dm);
+    }
+
+    private static Renoising schedule(
+        Renoising of, Renoising.Margin margin, DirectionRecipe ca, DirectionRecipe dm) {
       return new Renoising(
-          ca.interval(renoising.engine()),
-          dm.interval(renoising.regulariser()),
-          renoising.shared(),
-          margin);
+          ca.interval(of.engine()), dm.interval(of.regulariser()), of.shared(), margin);
     }
 
     @Override
@@ -273,7 +276,8 @@ public sealed interface MethodRecipe {
    *
    * @param weight 0 switches it off, and its evaluations with it
    * @param normaliser what it is divided by
-   * @param tau the band [low, high] of its τ; empty takes the schedule's
+   * @param tau the band [low, high] of its τ; empty takes the schedule's. A schedule that keeps τ
+   *     above the generator's step does so within the band, too
    */
   record DirectionRecipe(double weight, NormaliserRecipe normaliser, List<Double> tau) {
     /** Checks the ranges. */
@@ -290,7 +294,9 @@ public sealed interface MethodRecipe {
     }
 
     Renoising.Interval interval(Renoising.Interval otherwise) {
-      return tau.isEmpty() ? otherwise : Renoising.Interval.of(tau.get(0), tau.get(1));
+      return tau.isEmpty()
+          ? otherwise
+          : new Renoising.Interval(tau.get(0), tau.get(1), otherwise.fromStep());
     }
   }
 

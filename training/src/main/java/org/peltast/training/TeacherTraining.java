@@ -101,11 +101,11 @@ public final class TeacherTraining {
               recipe.model().create(codec.channels(), text.width(), device, precision)) {
         begin(recipe, network, device, precision);
         Denoiser denoiser = schedule.denoiser(network);
-        Role role = new Role("teacher", network, recipe.teacher().settings());
         UpdateMemory memory =
             UpdateMemory.of(network, 1, 1, itemBytes(network, latents, text.maxTokens()));
         int parts = memory.parts(recipe.run(), recipe.run().microBatches());
-        try (FlowMatching method = new FlowMatching(denoiser, role, recipe.flow());
+        try (Role role = new Role("teacher", network, recipe.teacher().settings());
+            FlowMatching method = new FlowMatching(denoiser, role, recipe.flow());
             Events events = new Events(folder.events())) {
           Examples examples = corpus.examples(LOOKS);
           SampleGrids grids =

@@ -24,7 +24,7 @@ public final class ParallelException extends RuntimeException {
   }
 
   /** Something that whoever started the processes can mend. */
-  static ParallelException mistake(String message) {
+  public static ParallelException mistake(String message) {
     return new ParallelException(message, null, true);
   }
 
