@@ -147,6 +147,38 @@ class LauncherTest {
     assertThat(builds()).isEqualTo(before + 1);
   }
 
+  /** A lock of a dead process, of this process's own number, and of nobody. */
+  @Test
+  void aLockThatAKilledBuildLeftBehindDoesNotStopTheNext() throws Exception {
+    Path lock = Files.createDirectories(home.resolve("cli/target/launch/lock"));
+    Files.writeString(lock.resolve("pid"), "999999999");
+    assertThat(run().err()).contains("done in");
+
+    // The script's number is not known before it runs: `exec` keeps that of the shell before it.
+    Files.writeString(home.resolve("cli/src/main/java/Main.java"), "newer");
+    Files.setLastModifiedTime(
+        home.resolve("cli/src/main/java/Main.java"),
+        java.nio.file.attribute.FileTime.fromMillis(System.currentTimeMillis() + 60_000));
+    program(
+        "own-number",
+        """
+        mkdir -p "%1$s" && printf '%%s' "$$" > "%1$s/pid"
+        exec bash "%2$s"
+        """
+            .formatted(lock, home.resolve("peltast")));
+    ProcessBuilder builder =
+        new ProcessBuilder("sh", bin.resolve("own-number") + "").directory(temporary.toFile());
+    builder.environment().put("PATH", bin + ":/usr/local/bin:/usr/bin:/bin");
+    builder.environment().remove("JAVA_HOME");
+    Process process =
+        builder.redirectErrorStream(true).redirectOutput(temporary.resolve("o").toFile()).start();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(temporary.resolve("o")).content().contains("done in");
+
+    Files.createDirectories(lock); // killed before it signed
+    assertThat(run().err()).contains("waiting for it", "done in");
+  }
+
   @Test
   void saysInOneSentenceWhatIsMissing() throws Exception {
     java("11.0.2");
