@@ -43,7 +43,7 @@ public final class Distillation {
    */
   public record Result(Student student, boolean finished) {}
 
-  private static final String PROMPTS = "prompts.txt";
+  private static final String PROMPTS = "prompts.jsonl";
   private static final String SETTLED = "the run's folder";
 
   private final Teacher teacher;
@@ -221,7 +221,7 @@ public final class Distillation {
     }
     if (!begun) {
       try {
-        Files.writeString(file, String.join("\n", prompts.prompts()) + "\n");
+        prompts.write(file);
       } catch (IOException e) {
         throw new RunException("cannot write " + file + " (" + e.getMessage() + ")", e);
       }

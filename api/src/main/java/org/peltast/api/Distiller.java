@@ -48,7 +48,7 @@ public final class Distiller {
   }
 
   /**
-   * On prompts at hand, which the run's folder keeps as {@code prompts.txt}.
+   * On prompts at hand, which the run's folder keeps as {@code prompts.jsonl}.
    *
    * @param prompts at least one, none of them blank; line breaks become blanks
    */

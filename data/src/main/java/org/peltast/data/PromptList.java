@@ -10,6 +10,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Prompts read from a file: {@code .txt} with one prompt a line, or {@code .jsonl} with one object
@@ -22,6 +23,7 @@ import java.util.regex.Pattern;
  * but empty lines.
  */
 public final class PromptList implements Prompts {
+  private static final JsonMapper JSON = JsonMapper.builder().build();
   private static final long MAX_BYTES = 256L << 20;
   private static final List<String> KEYS =
       List.of("prompt", "text", "caption", "prompts", "texts", "captions");
@@ -82,6 +84,15 @@ public final class PromptList implements Prompts {
       reading.takeLines(lines(file));
     }
     return checked("prompts " + file.getFileName(), reading.prompts, reading.notes());
+  }
+
+  /** Writes the prompts as {@code .jsonl}, a text a line, from which they are read as they are. */
+  public void write(Path file) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (String prompt : prompts) {
+      lines.append(JSON.writeValueAsString(prompt)).append('\n');
+    }
+    Files.writeString(file, lines);
   }
 
   /** Takes the prompts of a file, and counts what is none. */

@@ -12,6 +12,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class PromptListTest {
+  @Test
+  void whatIsWrittenIsReadAsItIs(@TempDir Path folder) throws IOException {
+    List<String> prompts =
+        List.of("# a hash", "a cat --w 512", "\"quoted\" \\ and ü", "{\"prompt\": 1}");
+    Path file = folder.resolve("prompts.jsonl");
+    PromptList.of("these", prompts).write(file);
+    assertThat(PromptList.read(file).prompts()).isEqualTo(prompts);
+  }
+
   @TempDir Path folder;
 
   private Path file(String name, String text) throws IOException {
