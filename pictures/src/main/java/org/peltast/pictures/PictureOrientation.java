@@ -170,7 +170,7 @@ final class PictureOrientation {
 
   /** ImageMagick's way to write binary profiles: a name, the length, hexadecimal digits. */
   private void readProfile(String text) {
-    Matcher matcher = Pattern.compile("\\s*\\w+\\s+\\d+\\s+([0-9a-fA-F\\s]+)").matcher(text);
+    Matcher matcher = Pattern.compile("\\s*+\\w++\\s++\\d++\\s++([0-9a-fA-F\\s]++)").matcher(text);
     if (matcher.matches()) {
       String digits = matcher.group(1).replaceAll("\\s", "");
       readExif(HexFormat.of().parseHex(digits.substring(0, digits.length() / 2 * 2)));

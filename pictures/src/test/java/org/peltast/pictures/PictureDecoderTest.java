@@ -226,7 +226,17 @@ class PictureDecoderTest {
             PictureBytes.with(
                 png, 1, new PictureBytes.Chunk("tEXt", "Comment\0tiff:Orientation=\"6\"")),
             PictureBytes.with(
-                png, 1, new PictureBytes.Chunk("zTXt", "Raw profile type exif\0\0xx")))) {
+                png, 1, new PictureBytes.Chunk("zTXt", "Raw profile type exif\0\0xx")),
+            PictureBytes.with(
+                png,
+                1,
+                new PictureBytes.Chunk(
+                    "zTXt",
+                    join(
+                        "Raw profile type exif\0\0".getBytes(StandardCharsets.ISO_8859_1),
+                        PictureBytes.deflated( // hours, to a pattern that tries all ways
+                            ("exif 1" + " ".repeat(1 << 20) + "!")
+                                .getBytes(StandardCharsets.ISO_8859_1))))))) {
       assertThat(opaque(decode(file).rgb)).isEqualTo(opaque(pixels(odd())));
     }
     // EXIF comes before XMP.

@@ -238,9 +238,11 @@ record UNetConfig(
     int n = widths.size();
     require(n >= 1, "block_out_channels must not be empty");
     List<Integer> layers = json.integersOf(n, "layers_per_block", 2);
+    requireCounts(layers, "layers_per_block");
     List<Boolean> down = attends(json, "down_block_types", DOWN, n);
     List<Boolean> up = attends(json, "up_block_types", UP, n);
     List<List<Integer>> depths = json.integerListsOf(n, "transformer_layers_per_block", 1);
+    depths.forEach(d -> requireCounts(d, "transformer_layers_per_block"));
     boolean mirrored = !json.has("reverse_transformer_layers_per_block");
     require(
         !mirrored || depths.stream().allMatch(d -> d.size() == 1),
@@ -250,6 +252,7 @@ record UNetConfig(
         mirrored
             ? reversed(depths)
             : json.integerListsOf(n, "reverse_transformer_layers_per_block", null);
+    upDepths.forEach(d -> requireCounts(d, "reverse_transformer_layers_per_block"));
     int channels = json.integer("in_channels", 4);
     require(
         json.integer("out_channels", 4) == channels,
@@ -278,6 +281,13 @@ record UNetConfig(
         json.integer("conv_in_kernel", 3),
         json.integer("conv_out_kernel", 3),
         json.string("resnet_time_scale_shift", "default").equals("scale_shift"));
+  }
+
+  /** Refuses mistyped counts before anything is made in such numbers. */
+  private static void requireCounts(List<Integer> counts, String key) {
+    require(
+        counts.stream().allMatch(c -> c >= 1 && c <= JsonConfig.MOST_LAYERS),
+        key + " must be numbers from 1 to " + JsonConfig.MOST_LAYERS + ", got " + counts);
   }
 
   private static void requireSupported(JsonConfig json) {
