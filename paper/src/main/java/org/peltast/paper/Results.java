@@ -251,9 +251,10 @@ final class Results {
       }
       List<@Nullable BufferedImage> row = new ArrayList<>();
       if (moments) {
-        columns.clear();
-        for (long update : Protocol.moments(outcome.updates())) {
-          columns.add(Long.toString(update));
+        List<String> seen = outcome.moments().stream().map(m -> Long.toString(m.update())).toList();
+        if (seen.size() > columns.size()) { // a run that collapsed was seen less often
+          columns.clear();
+          columns.addAll(seen);
         }
         for (Outcome.Moment moment : outcome.moments()) {
           row.add(
