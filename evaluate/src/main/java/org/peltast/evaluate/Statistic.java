@@ -62,20 +62,29 @@ sealed interface Statistic {
   }
 
   /**
-   * The mean of one number a prompt, with percentile bootstrap intervals.
+   * The mean of one number a prompt, with percentile bootstrap intervals; of a few prompts, whose
+   * resamples tell too little (two of one sign would always exclude 0), with Student's t.
    *
    * @param values one or more
    */
   @SuppressWarnings("ArrayRecordComponent") // compared by nobody, changed by nobody
   record Mean(double[] values) implements Statistic {
+    /** Prompts from which on their resamples are enough. */
+    private static final int ENOUGH = 10;
+
     @Override
     public double value() {
       return Arrays.stream(values).average().orElseThrow();
     }
 
     @Override
-    public Interval interval(Bootstrap bootstrap) {
-      return bootstrap.ofMean(values);
+    public @Nullable Interval interval(Bootstrap bootstrap) {
+      if (values.length < 2) {
+        return null;
+      }
+      return values.length < ENOUGH
+          ? SeedSpread.of(Arrays.stream(values).boxed().toList()).interval()
+          : bootstrap.ofMean(values);
     }
 
     @Override

@@ -124,6 +124,12 @@ class MeasuresTest {
     assertThat(new Bootstrap(1, 2000).ofMean(values)).isEqualTo(interval);
     assertThat(new Bootstrap(2, 2000).ofMean(values)).isNotEqualTo(interval);
     assertThat(new Bootstrap(1, 50).ofMean(new double[] {4, 4, 4})).isEqualTo(new Interval(4, 4));
+
+    // Of a few numbers of one sign, every resample has that sign.
+    Interval few = new Statistic.Mean(new double[] {1, 2}).interval(new Bootstrap(1, 200));
+    assertThat(few.low()).isEqualTo(1.5 - 12.7062 * 0.5, within(1e-3));
+    assertThat(few.high()).isEqualTo(1.5 + 12.7062 * 0.5, within(1e-3));
+    assertThat(new Statistic.Mean(new double[] {5}).interval(new Bootstrap(1, 200))).isNull();
     assertThatThrownBy(() -> new Bootstrap(3, 5)).isInstanceOf(EvaluationException.class);
   }
 

@@ -3,7 +3,9 @@ package org.peltast.paper;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -249,9 +251,6 @@ public final class Reproduction {
     if (Files.exists(index)) {
       return teacher;
     }
-    if (options.rank() > 0) {
-      return await(List.of(index)) ? teacher : null;
-    }
     TeacherRecipe recipe = ownRecipe(experiment);
     Corpus corpus;
     try (Progress preparing = progress.apply("preparing the data")) {
@@ -264,6 +263,14 @@ public final class Reproduction {
               "%s trains a teacher of its own, for which prompts alone are not enough: it is left out.",
               experiment.id()));
       return null;
+    }
+    if (options.rank() > 0) {
+      while (!Files.exists(index)) {
+        if (!pause()) {
+          return null;
+        }
+      }
+      return teacher;
     }
     try (RunFolder folder = RunFolder.open(run, notices);
         Progress training = progress.apply(experiment.id() + ", its teacher")) {
@@ -286,8 +293,8 @@ public final class Reproduction {
   // --- runs ---------------------------------------------------------------------------------
 
   /**
-   * Makes the runs that are not there and that no other process is making, one by one, then waits
-   * for the others'.
+   * Makes the runs that are not there, one by one; those that other processes are making come last,
+   * until they are there or free again.
    */
   private boolean make(Map<Job, Subject> jobs) {
     Map<String, Job> missing = new LinkedHashMap<>();
@@ -307,7 +314,10 @@ public final class Reproduction {
     long total = all.stream().mapToLong(Reproduction::work).sum();
     long before = 0;
     try (Progress shown = progress.apply(all.size() == 1 ? "1 run" : all.size() + " runs")) {
-      for (Job job : all) {
+      Deque<Job> left = new ArrayDeque<>(all);
+      int taken = 0; // jobs one after another that other processes were making
+      while (!left.isEmpty()) {
+        Job job = left.remove();
         long begin = before;
         Subject subject = subject(job.experiment());
         if (subject == null || interrupted.getAsBoolean()) {
@@ -321,35 +331,32 @@ public final class Reproduction {
             return false;
           }
         } catch (RunInUseException e) {
-          // Another process is making it.
+          left.add(job);
+          if (++taken >= left.size() && !pause()) {
+            return false;
+          }
+          continue;
         }
+        taken = 0;
         before += work(job);
         shown.step(before, total, Map.of());
       }
     }
-    return await(all.stream().map(job -> job.folder(runs).resolve("outcome.json")).toList());
+    return true;
   }
 
   private static long work(Job job) {
     return job.weight() * job.recipe().run().updates();
   }
 
-  /** Waits for files that other processes write; false if interrupted meanwhile. */
-  private boolean await(List<Path> files) {
-    for (Path file : files) {
-      while (!Files.exists(file)) {
-        if (interrupted.getAsBoolean()) {
-          return false;
-        }
-        try {
-          Thread.sleep(POLL);
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-          return false;
-        }
-      }
+  /** Lets other processes go on for a moment; false if interrupted. */
+  private boolean pause() {
+    try {
+      Thread.sleep(POLL);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
-    return true;
+    return !interrupted.getAsBoolean() && !Thread.currentThread().isInterrupted();
   }
 
   // --- results ------------------------------------------------------------------------------

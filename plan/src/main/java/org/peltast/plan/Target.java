@@ -8,8 +8,8 @@ import org.peltast.runs.ByteSize;
 import org.peltast.runs.RunException;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
+import org.peltast.tensor.HostMemory;
 import org.peltast.training.Devices;
-import org.peltast.training.HostMemory;
 import org.peltast.training.UpdateOutline;
 
 /**

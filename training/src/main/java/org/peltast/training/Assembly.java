@@ -339,7 +339,7 @@ final class Assembly implements AutoCloseable {
         throw new RunException(
             String.format(
                 Locale.ROOT,
-                "the network has no features called '%s'; it has %s",
+                "method.gan.taps: the network has no features called '%s'; it has %s",
                 tap,
                 String.join(", ", network.featureNames())));
       }

@@ -46,8 +46,9 @@ final class Reference {
             measured.pictureMean / measured.count, measured.pictureVariance / measured.count);
   }
 
-  /** Measures. */
-  static Reference of(DistillRecipe recipe, TextToImage teacher, Corpus corpus) {
+  /** Measures; what the run's captions know already wakes no text encoder. */
+  static Reference of(
+      DistillRecipe recipe, TextToImage teacher, Corpus corpus, Captions texts) {
     List<CaptionedImages> real = corpus.pictures();
     Measure measure = new Measure();
     try (Scope scope = Scope.open();
@@ -72,7 +73,6 @@ final class Reference {
         }
         for (int from = 0; from < captions.size(); from += TOGETHER) {
           try (Scope part = Scope.open()) {
-            Captions texts = new Captions(teacher.textEncoder(), teacher.device());
             List<String> some = captions.subList(from, Math.min(captions.size(), from + TOGETHER));
             Tensor latents =
                 teacher.latents(

@@ -162,7 +162,7 @@ public final class StudentTraining implements AutoCloseable {
     Captions captions = new Captions(cached, teacher.device());
     try (DistillBatches batches =
         inTurn(group, () -> DistillBatches.of(recipe, teacher, corpus, captions))) {
-      Supplier<Reference> reference = () -> Reference.of(recipe, teacher, corpus);
+      Supplier<Reference> reference = () -> Reference.of(recipe, teacher, corpus, captions);
       assembly.measure(reference);
       List<Observer> all =
           recipe.guard().observers(assembly.method().weights(), () -> reference.get().watched());

@@ -10,6 +10,7 @@ import org.peltast.runs.RunException;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
+import org.peltast.tensor.HostMemory;
 import org.peltast.tensor.MemoryException;
 import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Precision;

@@ -21,6 +21,7 @@ import org.peltast.models.text.TextOutline;
 import org.peltast.tensor.DType;
 import org.peltast.tensor.Device;
 import org.peltast.tensor.Engine;
+import org.peltast.tensor.HostMemory;
 import org.peltast.tensor.MetaMemory;
 import org.peltast.tensor.Precision;
 import org.peltast.tensor.Rng;

@@ -1,6 +1,4 @@
-package org.peltast.training;
-
-import org.peltast.tensor.Device;
+package org.peltast.tensor;
 
 /** What a process holds of the host's memory beside its tensors; measured on Linux with glibc. */
 public final class HostMemory {
