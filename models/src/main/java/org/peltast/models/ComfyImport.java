@@ -68,8 +68,9 @@ public final class ComfyImport {
     like.require(family);
     ModelFolder.requireNew(out);
     Path target = out.toAbsolutePath().normalize();
-    Path fresh =
-        target.resolveSibling("." + target.getFileName() + ".new-" + ProcessHandle.current().pid());
+    ModelFolder.sweep(target);
+    ModelFolder.requireNew(out); // nor anything that the sweep has put back
+    Path fresh = ModelFolder.fresh(target);
     List<String> read = new ArrayList<>();
     List<String> kept = new ArrayList<>();
     try (Checkpoint single = Checkpoint.open(file)) {

@@ -449,8 +449,8 @@ public final class ModelFolder {
     Path target = folder.toAbsolutePath().normalize();
     requireReplaceable(target);
     requireFinite(weights, dtype);
-    Path fresh = sibling(target, "new");
     sweep(target);
+    Path fresh = fresh(target);
     try (Scope scope = Scope.open()) {
       Files.createDirectories(fresh);
       if (model.network().parameters().isAdapted()) {
@@ -500,9 +500,10 @@ public final class ModelFolder {
 
   /**
    * Puts away what a killed process left beside the target: the half-written model, and the old one
-   * if the kill fell between the two renames that replace it.
+   * if the kill fell between the two renames that replace it. What bears this process's own id is
+   * of another as well, for in a container ids come again.
    */
-  private static void sweep(Path target) {
+  static void sweep(Path target) {
     Pattern ours = Pattern.compile(Pattern.quote(stem(target)) + "(new|old)-(\\d{1,18})");
     Path parent = target.getParent();
     if (parent == null || !Files.isDirectory(parent)) {
@@ -511,7 +512,7 @@ public final class ModelFolder {
     try (Stream<Path> list = Files.list(parent)) {
       for (Path left : list.toList()) {
         Matcher name = ours.matcher(String.valueOf(left.getFileName()));
-        if (!name.matches() || ProcessHandle.of(Long.parseLong(name.group(2))).isPresent()) {
+        if (!name.matches() || isOthers(Long.parseLong(name.group(2)))) {
           continue;
         }
         if (name.group(1).equals("old") && !Files.exists(target)) {
@@ -523,6 +524,16 @@ public final class ModelFolder {
     } catch (IOException e) {
       throw new ModelException(parent + " cannot be read (" + e.getMessage() + ")", e);
     }
+  }
+
+  /** Whether there is such a process, and it is not this one. */
+  private static boolean isOthers(long pid) {
+    return pid != ProcessHandle.current().pid() && ProcessHandle.of(pid).isPresent();
+  }
+
+  /** Where a model is written before it takes the target's name; {@link #sweep} first. */
+  static Path fresh(Path target) {
+    return sibling(target, "new");
   }
 
   private static Path sibling(Path target, String what) {

@@ -231,6 +231,21 @@ class ModelFolderTest {
     assertThat(list(temporary)).containsExactly("model");
   }
 
+  /** In a container a process may have the id of the one that was killed. */
+  @Test
+  void leftoversOfTheSameProcessIdArePutAway() throws IOException {
+    Path folder = written();
+    String pid = ProcessHandle.current().pid() + "";
+    Path half = temporary.resolve(".model.new-" + pid);
+    Files.createDirectories(half.resolve("transformer"));
+    Files.writeString(folder.resolve("README.md"), "a card");
+    Files.move(folder, temporary.resolve(".model.old-" + pid)); // killed between two renames
+    ModelFolder.write(folder, model, DType.FLOAT32);
+    assertThat(list(temporary)).containsExactly("model");
+    assertThat(folder.resolve("README.md")).hasContent("a card");
+    ModelFolder.open(folder).close();
+  }
+
   @Test
   void doesNotWriteOverOtherThings() throws IOException {
     Path folder = Files.createDirectory(temporary.resolve("mine"));
