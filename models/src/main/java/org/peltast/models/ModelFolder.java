@@ -3,6 +3,7 @@ package org.peltast.models;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
@@ -614,10 +615,11 @@ public final class ModelFolder {
     delete(old);
   }
 
+  /** Links as links: what they lead to stays where it is. */
   private static void copy(Path from, Path to) throws IOException {
     try (Stream<Path> walk = Files.walk(from)) {
       for (Path p : walk.toList()) {
-        Files.copy(p, to.resolve(from.relativize(p).toString()));
+        Files.copy(p, to.resolve(from.relativize(p).toString()), LinkOption.NOFOLLOW_LINKS);
       }
     }
   }

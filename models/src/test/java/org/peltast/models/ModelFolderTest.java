@@ -231,6 +231,20 @@ class ModelFolderTest {
     assertThat(list(temporary)).containsExactly("model");
   }
 
+  @Test
+  void keepsLinksBesideAnOlderModelAsLinks() throws IOException {
+    Path folder = written();
+    Path shared = Files.createDirectory(temporary.resolve("shared"));
+    Files.writeString(shared.resolve("owl.txt"), "an owl");
+    Files.createSymbolicLink(folder.resolve("samples"), Path.of("../shared"));
+    Files.createSymbolicLink(folder.resolve("gone"), Path.of("../nowhere"));
+    ModelFolder.write(folder, model, DType.FLOAT32);
+    assertThat(Files.readSymbolicLink(folder.resolve("samples"))).hasToString("../shared");
+    assertThat(folder.resolve("samples/owl.txt")).hasContent("an owl");
+    assertThat(Files.readSymbolicLink(folder.resolve("gone"))).hasToString("../nowhere");
+    assertThat(list(temporary)).containsExactly("model", "shared");
+  }
+
   /** In a container a process may have the id of the one that was killed. */
   @Test
   void leftoversOfTheSameProcessIdArePutAway() throws IOException {
