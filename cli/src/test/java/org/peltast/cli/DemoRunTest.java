@@ -99,6 +99,17 @@ class DemoRunTest {
         .contains("\"updates\" : " + updates + ",");
     assertThat(child.run(timed)).as(child.said()).isZero();
     assertThat(Runs.lines(out)).isEqualTo(updates);
+
+    // A demonstration that is refused leaves the run's recipe as it was.
+    String recipe = Files.readString(out.resolve("recipe.yaml"));
+    Path other = folder.resolve("other");
+    Runs.copy(folder.resolve("teacher"), other);
+    Path settings = other.resolve("peltast.json");
+    Files.writeString(
+        settings, Files.readString(settings).replace("\"auto\"", "\"float32\""));
+    assertThat(child.run(Child.sets(List.of(timed), "teacher=" + other))).isNotZero();
+    assertThat(child.said()).contains("what it reads has changed since it began (teacher)");
+    assertThat(out.resolve("recipe.yaml")).hasContent(recipe);
   }
 
   private String[] demo(Path out) {
