@@ -47,8 +47,7 @@ final class Reference {
   }
 
   /** Measures; what the run's captions know already wakes no text encoder. */
-  static Reference of(
-      DistillRecipe recipe, TextToImage teacher, Corpus corpus, Captions texts) {
+  static Reference of(DistillRecipe recipe, TextToImage teacher, Corpus corpus, Captions texts) {
     List<CaptionedImages> real = corpus.pictures();
     Measure measure = new Measure();
     try (Scope scope = Scope.open();

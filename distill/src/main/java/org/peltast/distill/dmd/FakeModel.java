@@ -16,8 +16,8 @@ import org.peltast.tensor.Tensor;
 
 /**
  * The fake model: it follows the generator by the ordinary denoising loss on the generator's
- * images, conditional, without guidance, at uniform τ over the whole range. In DMD2 a
- * discriminator's head stands on its features and learns in the same phase.
+ * images, conditional, without guidance, at uniform τ over the whole range but the schedule's
+ * margin. In DMD2 a discriminator's head stands on its features and learns in the same phase.
  *
  * <p>Learning is apart from pushing: the fake learns while {@link DistributionMatching} or {@link
  * Adversary} have a positive weight, or always as an observer (the paper's Fig. 4b).

@@ -12,8 +12,10 @@ import org.peltast.tensor.Rng;
 import org.peltast.tensor.Tensor;
 
 /**
- * The paper's discriminator: light heads on the frozen teacher's features, which learn to tell real
- * images from the generator's, both re-noised.
+ * A discriminator after the paper's: light heads on the teacher's features, which learn to tell
+ * real images from the generator's, both re-noised. The paper initialises its discriminator from
+ * the teacher's weights and does not say which of them learn; here they stay frozen and the heads
+ * learn.
  */
 public final class TeacherCritic extends Learner {
   private final Discriminator discriminator;
