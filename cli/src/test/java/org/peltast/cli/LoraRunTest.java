@@ -299,7 +299,7 @@ class LoraRunTest {
           lora(0),
           Map.of(
               "lora_adapter_metadata",
-              "{\"transformer.lora_alpha\": 1, \"transformer.alpha_pattern\": {\"((.*)*)*x\": 2}}"));
+              "{\"transformer.lora_alpha\": 1, \"transformer.alpha_pattern\": {\"(a|a)(a|a)(a|a)\": 2}}"));
     }
     Typed hanging =
         Typed.in(
@@ -312,7 +312,7 @@ class LoraRunTest {
             "--out",
             folder.resolve("never") + "");
     assertThat(hanging.code()).isEqualTo(ExitCode.USAGE);
-    assertThat(hanging.err()).contains("whose repetitions could take for ever");
+    assertThat(hanging.err()).contains("only names of layers are read there");
     // What is there stays: the base itself, of all things.
     Typed over =
         Typed.in(

@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.safetensors.Checkpoint;
@@ -303,17 +302,18 @@ final class LoraReader {
   }
 
   /**
-   * What the metadata of diffusers says of alpha: one for all layers, and others by patterns of
-   * names. Without it alpha is the rank.
+   * What the metadata of diffusers says of alpha: one for all layers, and others by names. Without
+   * it alpha is the rank.
    *
    * @param all null where the file does not say
-   * @param patterns regular expressions, each of the end of a name
+   * @param named others by a layer's name, whole behind {@code ^}, else a name or its end
    * @param rootOfRank whether the square root of the rank divides alpha (rank-stabilised LoRA)
    */
-  private record Alphas(@Nullable Double all, Map<Pattern, Double> patterns, boolean rootOfRank) {
+  private record Alphas(@Nullable Double all, Map<String, Double> named, boolean rootOfRank) {
     private static final String KEY = "lora_adapter_metadata";
-    private static final int LONGEST_PATTERN = 400;
-    private static final Pattern REPEATED_GROUP = Pattern.compile("\\)[*+?{]");
+
+    /** PEFT takes any regular expression; a file's own could be one that never ends. */
+    private static final Pattern NAME = Pattern.compile("\\^?[\\w.-]++");
 
     static Alphas of(Path file, Map<String, String> metadata, String component) {
       String text = metadata.get(KEY);
@@ -332,45 +332,30 @@ final class LoraReader {
               file + ": the metadata " + KEY + " sets " + other + ", which is not supported");
         }
       }
-      Map<Pattern, Double> patterns = new LinkedHashMap<>();
+      Map<String, Double> named = new LinkedHashMap<>();
       node(json, component, "alpha_pattern")
           .properties()
-          .forEach(
-              e -> {
-                if (!isHarmless(e.getKey())) {
-                  throw new ModelException(
-                      file
-                          + ": the metadata "
-                          + KEY
-                          + " has the pattern "
-                          + e.getKey()
-                          + ", whose repetitions could take for ever; name the layers");
-                }
-                try {
-                  patterns.put(
-                      Pattern.compile("(.*\\.)?(" + e.getKey() + ")$"),
-                      number(file, e.getKey(), e.getValue()));
-                } catch (PatternSyntaxException bad) {
-                  throw new ModelException(
-                      file + ": the metadata " + KEY + " has no pattern " + e.getKey(), bad);
-                }
-              });
+          .forEach(e -> named.put(name(file, e.getKey()), number(file, e.getKey(), e.getValue())));
       JsonNode alpha = node(json, component, "lora_alpha");
       return new Alphas(
           alpha.isMissingNode() || alpha.isNull() ? null : number(file, "lora_alpha", alpha),
-          patterns,
+          named,
           node(json, component, "use_rslora").booleanValue(false));
     }
 
-    /**
-     * Whether a stranger's pattern is matched in reasonable time: it is short, and repeats no group
-     * and at most two characters or classes.
-     */
-    private static boolean isHarmless(String pattern) {
-      long repetitions = pattern.chars().filter(c -> c == '*' || c == '+' || c == '{').count();
-      return pattern.length() <= LONGEST_PATTERN
-          && repetitions <= 2
-          && !REPEATED_GROUP.matcher(pattern).find();
+    private static String name(Path file, String pattern) {
+      String name = pattern.replace("\\.", ".");
+      if (!NAME.matcher(name).matches()) {
+        String some = pattern.length() > 80 ? pattern.substring(0, 80) + "…" : pattern;
+        throw new ModelException(
+            file
+                + ": the metadata "
+                + KEY
+                + " has the alpha_pattern "
+                + some
+                + ", and only names of layers are read there; write one for each layer");
+      }
+      return name;
     }
 
     private static double number(Path file, String key, JsonNode value) {
@@ -386,10 +371,16 @@ final class LoraReader {
       return json.has(component + key) ? json.path(component + key) : json.path(key);
     }
 
+    private static boolean is(String name, String layer) {
+      return name.startsWith("^")
+          ? layer.equals(name.substring(1))
+          : layer.equals(name) || layer.endsWith("." + name);
+    }
+
     double alpha(String layer, long rank) {
       double alpha =
-          patterns.entrySet().stream()
-              .filter(e -> e.getKey().matcher(layer).lookingAt())
+          named.entrySet().stream()
+              .filter(e -> is(e.getKey(), layer))
               .map(Map.Entry::getValue)
               .findFirst()
               .orElse(all == null ? (double) rank : all);

@@ -367,6 +367,42 @@ class LoraTest {
         .contains("changes the layer layers.0.attention.to_k, which ");
   }
 
+  /** A regular expression of a file's own could be one that takes for ever. */
+  @Test
+  void alphasAreNamedByLayersAndNotByAnyPattern() {
+    Path file = temporary.resolve("patterns.safetensors");
+    String layer = "layers.0.attention.to_k";
+    try (Scope s = Scope.open();
+        Backbone network = open(model("zimage"))) {
+      Map<String, Tensor> factors =
+          Map.of(
+              "transformer." + layer + ".lora_A.weight", Tensor.ones(2, 32),
+              "transformer." + layer + ".lora_B.weight", Tensor.ones(32, 2));
+      for (String name :
+          List.of(
+              "^" + layer, layer, "attention.to_k", "to_k", "layers\\\\.0\\\\.attention.to_k")) {
+        TensorFiles.write(file, factors, metadata(name));
+        assertThat(Lora.read(file, network).layers().get(layer).alpha()).as(name).isEqualTo(7);
+      }
+      for (String other : List.of("o_k", "^to_k", "to_q")) {
+        TensorFiles.write(file, factors, metadata(other));
+        assertThat(Lora.read(file, network).layers().get(layer).alpha()).as(other).isEqualTo(2);
+      }
+      for (String pattern : List.of("(.*.*.*.*.*.*.*.*.*)*x", "((){999999999}){999999999}", "")) {
+        TensorFiles.write(file, factors, metadata(pattern));
+        assertThatThrownBy(() -> Lora.read(file, network))
+            .isInstanceOf(ModelException.class)
+            .hasMessageContaining("has the alpha_pattern " + pattern)
+            .hasMessageContaining("only names of layers are read there");
+      }
+    }
+  }
+
+  private static Map<String, String> metadata(String pattern) {
+    return Map.of(
+        "lora_adapter_metadata", "{\"transformer.alpha_pattern\": {\"" + pattern + "\": 7}}");
+  }
+
   @Test
   void aFusedProjectionIsSplitAmongItsLayers() {
     Path file = temporary.resolve("fused.safetensors");
