@@ -192,6 +192,15 @@ class LauncherTest {
     assertThat(failed.err()).contains("[ERROR] COMPILATION ERROR : x.java", "build.log");
   }
 
+  /** Without the flag the fused kernels are silently done without. */
+  @Test
+  void whatComputesOrPlansBlocksHasTheKernels() throws Exception {
+    for (String command : List.of("generate", "verify", "plan", "distill")) {
+      assertThat(run(command).out()).as(command).contains("--add-modules=jdk.incubator.vector");
+    }
+    assertThat(run("recipes").out()).doesNotContain("jdk.incubator.vector");
+  }
+
   @Test
   void aNewerJavaGetsTheFlagsItKnows() throws Exception {
     java("24");
