@@ -46,7 +46,6 @@ final class ExportCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Places.requireFile(out, "--out");
-    Places.makeFolderOf(out);
     ComfyExport.Written written =
         switch (to) {
           case COMFYUI -> ComfyExport.write(ModelSource.of(model), out);

@@ -44,7 +44,6 @@ final class ImportCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Places.requireFolder(out, "--out");
-    Places.makeFolderOf(out);
     ComfyImport.Written written = ComfyImport.write(file, ModelSource.of(model), out);
     System.err.printf(
         Locale.ROOT,

@@ -58,7 +58,6 @@ final class LoraConvertCommand implements Callable<Integer> {
   public Integer call() {
     Places.requireFile(out, "--out");
     NativeLibraries.open();
-    Places.makeFolderOf(out);
     int layers = LoraConversion.write(lora, ModelSource.of(model), to == Layout.COMFYUI, out);
     System.err.printf(
         Locale.ROOT,

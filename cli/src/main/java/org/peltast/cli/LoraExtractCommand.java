@@ -62,7 +62,6 @@ final class LoraExtractCommand implements Callable<Integer> {
     Path student = Files.isDirectory(given.resolve("student")) ? given.resolve("student") : given;
     ModelSource before = teacher == null ? teacherOf(student) : ModelSource.of(teacher);
     NativeLibraries.open();
-    Places.makeFolderOf(out);
     if (LoraExtraction.isNeedless(student)) {
       Path own = student.resolve(Lora.FILE);
       int layers = LoraConversion.write(own, before, false, out);

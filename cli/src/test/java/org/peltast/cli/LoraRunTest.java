@@ -270,6 +270,17 @@ class LoraRunTest {
     assertThat(typed.code()).isEqualTo(ExitCode.USAGE);
     assertThat(typed.err()).contains("does not end with .safetensors");
     assertThat(folder.resolve("a.bin")).doesNotExist();
+    for (String command :
+        List.of(
+            "export " + teacher + " --to comfyui --out {}/a.bin",
+            "import " + lora + " --model " + teacher + " --out {}/model",
+            "lora convert " + lora + " --model " + teacher + " --to comfyui --out {}/a.safetensors",
+            "lora extract " + folder + "/none --teacher " + teacher + " --out {}/a.safetensors")) {
+      Path fresh = folder.resolve("new");
+      typed = Typed.in(command.replace("{}", fresh + "/deep").split(" "));
+      assertThat(typed.code()).as(command + typed.err()).isEqualTo(ExitCode.USAGE);
+      assertThat(fresh).as(command).doesNotExist();
+    }
   }
 
   /** A merged model is stored as its base is, and float16 refuses what it cannot hold. */

@@ -62,7 +62,7 @@ public final class ComfyExport {
    * Writes a model, and NAME.txt and NAME.workflow.json beside NAME.safetensors.
    *
    * @param source a model folder with diffusers' names
-   * @param file ends with {@code .safetensors}; its folder must exist
+   * @param file ends with {@code .safetensors}; its folder is made if need be
    * @throws ModelException if the model has no form that ComfyUI reads, or its files are missing or
    *     of another tool
    */
@@ -98,6 +98,7 @@ public final class ComfyExport {
       Map<String, String> metadata = new LinkedHashMap<>();
       metadata.put("format", "pt");
       metadata.putAll(note.metadata());
+      ModelFolder.makeFolderOf(file);
       SafetensorsWriter.write(file, metadata, all);
       Files.writeString(text, note.text());
       JsonConfig.write(

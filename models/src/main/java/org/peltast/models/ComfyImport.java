@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -74,20 +75,25 @@ public final class ComfyImport {
     List<String> read = new ArrayList<>();
     List<String> kept = new ArrayList<>();
     try (Checkpoint single = Checkpoint.open(file)) {
-      Files.createDirectories(fresh);
-      Set<String> done = new LinkedHashSet<>();
+      Map<String, List<TensorData>> parts = new LinkedHashMap<>();
       for (SingleFilePart part : family.singleFileParts()) {
-        if (Files.isDirectory(like.folder().resolve(part.component()))
-            && component(single, like, family, part, fresh)) {
-          done.add(part.component());
+        if (Files.isDirectory(like.folder().resolve(part.component()))) {
+          List<TensorData> tensors = tensors(single, like, family, part);
+          if (!tensors.isEmpty()) {
+            parts.put(part.component(), tensors);
+          }
         }
       }
-      if (!done.contains(family.networkComponent())) {
+      if (!parts.containsKey(family.networkComponent())) {
         throw new ModelException(
             file + " holds no network of the family " + family.id() + " in a single file's names");
       }
-      rest(like.folder(), fresh, done, kept);
-      read.addAll(done);
+      Files.createDirectories(fresh);
+      for (Map.Entry<String, List<TensorData>> part : parts.entrySet()) {
+        write(part.getKey(), part.getValue(), like.folder(), fresh);
+      }
+      rest(like.folder(), fresh, parts.keySet(), kept);
+      read.addAll(parts.keySet());
       Files.deleteIfExists(target); // an empty folder
       Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
       return new Written(read, kept);
@@ -98,33 +104,35 @@ public final class ComfyImport {
     }
   }
 
-  /** Writes one component from the file; false if the file has none of its tensors. */
-  private static boolean component(
-      Checkpoint single, ModelSource like, ModelFamily family, SingleFilePart part, Path fresh)
-      throws IOException {
+  /** One component's tensors in the file; none if it has none of them. */
+  private static List<TensorData> tensors(
+      Checkpoint single, ModelSource like, ModelFamily family, SingleFilePart part) {
     boolean network = part.component().equals(family.networkComponent());
-    Path folder = like.folder().resolve(part.component());
-    Path weights =
+    Component component =
         network
-            ? like.network(family).weights()
-            : new Component(folder, like.variant(), null).weights();
-    try (Checkpoint own = Checkpoint.open(weights)) {
+            ? like.network(family)
+            : new Component(like.folder().resolve(part.component()), like.variant(), null);
+    List<TensorData> all = new ArrayList<>();
+    try (Checkpoint own = Checkpoint.open(component.weights())) {
       List<ForeignTensor> tensors = part.tensors().apply(List.copyOf(own.tensors().keySet()));
       String prefix = prefix(single, part, network, tensors);
-      if (prefix == null) {
-        return false;
+      if (prefix != null) {
+        for (ForeignTensor tensor : tensors) {
+          all.addAll(split(single, own, prefix + tensor.name(), tensor));
+        }
       }
-      List<TensorData> all = new ArrayList<>();
-      for (ForeignTensor tensor : tensors) {
-        all.addAll(split(single, own, prefix + tensor.name(), tensor));
-      }
-      Path to = Files.createDirectory(fresh.resolve(part.component()));
-      texts(folder, to);
-      String name = part.component().startsWith("text") ? "model" : "diffusion_pytorch_model";
-      SafetensorsWriter.writeSharded(
-          to.resolve(name + ".safetensors"), Map.of("format", "pt"), all, SHARD_BYTES);
-      return true;
     }
+    return all;
+  }
+
+  /** Writes one component. */
+  private static void write(String component, List<TensorData> tensors, Path like, Path fresh)
+      throws IOException {
+    Path to = Files.createDirectory(fresh.resolve(component));
+    texts(like.resolve(component), to);
+    String name = component.startsWith("text") ? "model" : "diffusion_pytorch_model";
+    SafetensorsWriter.writeSharded(
+        to.resolve(name + ".safetensors"), Map.of("format", "pt"), tensors, SHARD_BYTES);
   }
 
   /** What stands before a part's names in the file; null if it has none of its tensors. */

@@ -180,6 +180,7 @@ final class LoraWriter {
                 "the LoRA's " + name + " holds NaN or infinity, so it is not written");
           }
         });
+    ModelFolder.makeFolderOf(file);
     TensorFiles.write(file, tensors, metadata);
   }
 }

@@ -1,6 +1,7 @@
 package org.peltast.models;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -548,6 +549,18 @@ public final class ModelFolder {
     return name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_STEM
         ? "." + name + "."
         : ".model-" + Integer.toHexString(name.hashCode()) + ".";
+  }
+
+  /** Makes the folder of a file that is about to be written. */
+  static void makeFolderOf(Path file) {
+    Path parent = file.toAbsolutePath().getParent();
+    if (parent != null) {
+      try {
+        Files.createDirectories(parent);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
   }
 
   /**
