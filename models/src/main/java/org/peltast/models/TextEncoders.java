@@ -111,7 +111,7 @@ final class TextEncoders {
       throws IOException {
     Map<String, List<@Nullable String>> components = new TreeMap<>();
     if (encoder instanceof LanguageModelEncoder model) {
-      LinkedFiles.put(model.folder(), folder.resolve(COMPONENT));
+      LinkedFiles.put(model.component().files(), folder.resolve(COMPONENT));
       LinkedFiles.put(model.tokenizerFolder(), folder.resolve(TOKENIZER));
       components.put(COMPONENT, List.of("transformers", model.className()));
       components.put(TOKENIZER, List.of("transformers", model.tokenizerClass()));

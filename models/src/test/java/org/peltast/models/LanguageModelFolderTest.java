@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -13,7 +15,11 @@ import org.peltast.diffusion.Guidance;
 import org.peltast.models.text.LanguageModelEncoder;
 import org.peltast.models.text.TokenFeatures;
 import org.peltast.tensor.DType;
+import org.peltast.tensor.Device;
+import org.peltast.tensor.Precision;
 import org.peltast.tensor.Scope;
+import org.peltast.tensor.Tensor;
+import org.peltast.tensor.TensorFiles;
 
 /** A folder as Z-Image is published, tiny: opened, drawn with, written, opened again. */
 class LanguageModelFolderTest {
@@ -70,6 +76,40 @@ class LanguageModelFolderTest {
         assertThat(again.generate(prompts, 7, settings, 2, done -> {}).toFloats())
             .isEqualTo(pictures);
       }
+    }
+  }
+
+  /** The variant's weights are others here, so that one sees which were read. */
+  @Test
+  void aVariantReachesTheTextEncoder() throws IOException {
+    Path folder = published();
+    Path plain = folder.resolve("text_encoder/diffusion_pytorch_model.safetensors");
+    Path variant = plain.resolveSibling("model.fp16.safetensors");
+    try (Scope scope = Scope.open()) {
+      Map<String, Tensor> all = new LinkedHashMap<>(TensorFiles.read(plain));
+      all.replaceAll((name, value) -> value.mul(0.5));
+      TensorFiles.write(variant, all, Map.of(), DType.FLOAT16);
+      TokenFeatures read = features(new ModelSource(folder, null, null));
+      TokenFeatures asked = features(new ModelSource(folder, "fp16", null));
+      assertThat(asked).isNotEqualTo(read);
+      Path written = temporary.resolve("written");
+      try (TextToImage model =
+              ModelFolder.open(
+                  new ModelSource(folder, "fp16", null), Device.CPU, Precision.FLOAT32);
+          TextToImage other = ModelFolder.open(folder, Device.CPU, Precision.FLOAT32)) {
+        assertThat(model.textEncoder().id()).isNotEqualTo(other.textEncoder().id());
+        ModelFolder.write(written, model, DType.FLOAT32);
+      }
+      // A folder of its own has the weights that the model was read with, and no others.
+      assertThat(written.resolve("text_encoder/model.fp16.safetensors")).exists();
+      assertThat(written.resolve("text_encoder").resolve(plain.getFileName())).doesNotExist();
+      assertThat(features(ModelSource.of(written))).isEqualTo(asked);
+    }
+  }
+
+  private static TokenFeatures features(ModelSource source) {
+    try (TextToImage model = ModelFolder.open(source, Device.CPU, Precision.FLOAT32)) {
+      return model.textEncoder().encode("a red apple");
     }
   }
 }

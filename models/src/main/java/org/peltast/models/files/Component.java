@@ -1,11 +1,16 @@
 package org.peltast.models.files;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.safetensors.Checkpoint;
+import org.peltast.safetensors.SafetensorsException;
 import org.peltast.safetensors.SafetensorsType;
 import org.peltast.safetensors.TensorInfo;
 import org.peltast.tensor.DType;
@@ -63,6 +68,39 @@ public record Component(
         return DType.FLOAT32;
       }
       return types.equals(Set.of(SafetensorsType.F16)) ? DType.FLOAT16 : DType.BFLOAT16;
+    }
+  }
+
+  /**
+   * The folder's files by name, of its checkpoints those of the chosen one alone; what desktops
+   * leave behind is not among them.
+   */
+  public List<Path> files() throws IOException {
+    Set<Path> chosen = chosen();
+    try (Stream<Path> list = Files.list(folder)) {
+      return list.filter(Files::isRegularFile)
+          .filter(file -> !String.valueOf(file.getFileName()).startsWith("."))
+          .filter(file -> chosen.isEmpty() || chosen.contains(file) || !isOfACheckpoint(file))
+          .sorted()
+          .toList();
+    }
+  }
+
+  private static boolean isOfACheckpoint(Path file) {
+    return Checkpoint.isWeights(file) || Checkpoint.isIndex(file);
+  }
+
+  /** The files of the chosen checkpoint; none where it is not there. */
+  private Set<Path> chosen() {
+    try {
+      Path weights = weights();
+      Set<Path> files = new HashSet<>(Set.of(weights));
+      if (Checkpoint.isIndex(weights)) {
+        files.addAll(Checkpoint.shards(weights));
+      }
+      return files;
+    } catch (SafetensorsException e) {
+      return Set.of();
     }
   }
 

@@ -18,10 +18,18 @@ public final class LinkedFiles {
    * @throws IOException if a file can be neither linked nor copied
    */
   public static void put(Path from, Path to) throws IOException {
-    List<Path> files;
     try (Stream<Path> list = Files.list(from)) {
-      files = list.filter(Files::isRegularFile).toList();
+      put(list.filter(Files::isRegularFile).toList(), to);
     }
+  }
+
+  /**
+   * Puts files into a new folder, likewise.
+   *
+   * @param to does not exist yet
+   * @throws IOException if a file can be neither linked nor copied
+   */
+  public static void put(List<Path> files, Path to) throws IOException {
     Files.createDirectory(to);
     for (Path file : files) {
       Path target = to.resolve(String.valueOf(file.getFileName()));

@@ -3,7 +3,6 @@ package org.peltast.models.sdxl;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
@@ -13,7 +12,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
 import org.peltast.models.ModelSource;
@@ -44,7 +42,6 @@ final class SdxlTextEncoder implements TextEncoder {
       List.of("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2");
 
   private final ModelSource source;
-  private final Path folder;
   private final boolean zerosForEmpty;
   private final ClipTextModel.Shape first;
   private final ClipTextModel.Shape second;
@@ -67,7 +64,7 @@ final class SdxlTextEncoder implements TextEncoder {
   }
 
   /**
-   * The text side of a model's folder, whose configurations are read at once.
+   * The text side of a model, whose configurations are read at once.
    *
    * @param zerosForEmpty whether the empty prompt's features are zeros, as the pipeline's {@code
    *     force_zeros_for_empty_prompt} says
@@ -75,8 +72,8 @@ final class SdxlTextEncoder implements TextEncoder {
    */
   SdxlTextEncoder(ModelSource source, boolean zerosForEmpty) {
     this.source = source;
-    this.folder = source.folder();
     this.zerosForEmpty = zerosForEmpty;
+    Path folder = source.folder();
     first = ClipTextModel.shape(folder.resolve("text_encoder"));
     second = ClipTextModel.shape(folder.resolve("text_encoder_2"));
     if (first.positions() != second.positions()) {
@@ -90,9 +87,9 @@ final class SdxlTextEncoder implements TextEncoder {
     }
   }
 
-  /** The folder of the model that it was read from. */
-  Path folder() {
-    return folder;
+  /** The model that it is read from. */
+  ModelSource source() {
+    return source;
   }
 
   boolean zerosForEmpty() {
@@ -113,15 +110,10 @@ final class SdxlTextEncoder implements TextEncoder {
     try {
       MessageDigest sha = MessageDigest.getInstance("SHA-256");
       sha.update((byte) (zerosForEmpty ? 1 : 0));
-      if (source.variant() != null) {
-        sha.update(source.variant().getBytes(StandardCharsets.UTF_8));
-      }
       for (String component : COMPONENTS) {
-        try (Stream<Path> list = Files.list(folder.resolve(component))) {
-          for (Path file : list.filter(Files::isRegularFile).sorted().toList()) {
-            try (InputStream in = new DigestInputStream(Files.newInputStream(file), sha)) {
-              in.transferTo(java.io.OutputStream.nullOutputStream());
-            }
+        for (Path file : source.text(component).files()) {
+          try (InputStream in = new DigestInputStream(Files.newInputStream(file), sha)) {
+            in.transferTo(java.io.OutputStream.nullOutputStream());
           }
         }
       }
@@ -223,7 +215,7 @@ final class SdxlTextEncoder implements TextEncoder {
 
   private Models models() {
     if (closed) {
-      throw new IllegalStateException("The text encoder of " + folder + " is closed.");
+      throw new IllegalStateException("The text encoder of " + source.folder() + " is closed.");
     }
     Models open = models;
     if (open == null) {
@@ -234,6 +226,7 @@ final class SdxlTextEncoder implements TextEncoder {
   }
 
   private Models open() {
+    Path folder = source.folder();
     ClipTokenizer one = ClipTokenizer.open(folder.resolve("tokenizer"), first.positions());
     ClipTokenizer two = null;
     ClipTextModel model = null;

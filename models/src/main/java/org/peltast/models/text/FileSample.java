@@ -4,19 +4,17 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
- * A checksum of folders with files of gigabytes, made without reading them: SHA-256 of the files'
- * names, their lengths and, of each, the whole up to 1 MiB, and of longer ones 4 KiB at 256 places
- * at equal distances. Another model's files, and those of a further training, differ in them; a
- * change of a few numbers by hand may not.
+ * A checksum of files of gigabytes, made without reading them: SHA-256 of the files' names, their
+ * lengths and, of each, the whole up to 1 MiB, and of longer ones 4 KiB at 256 places at equal
+ * distances. Another model's files, and those of a further training, differ in them; a change of a
+ * few numbers by hand may not.
  */
 final class FileSample {
   private static final int WHOLE = 1 << 20;
@@ -26,25 +24,15 @@ final class FileSample {
   private FileSample() {}
 
   /** Twelve hexadecimal digits. */
-  static String of(Path... folders) throws IOException {
+  static String of(List<Path> files) throws IOException {
     MessageDigest sha;
     try {
       sha = MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e); // every JDK has SHA-256
     }
-    for (Path folder : folders) {
-      List<Path> files;
-      try (Stream<Path> list = Files.list(folder)) {
-        files =
-            list.filter(Files::isRegularFile)
-                .filter(f -> !String.valueOf(f.getFileName()).startsWith("."))
-                .sorted()
-                .toList();
-      }
-      for (Path file : files) {
-        add(sha, file);
-      }
+    for (Path file : files) {
+      add(sha, file);
     }
     return HexFormat.of().formatHex(sha.digest(), 0, 6);
   }

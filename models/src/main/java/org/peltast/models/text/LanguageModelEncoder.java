@@ -102,14 +102,14 @@ public final class LanguageModelEncoder implements TextEncoder {
       Precision precision) {
     PromptTokenizer.check(tokenizer);
     DecoderFiles files = DecoderFiles.open(component);
-    Path folder = component.folder();
-    String variant = component.variant() == null ? "" : "-" + component.variant();
     try {
-      String checksum = FileSample.of(folder, tokenizer) + variant;
+      List<Path> all = new ArrayList<>(component.files());
+      all.addAll(Component.of(tokenizer).files());
+      String checksum = FileSample.of(all);
       return new LanguageModelEncoder(
           checksum, tokenizer, files, format, device, precision, new State());
     } catch (IOException e) {
-      throw new ModelException(folder + " cannot be read (" + e.getMessage() + ")", e);
+      throw new ModelException(component.folder() + " cannot be read (" + e.getMessage() + ")", e);
     }
   }
 
@@ -260,9 +260,9 @@ public final class LanguageModelEncoder implements TextEncoder {
             "tokenizer_class", files.config().isGemma() ? "GemmaTokenizerFast" : "Qwen2Tokenizer");
   }
 
-  /** Its folder, with {@code config.json} and weights. */
-  public Path folder() {
-    return files.component().folder();
+  /** Where {@code config.json} and weights are. */
+  public Component component() {
+    return files.component();
   }
 
   /** Its tokenizer's folder. */
