@@ -301,6 +301,27 @@ class HostileInputTest {
         "a picture where weights should be",
         m -> Files.write(m.resolve(WEIGHTS), "\u0089PNG\r\n\u001a\n and more".getBytes(UTF_8)),
         "safetensors");
+    String layers = "1000, ";
+    String weights = "describes a network of";
+    sdxl(
+        all,
+        "a text encoder of a billion layers",
+        "text_encoder",
+        HIDDEN + "3",
+        HIDDEN + G,
+        layers);
+    sdxl(
+        all,
+        "a text encoder of a billion words",
+        "text_encoder",
+        WORDS + "839",
+        WORDS + G,
+        weights);
+    sdxl(all, "a UNet of a billion layers", "unet", BLOCKS + "2", BLOCKS + G, layers);
+    sdxl(all, "transformers of a billion blocks", "unet", "    3\n", "    " + G + "\n", layers);
+    sdxl(all, "transformers of a hundred blocks", "unet", "    3\n", "    100\n", weights);
+    sdxl(all, "an autoencoder of a billion layers", "vae", BLOCKS + "1", BLOCKS + G, layers);
+    sdxl(all, "an autoencoder of a million channels", "vae", " 16\n", " 1000000\n", weights);
     add(
         all,
         Topic.MODELS,
@@ -341,6 +362,27 @@ class HostileInputTest {
         folder -> {
           copy(teacher, folder.resolve("model"));
           damage.in(folder.resolve("model"));
+        },
+        generate("{}/model"),
+        2,
+        says);
+  }
+
+  private static final String G = "1000000000";
+  private static final String HIDDEN = "\"num_hidden_layers\": ";
+  private static final String WORDS = "\"vocab_size\": ";
+  private static final String BLOCKS = "\"layers_per_block\": ";
+
+  /** A model in SDXL's structure, with a change in a component's configuration. */
+  private static void sdxl(
+      List<Case> all, String input, String component, String from, String to, String says) {
+    add(
+        all,
+        Topic.MODELS,
+        input,
+        folder -> {
+          SdxlFolder.write(folder.resolve("model"));
+          replace(folder.resolve("model").resolve(component).resolve("config.json"), from, to);
         },
         generate("{}/model"),
         2,

@@ -105,6 +105,8 @@ public final class AutoencoderKl implements Codec {
     factor = 1 << (widths.size() - 1);
     narrowest = widths.get(0);
     int last = widths.size() - 1;
+    Weights.requirePlausible(
+        json, component, p.device(), described(widths, layers, channels, attend));
 
     Parameters e = p.at("encoder");
     Conv2d first = convolution(e.at("conv_in"), 3, widths.get(0));
@@ -155,6 +157,16 @@ public final class AutoencoderKl implements Codec {
       }
     }
     finish(decoder, d, width, 3, groups);
+  }
+
+  /** How many weights its largest matrices have: 3 × 3 kernels, two in each residual block. */
+  private static double described(List<Integer> widths, int layers, int channels, boolean attend) {
+    double widest = widths.get(widths.size() - 1);
+    double all = (4 * 18 + (attend ? 8 : 0)) * widest * widest + 27 * widest * channels;
+    for (double width : widths) {
+      all += (2.0 * layers + 1) * 18 * width * width;
+    }
+    return all;
   }
 
   private static void require(JsonConfig json, boolean condition, String sentence) {

@@ -83,6 +83,7 @@ public final class SdxlFamily implements ModelFamily {
           json.file() + ": _class_name is " + name + "; the UNet supported is " + UNetConfig.CLASS);
     }
     UNetConfig config = UNetConfig.read(json);
+    Weights.requirePlausible(json, component, device, config.described());
     Parameters parameters = Parameters.on(device, precision, component.kept());
     try {
       SdxlUNet network = new SdxlUNet(config, schedule, factor(component.folder()), parameters);

@@ -218,6 +218,38 @@ record UNetConfig(
     return widths.size();
   }
 
+  /** How many weights its largest matrices have. */
+  double described() {
+    int n = levels();
+    double all =
+        (double) channels
+                * widths.get(0)
+                * (1.0 * kernelIn * kernelIn + 1.0 * kernelOut * kernelOut)
+            + timeWidth
+                * ((double) widths.get(0)
+                    + Math.max(additionWidth, SIZE_IDS * (double) sizeSinusoids)
+                    + 2.0 * timeWidth);
+    for (int i = 0; i < n; i++) {
+      double width = widths.get(i);
+      int blocks = 2 * layers.get(i) + 1;
+      int depth = 0;
+      for (int j = 0; downAttends.get(i) && j < layers.get(i); j++) {
+        depth += downDepths.get(i).get(j);
+      }
+      for (int j = 0; upAttends.get(n - 1 - i) && j <= layers.get(i); j++) {
+        depth += upDepths.get(n - 1 - i).get(j);
+      }
+      if (i == n - 1) {
+        blocks += 2; // the middle
+        depth += downDepths.get(i).get(0);
+      }
+      // Two kernels of 3 × 3; two attentions of which one reads the text; a gated layer.
+      all += 18.0 * blocks * width * width;
+      all += depth * (18 * width * width + 2 * width * contextWidth());
+    }
+    return all;
+  }
+
   // ------------------------------------------------------------------ config.json
 
   /** Reads {@code config.json}; a key that is absent has diffusers' default. */

@@ -200,6 +200,7 @@ public final class ClipTextModel implements AutoCloseable {
    */
   public static ClipTextModel open(Component component, Device device) {
     JsonConfig json = config(component.folder());
+    Weights.requirePlausible(json, component, device, described(json));
     if (device.kind() == Device.Kind.META) { // which holds no numbers
       return new ClipTextModel(
           json, isProjected(json), false, Parameters.on(device, Precision.FLOAT32));
@@ -220,6 +221,16 @@ public final class ClipTextModel implements AutoCloseable {
       parameters.close();
       throw e;
     }
+  }
+
+  /** How many weights its largest matrices have, in at least one layer. */
+  private static double described(JsonConfig json) {
+    double width = positive(json, "hidden_size", 512);
+    double inner = positive(json, "intermediate_size", 2048);
+    double rows =
+        (double) positive(json, "vocab_size", 49408)
+            + positive(json, "max_position_embeddings", 77);
+    return 4 * width * width + 2 * width * inner + rows * width;
   }
 
   /** How many weights it has. */
