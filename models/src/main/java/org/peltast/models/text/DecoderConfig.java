@@ -2,6 +2,7 @@ package org.peltast.models.text;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,17 +73,15 @@ record DecoderConfig(
   /** Beyond this a number in a configuration is a slip. */
   private static final int MOST = 1 << 24;
 
-  /** Keys that tell who wrote a file, how to train, or how to go on writing with the model. */
+  /** Keys that tell how to train, or how to go on writing with the model. */
   private static final Set<String> HARMLESS =
       Set.of(
           "add_cross_attention",
-          "architectures",
           "attention_dropout",
           "bos_token_id",
           "cache_implementation",
           "chunk_size_feed_forward",
           "do_sample",
-          "dtype",
           "eos_token_id",
           "final_logit_softcapping", // of the head's logits, which are not computed
           "id2label",
@@ -92,7 +91,6 @@ record DecoderConfig(
           "label2id",
           "max_length",
           "max_position_embeddings", // the rotary embedding has no end
-          "model_type",
           "output_attentions",
           "output_hidden_states",
           "problem_type",
@@ -100,9 +98,7 @@ record DecoderConfig(
           "return_dict",
           "tie_encoder_decoder",
           "tie_word_embeddings", // with the head, which is not computed
-          "torch_dtype",
           "torchscript",
-          "transformers_version",
           "use_bfloat16",
           "use_cache");
 
@@ -193,21 +189,10 @@ record DecoderConfig(
   }
 
   private static void requireKnown(JsonConfig json, Set<String> more) {
-    for (String key : json.keys()) {
-      boolean known =
-          READ.contains(key)
-              || more.contains(key)
-              || HARMLESS.contains(key)
-              || key.startsWith("_")
-              || !json.has(key);
-      require(
-          json,
-          known,
-          "the key "
-              + key
-              + " is not one that is read here, and it might change what the model computes; take"
-              + " it out if it does not");
-    }
+    Set<String> known = new HashSet<>(READ);
+    known.addAll(HARMLESS);
+    known.addAll(more);
+    json.requireKnown(known);
     boolean gemma = more == READ_OF_GEMMA2;
     // Gemma's first files have a wrong hidden_act, which nothing reads where the other is there.
     String key = gemma && json.has("hidden_activation") ? "hidden_activation" : "hidden_act";

@@ -371,7 +371,10 @@ class LanguageModelEncoderTest {
     String gemma = "text-gemma2-tiny";
     refused(qwen, with("model_type", "\"llama\""), "model_type is llama", "qwen3 and gemma2");
     refused(qwen, with("attention_multiplier", "2.0"), "the key attention_multiplier");
-    refused(qwen, with("quantization_config", "{\"bits\": 4}"), "quantization_config");
+    refused(
+        qwen,
+        with("quantization_config", "{\"quant_method\": \"gptq\", \"bits\": 4}"),
+        "quantization_config is set (gptq)");
     refused(qwen, with("rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 4}"), "yarn");
     refused(qwen, with("rope_parameters", "{\"rope_type\": \"linear\"}"), "linear");
     refused(qwen, with("rope_parameters", "{\"factor\": 2.0}"), "rope_parameters", "factor");
@@ -398,6 +401,10 @@ class LanguageModelEncoderTest {
               DecoderFiles.open(Component.of(model.resolve("text_encoder"))).config().ropeTheta())
           .isEqualTo(1e6);
     }
+    Path signed = model("text-qwen3-tiny");
+    edit(signed, with("license", "\"MIT\""));
+    assertThat(DecoderFiles.open(Component.of(signed.resolve("text_encoder"))).config().ropeTheta())
+        .isEqualTo(1e6);
     Path five = model("text-qwen3-window");
     assertThat(DecoderFiles.open(Component.of(five.resolve("text_encoder"))).config().ropeTheta())
         .isEqualTo(500);
