@@ -12,15 +12,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class PromptListTest {
-  @Test
-  void whatIsWrittenIsReadAsItIs(@TempDir Path folder) throws IOException {
-    List<String> prompts =
-        List.of("# a hash", "a cat --w 512", "\"quoted\" \\ and ü", "{\"prompt\": 1}");
-    Path file = folder.resolve("prompts.jsonl");
-    PromptList.of("these", prompts).write(file);
-    assertThat(PromptList.read(file).prompts()).isEqualTo(prompts);
-  }
-
   @TempDir Path folder;
 
   private Path file(String name, String text) throws IOException {
@@ -86,5 +77,14 @@ class PromptListTest {
     assertThat(PromptList.of("y", List.of("ab", "c")).checksum()).isEqualTo(one);
     assertThat(PromptList.of("x", List.of("a", "bc")).checksum()).isNotEqualTo(one);
     assertThat(PromptList.of("x", List.of("c", "ab")).checksum()).isNotEqualTo(one);
+  }
+
+  @Test
+  void whatIsWrittenIsReadAsItIs() throws IOException {
+    List<String> prompts =
+        List.of("# a hash", "a cat --w 512", "\"quoted\" \\ and ü", "{\"prompt\": 1}");
+    Path file = folder.resolve("prompts.jsonl");
+    PromptList.of("these", prompts).write(file);
+    assertThat(PromptList.read(file).prompts()).isEqualTo(prompts);
   }
 }

@@ -112,16 +112,7 @@ class PictureDecoderTest {
     files.put(
         "ImageMagick's text",
         PictureBytes.with(png, 1, new PictureBytes.Chunk("tEXt", "Raw profile type exif\0" + hex)));
-    files.put(
-        "ImageMagick's compressed text",
-        PictureBytes.with(
-            png,
-            1,
-            new PictureBytes.Chunk(
-                "zTXt",
-                join(
-                    "Raw profile type exif\0\0".getBytes(StandardCharsets.ISO_8859_1),
-                    PictureBytes.deflated(hex.getBytes(StandardCharsets.ISO_8859_1))))));
+    files.put("ImageMagick's compressed text", PictureBytes.with(png, 1, compressedProfile(hex)));
     files.put(
         "XMP",
         PictureBytes.with(
@@ -187,6 +178,15 @@ class PictureDecoderTest {
   }
 
   /** An uncompressed TIFF of {@link #odd} with an orientation. */
+  /** As ImageMagick writes one that it deflates. */
+  private static PictureBytes.Chunk compressedProfile(String text) throws IOException {
+    return new PictureBytes.Chunk(
+        "zTXt",
+        join(
+            "Raw profile type exif\0\0".getBytes(StandardCharsets.ISO_8859_1),
+            PictureBytes.deflated(text.getBytes(StandardCharsets.ISO_8859_1))));
+  }
+
   private static byte[] tiff(int orientation) {
     int[][] entries = {
       {256, 3, 1, 5}, {257, 3, 1, 3}, {258, 3, 1, 8}, {259, 3, 1, 1}, {262, 3, 1, 2},
@@ -227,16 +227,8 @@ class PictureDecoderTest {
                 png, 1, new PictureBytes.Chunk("tEXt", "Comment\0tiff:Orientation=\"6\"")),
             PictureBytes.with(
                 png, 1, new PictureBytes.Chunk("zTXt", "Raw profile type exif\0\0xx")),
-            PictureBytes.with(
-                png,
-                1,
-                new PictureBytes.Chunk(
-                    "zTXt",
-                    join(
-                        "Raw profile type exif\0\0".getBytes(StandardCharsets.ISO_8859_1),
-                        PictureBytes.deflated( // hours, to a pattern that tries all ways
-                            ("exif 1" + " ".repeat(1 << 20) + "!")
-                                .getBytes(StandardCharsets.ISO_8859_1))))))) {
+            // Hours, to a pattern that tries all ways.
+            PictureBytes.with(png, 1, compressedProfile("exif 1" + " ".repeat(1 << 20) + "!")))) {
       assertThat(opaque(decode(file).rgb)).isEqualTo(opaque(pixels(odd())));
     }
     // EXIF comes before XMP.
