@@ -215,7 +215,7 @@ public final class Demo {
 
   /** Writes what the run is made of; returns the teacher's checksum. */
   private String record(RunFolder folder, Corpus corpus) {
-    folder.changeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()), () -> {});
+    folder.changeRecipe(Recipes.over(DistillRecipe.defaults()).write(options.recipe()));
     Map<String, String> inputs = StudentTraining.inputs(options.recipe().source(), corpus);
     inputs.put("judge", Checksums.sha256(options.weights().resolve("judge")));
     Origin.settle(folder, options.recipe().seed(), inputs);

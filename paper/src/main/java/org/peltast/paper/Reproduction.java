@@ -252,11 +252,7 @@ public final class Reproduction {
       return teacher;
     }
     TeacherRecipe recipe = ownRecipe(experiment);
-    Corpus corpus;
-    try (Progress preparing = progress.apply("preparing the data")) {
-      corpus = Corpus.open(recipe.data(), preparing, notices);
-    }
-    if (corpus.pictures().isEmpty()) {
+    if (!recipe.data().hasPictures()) {
       notices.accept(
           String.format(
               Locale.ROOT,
@@ -272,9 +268,13 @@ public final class Reproduction {
       }
       return teacher;
     }
+    Corpus corpus;
+    try (Progress preparing = progress.apply("preparing the data")) {
+      corpus = Corpus.open(recipe.data(), preparing, notices);
+    }
     try (RunFolder folder = RunFolder.open(run, notices);
         Progress training = progress.apply(experiment.id() + ", its teacher")) {
-      folder.writeRecipe(Recipes.over(TeacherRecipe.defaults()).write(recipe));
+      folder.changeRecipe(Recipes.over(TeacherRecipe.defaults()).write(recipe));
       Origin.settle(folder, recipe.seed(), corpus.inputs());
       return TeacherTraining.run(
                   recipe,

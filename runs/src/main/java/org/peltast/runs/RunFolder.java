@@ -295,6 +295,11 @@ public final class RunFolder implements AutoCloseable {
     write(recipe(), yaml);
   }
 
+  /** As {@link #changeRecipe(String, Runnable)}, with nothing to be said. */
+  public void changeRecipe(String yaml) {
+    changeRecipe(yaml, () -> {});
+  }
+
   /**
    * Stores another recipe once {@link #settleProvenance} has found what it reads: a command that is
    * refused must not change what the run says of itself.

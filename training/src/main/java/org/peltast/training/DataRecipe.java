@@ -139,14 +139,19 @@ public record DataRecipe(
     source();
   }
 
+  /** Whether it names pictures, and not prompts alone; {@link #source} says what it throws. */
+  public boolean hasPictures() {
+    Source source = source();
+    return source instanceof Source.Emoji || source instanceof Source.Folder;
+  }
+
   /**
    * Checks that it names pictures.
    *
    * @throws DataException if it names nothing that is there, or prompts alone
    */
   public void requirePictures() {
-    Source source = source();
-    if (source instanceof Source.PromptFile || source instanceof Source.General) {
+    if (!hasPictures()) {
       throw new DataException(
           String.format(
               Locale.ROOT,
