@@ -239,7 +239,7 @@ final class GenerateCommand implements Callable<Integer> {
               batch,
               done -> progress.step(done, prompts.size(), Map.of()));
       if (isTensor(out)) {
-        Places.makeFolderOf(out);
+        ModelFolder.makeFolderOf(out);
         TensorFiles.write(out, Map.of("image", images), Map.of());
       } else {
         pictures = Pictures.of(images);

@@ -1,7 +1,5 @@
 package org.peltast.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -47,18 +45,6 @@ final class Places {
     Path parent = file.toAbsolutePath().getParent();
     if (parent != null) {
       requireFolder(parent, option);
-    }
-  }
-
-  /** Makes the folder of a file that is about to be written. */
-  static void makeFolderOf(Path file) {
-    Path parent = file.toAbsolutePath().getParent();
-    if (parent != null) {
-      try {
-        Files.createDirectories(parent);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
     }
   }
 

@@ -108,10 +108,7 @@ public final class ComfyImport {
   private static List<TensorData> tensors(
       Checkpoint single, ModelSource like, ModelFamily family, SingleFilePart part) {
     boolean network = part.component().equals(family.networkComponent());
-    Component component =
-        network
-            ? like.network(family)
-            : new Component(like.folder().resolve(part.component()), like.variant(), null);
+    Component component = network ? like.network(family) : like.component(part.component());
     List<TensorData> all = new ArrayList<>();
     try (Checkpoint own = Checkpoint.open(component.weights())) {
       List<ForeignTensor> tensors = part.tensors().apply(List.copyOf(own.tensors().keySet()));

@@ -552,7 +552,7 @@ public final class ModelFolder {
   }
 
   /** Makes the folder of a file that is about to be written. */
-  static void makeFolderOf(Path file) {
+  public static void makeFolderOf(Path file) {
     Path parent = file.toAbsolutePath().getParent();
     if (parent != null) {
       try {

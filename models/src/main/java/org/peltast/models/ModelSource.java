@@ -69,14 +69,14 @@ public record ModelSource(
     return new Component(folder.resolve(family.networkComponent()), variant, network, kept);
   }
 
-  /** A text encoder's component. */
-  public Component text(String name) {
+  /** The component in a folder of that name, any but the {@linkplain #network network's}. */
+  public Component component(String name) {
     return new Component(folder.resolve(name), variant, null);
   }
 
   /** The codec's component. */
   Component vae() {
-    return new Component(folder.resolve(VAE), variant, null);
+    return component(VAE);
   }
 
   /**
@@ -177,12 +177,10 @@ public record ModelSource(
         return all; // of a codec that has none, or whose weights come with the project
       }
     }
-    Path weights;
     try {
-      weights = component.weights();
+      return component.shards();
     } catch (SafetensorsException e) {
       return all; // if it is a mistake, opening the model tells it
     }
-    return Checkpoint.isIndex(weights) ? Checkpoint.shards(weights) : List.of(weights);
   }
 }

@@ -50,7 +50,7 @@ final class TextEncoders {
     if (LANGUAGE_MODELS.contains(name)) {
       LanguageModelEncoder encoder =
           LanguageModelEncoder.open(
-              source.text(COMPONENT), folder.resolve(TOKENIZER), device, precision);
+              source.component(COMPONENT), folder.resolve(TOKENIZER), device, precision);
       return () -> encoder;
     }
     if (!name.equals(MINILM)) {

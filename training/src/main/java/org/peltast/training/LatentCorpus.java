@@ -39,24 +39,24 @@ public final class LatentCorpus implements AutoCloseable {
 
   /** The raw latents of all pictures, from the cache or encoded now by a codec on a device. */
   public static LatentCorpus of(
-      CaptionedImages images, Codec any, Device device, Path cache, Progress progress) {
-    Codec codec = NormalisedCodec.of(any).codec();
+      CaptionedImages images, Codec codec, Device device, Path cache, Progress progress) {
+    Codec raw = NormalisedCodec.of(codec).codec();
     Path file =
         cache.resolve(
-            "raw-latents-" + shortened(images.checksum()) + "-" + codec.id() + ".safetensors");
+            "raw-latents-" + shortened(images.checksum()) + "-" + raw.id() + ".safetensors");
     try (Scope s = Scope.open()) {
       Tensor kept = kept(file);
       if (kept != null
           && kept.size(0) == images.size()
-          && kept.size(1) == codec.channels()
+          && kept.size(1) == raw.channels()
           && kept.allFinite()) {
         return new LatentCorpus(images, kept);
       }
-      Tensor fresh = encode(images, codec, device, progress);
+      Tensor fresh = encode(images, raw, device, progress);
       TensorFiles.write(
           file,
           Map.of(KEY, fresh),
-          new TreeMap<>(Map.of("images", images.name(), "codec", codec.id())));
+          new TreeMap<>(Map.of("images", images.name(), "codec", raw.id())));
       return new LatentCorpus(images, fresh);
     }
   }

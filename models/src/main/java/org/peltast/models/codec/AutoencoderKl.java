@@ -1,22 +1,17 @@
 package org.peltast.models.codec;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
 import org.peltast.models.files.Component;
+import org.peltast.models.files.FileSample;
 import org.peltast.models.files.ForeignTensor;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.models.files.Weights;
@@ -303,31 +298,20 @@ public final class AutoencoderKl implements Codec {
     return through(decoder, latents, latents.size(2) * latents.size(3) * factor * factor);
   }
 
-  /** Of class and weights: another model's latents are others. */
+  /** Of class and files: another model's latents are others. */
   @Override
   public synchronized String id() {
     String known = id;
     if (known == null) {
-      known = "autoencoder-kl-" + checksum();
+      try {
+        known = "autoencoder-kl-" + FileSample.of(component.files());
+      } catch (IOException e) {
+        throw new ModelException(
+            component.folder() + " cannot be read (" + e.getMessage() + ")", e);
+      }
       id = known;
     }
     return known;
-  }
-
-  private String checksum() {
-    try (Scope scope = Scope.open()) {
-      MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      for (Map.Entry<String, Tensor> weight : parameters.values().entrySet()) {
-        sha.update(weight.getKey().getBytes(StandardCharsets.UTF_8));
-        float[] numbers = Scope.compute(() -> weight.getValue().to(Device.CPU)).toFloats();
-        ByteBuffer bytes = ByteBuffer.allocate(numbers.length * Float.BYTES);
-        bytes.asFloatBuffer().put(numbers);
-        sha.update(bytes.array());
-      }
-      return HexFormat.of().formatHex(sha.digest(), 0, 6);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // every JDK has SHA-256
-    }
   }
 
   @Override

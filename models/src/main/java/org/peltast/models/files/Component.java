@@ -90,14 +90,21 @@ public record Component(
     return Checkpoint.isWeights(file) || Checkpoint.isIndex(file);
   }
 
+  /**
+   * The files that hold the weights: the chosen one, or the shards of the chosen index.
+   *
+   * @throws SafetensorsException if there is none, or it is not clear which
+   */
+  public List<Path> shards() {
+    Path weights = weights();
+    return Checkpoint.isIndex(weights) ? Checkpoint.shards(weights) : List.of(weights);
+  }
+
   /** The files of the chosen checkpoint; none where it is not there. */
   private Set<Path> chosen() {
     try {
-      Path weights = weights();
-      Set<Path> files = new HashSet<>(Set.of(weights));
-      if (Checkpoint.isIndex(weights)) {
-        files.addAll(Checkpoint.shards(weights));
-      }
+      Set<Path> files = new HashSet<>(shards());
+      files.add(weights());
       return files;
     } catch (SafetensorsException e) {
       return Set.of();

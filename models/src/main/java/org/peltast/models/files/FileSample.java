@@ -1,4 +1,4 @@
-package org.peltast.models.text;
+package org.peltast.models.files;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -16,7 +16,7 @@ import java.util.List;
  * distances. Another model's files, and those of a further training, differ in them; a change of a
  * few numbers by hand may not.
  */
-final class FileSample {
+public final class FileSample {
   private static final int WHOLE = 1 << 20;
   private static final int PLACES = 256;
   private static final int PIECE = WHOLE / PLACES;
@@ -24,7 +24,7 @@ final class FileSample {
   private FileSample() {}
 
   /** Twelve hexadecimal digits. */
-  static String of(List<Path> files) throws IOException {
+  public static String of(List<Path> files) throws IOException {
     MessageDigest sha;
     try {
       sha = MessageDigest.getInstance("SHA-256");

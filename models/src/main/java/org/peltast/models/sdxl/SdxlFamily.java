@@ -151,7 +151,7 @@ public final class SdxlFamily implements ModelFamily {
       return ModelFamily.super.writeText(folder, encoder);
     }
     for (String component : SdxlTextEncoder.COMPONENTS) {
-      LinkedFiles.put(sdxl.source().text(component).files(), folder.resolve(component));
+      LinkedFiles.put(sdxl.source().component(component).files(), folder.resolve(component));
     }
     return Map.of(
         "text_encoder", List.of("transformers", ClipTextModel.CLASSES.get(0)),

@@ -111,7 +111,7 @@ final class SdxlTextEncoder implements TextEncoder {
       MessageDigest sha = MessageDigest.getInstance("SHA-256");
       sha.update((byte) (zerosForEmpty ? 1 : 0));
       for (String component : COMPONENTS) {
-        for (Path file : source.text(component).files()) {
+        for (Path file : source.component(component).files()) {
           try (InputStream in = new DigestInputStream(Files.newInputStream(file), sha)) {
             in.transferTo(java.io.OutputStream.nullOutputStream());
           }
@@ -241,9 +241,9 @@ final class SdxlTextEncoder implements TextEncoder {
                 one.length(),
                 two.length()));
       }
-      model = ClipTextModel.open(source.text("text_encoder"), Device.CPU);
+      model = ClipTextModel.open(source.component("text_encoder"), Device.CPU);
       return new Models(
-          one, two, model, ClipTextModel.open(source.text("text_encoder_2"), Device.CPU));
+          one, two, model, ClipTextModel.open(source.component("text_encoder_2"), Device.CPU));
     } catch (RuntimeException e) {
       one.close();
       if (two != null) {

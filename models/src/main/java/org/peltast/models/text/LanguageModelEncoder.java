@@ -8,6 +8,7 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.peltast.models.ModelException;
 import org.peltast.models.files.Component;
+import org.peltast.models.files.FileSample;
 import org.peltast.models.files.JsonConfig;
 import org.peltast.tensor.Autograd;
 import org.peltast.tensor.DType;
